@@ -1,0 +1,27 @@
+# Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
+.PHONY: build run test bench format check proto clean
+
+build: ## .build/release/availability-server and .build/release/avail
+	@scripts/build.sh
+
+run: build ## the server with the sample catalogue on 127.0.0.1:50051, and a first answer
+	@scripts/run.sh
+
+test: ## every test
+	@scripts/test.sh
+
+bench: build ## the benchmarks; prints one table
+	@Benchmarks/run.sh
+
+format: ## formats the Swift sources in place
+	@scripts/format.sh
+
+check: ## the format and tidy checks that CI runs
+	@scripts/format.sh --check
+	@python3 scripts/tidy.py
+
+proto: ## regenerates the Swift code of the protos
+	@scripts/generate-proto.sh
+
+clean: ## removes what was built, never data
+	@rm -rf .build .build-protoc .venv

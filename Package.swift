@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target of ours: Swift 6 mode, warnings are errors, nothing imported by accident.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // The hot path crosses modules, and tests run on the release build that `make run` made. Set here and not on the
+    // command line, so that the dependencies build with their own settings (half the time).
+    .unsafeFlags(["-cross-module-optimization", "-enable-testing"]),
+]
+// Modules that wrap C or touch raw memory name each unsafe use.
+let raw = strict + [.strictMemorySafety()]
+
+// The two binaries run without the toolchain. A linker flag and not `--static-swift-stdlib`, which would compile every
+// dependency a second time for the tests.
+let linkedStatically: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib"]), .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"),
+    .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+let package = Package(
+    name: "availability-server",
+    products: [
+        .executable(name: "availability-server", targets: ["AvailabilityServer"]),
+        .executable(name: "avail", targets: ["avail"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML", "CommandLineArguments"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C libraries: a module map and, where macros need it, a static-inline shim. One Swift module imports each.
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Inside: no sockets.
+        .target(name: "Calls", swiftSettings: raw),
+        .target(name: "Inventory", swiftSettings: strict),
+        .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: raw),
+        .target(name: "Ledger", dependencies: ["LMDB", "Inventory"], swiftSettings: raw),
+        .target(name: "Engine", dependencies: ["Ledger", "Inventory"], swiftSettings: strict),
+        .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
+
+        // Edges.
+        .target(name: "RPC", dependencies: ["Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"], swiftSettings: raw),
+        .target(
+            name: "Proto", dependencies: [protobuf], exclude: ["availability", "google", "grpc"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(
+            name: "Services", dependencies: ["Calls", "Engine", "Inventory", "Ledger", "Proto", protobuf],
+            swiftSettings: raw),
+        .target(
+            name: "Operations", dependencies: [
+                "Calls", hummingbird, .product(name: "HummingbirdCore", package: "hummingbird"), logging, lifecycle,
+            ], swiftSettings: strict),
+        .target(
+            name: "Configure",
+            dependencies: [
+                "Inventory", .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "AvailabilityServer",
+            dependencies: [
+                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Operations", "RPC", "Services",
+                argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict, linkerSettings: linkedStatically),
+
+        // The client: the public API only.
+        .target(
+            name: "AvailCommands",
+            dependencies: [
+                "Proto", argumentParser, protobuf,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "avail", dependencies: ["AvailCommands"], swiftSettings: strict, linkerSettings: linkedStatically),
+    ]
+)

@@ -1,0 +1,20 @@
+internal import ArgumentParser
+
+/// The server's binary and its verbs.
+@main
+struct AvailabilityServerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "availability-server",
+        abstract: "Answers what a channel may sell right now, from a cache kept current by inventory events.",
+        version: ServerVersion.current,
+        subcommands: [
+            ServeCommand.self, CheckConfigCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self,
+            VerifyCommand.self,
+        ],
+        defaultSubcommand: ServeCommand.self)
+}
+
+/// What the binary calls itself.
+enum ServerVersion {
+    static let current = "0.1.0"
+}

@@ -1,0 +1,107 @@
+internal import ArgumentParser
+internal import Catalogue
+internal import Configure
+internal import Dispatch
+internal import Engine
+internal import Foundation
+internal import Inventory
+internal import Logging
+internal import RPC
+internal import ServiceLifecycle
+internal import Services
+internal import UnixSignals
+
+/// How the process ends when it could not run.
+enum ExitFailure {
+    static let code = ExitCode(1)
+}
+
+/// The wire in the service group: it runs on its own threads; this waits for the shutdown and drains it.
+struct WireService: Service {
+    let wire: Server
+    let health: HealthBoard
+    let graceMilliseconds: Int
+    let logger: Logger
+
+    func run() async throws {
+        // Ends when the group shuts down gracefully or is cancelled.
+        try? await gracefulShutdown()
+        logger.notice("draining", metadata: ["grace_ms": "\(graceMilliseconds)"])
+        health.setServing(false)
+        // Draining blocks, so it must not hold a thread of the Swift pool.
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                wire.drain(graceMilliseconds: graceMilliseconds)
+                continuation.resume()
+            }
+        }
+    }
+}
+
+/// SIGHUP: certificates and configuration are read again. What cannot be used leaves everything as it is.
+struct ReloadService: Service {
+    let flags: SettingFlags
+    let wire: Server
+    let writer: EngineThread
+    let tenant: TenantNumber
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) { reload() }
+        }
+    }
+
+    private func reload() {
+        do throws(WireError) {
+            try wire.reloadCertificates()
+            logger.notice("certificates reloaded")
+        } catch {
+            logger.error("certificates not reloaded", metadata: ["reason": "\(error.description)"])
+        }
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationError) {
+            loaded = try flags.reload()
+        } catch {
+            logger.error("configuration not reloaded", metadata: ["reason": "\(error.description)"])
+            return
+        }
+        let seed = CatalogueSeed(
+            locations: loaded.catalogue.locations, groups: loaded.catalogue.groups, sources: loaded.catalogue.sources,
+            channels: loaded.catalogue.channels)
+        let logger = self.logger
+        let refusal = writer.submit(.seed(tenant: tenant, seed)) { reply in
+            if case .failed(let error) = reply {
+                logger.error("configuration not reloaded", metadata: ["reason": "\(error)"])
+            } else {
+                logger.notice("configuration reloaded")
+            }
+        }
+        if let refusal { logger.error("configuration not reloaded", metadata: ["reason": "\(refusal)"]) }
+    }
+}
+
+/// Development mode: what the embedded ERP would say of its stock, so that the sample does not turn stale while somebody
+/// looks at it.
+struct SampleHeartbeat: Service {
+    let writer: EngineThread
+    let tenant: TenantNumber
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                beat()
+                try await Task.sleep(for: .seconds(30))
+            }
+        }
+    }
+
+    private func beat() {
+        let now = wallClockNanoseconds()
+        let event = InventoryEvent(
+            id: "heartbeat-\(now)", source: SampleCatalogue.source, kind: .sourceHeartbeat, occurredAtNanoseconds: now,
+            bodyDigest: UInt64(bitPattern: now))
+        // A beat that finds the queue full is made up for by the next.
+        _ = writer.submit(.publish(tenant: tenant, events: [IncomingEvent(event: event, original: [])])) { _ in }
+    }
+}

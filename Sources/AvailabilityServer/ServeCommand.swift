@@ -1,0 +1,47 @@
+internal import ArgumentParser
+internal import Configure
+internal import Engine
+internal import Foundation
+internal import Inventory
+internal import Ledger
+internal import Logging
+internal import Operations
+
+/// Runs the server until it is told to stop.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Runs the server (the default).",
+        discussion: """
+            SIGTERM and SIGINT drain and stop; SIGHUP reads certificates and configuration again. Every option is also a \
+            key of the configuration file and an environment variable: storage.map_bytes, --storage-map-bytes, \
+            AVAILABILITY_STORAGE_MAP_BYTES; flag over environment over file over default.
+            """)
+
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        let loaded = try flags.load()
+        Limits.check()
+        let logger = Self.makeLogger(loaded.settings)
+        if loaded.isDevelopmentMode { printError(loaded.developmentBanner) }
+        let ledger = try Storage.open(loaded.settings)
+        if ledger.wasRestored { logger.notice("a backup was opened", metadata: ["epoch": "\(ledger.epoch)"]) }
+        let engine = try Storage.openEngine(loaded, ledger: ledger)
+        let host = ServerHost(
+            loaded: loaded, flags: flags, ledger: ledger, board: engine.board, tenant: engine.tenantNumber,
+            logger: logger)
+        try await host.run(engine: engine)
+    }
+
+    private static func makeLogger(_ settings: ServerSettings) -> Logger {
+        let format: LogFormat =
+            switch settings.logFormat {
+            case .json: .json
+            case .text: .text
+            case .auto: .automatic
+            }
+        let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+        LoggingSystem.bootstrap { format.handler(label: $0, level: level) }
+        return Logger(label: "availability-server")
+    }
+}

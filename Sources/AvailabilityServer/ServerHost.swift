@@ -1,0 +1,106 @@
+internal import Calls
+internal import Catalogue
+internal import Configure
+internal import Engine
+internal import Foundation
+internal import Inventory
+internal import Ledger
+internal import Logging
+internal import Operations
+internal import RPC
+internal import ServiceLifecycle
+internal import Services
+internal import UnixSignals
+
+/// Puts the server together over an open store, runs it, and takes it down in order: callers first, then the writer, then
+/// the store.
+struct ServerHost {
+    let loaded: LoadedConfiguration
+    let flags: SettingFlags
+    let ledger: Ledger
+    let board: StateBoard
+    let tenant: TenantNumber
+    let logger: Logger
+
+    private var settings: ServerSettings { loaded.settings }
+
+    func run(engine: sending Engine) async throws {
+        let started = wallClockNanoseconds()
+        let writer = EngineThread(settings: EngineSettings(settings))
+        writer.start(engine: engine) { [logger] description in
+            // Nothing of the group was acknowledged, and after a failed sync the page cache cannot be trusted.
+            logger.critical("the store failed; stopping", metadata: ["reason": "\(description)"])
+            exit(70)
+        }
+        defer { writer.stop() }
+        try loadSampleIfNew(writer)
+
+        let health = HealthBoard(services: AvailabilityApplication.serviceNames)
+        let readiness = Readiness(ledger: ledger, writer: writer, board: board, health: health)
+        let limits = settings.wireLimits
+        let application = AvailabilityApplication(
+            environment: ServiceEnvironment(
+                ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(settings),
+                tenant: tenant, tenantName: settings.tenant, version: ServerVersion.current, startNanoseconds: started,
+                messageBytesMax: limits.messageBytesMax, headerListBytesMax: limits.headerListBytesMax,
+                headerFieldsMax: limits.headerFieldsMax, checks: readiness.checks, now: wallClockNanoseconds,
+                monotonicNow: monotonicClockNanoseconds))
+        let wire = Server(
+            configuration: settings.wireConfiguration, application: application,
+            observer: CallLog(logger: logger, methods: application.methods).observer(everyCall: logger.logLevel <= .debug))
+        try start(wire)
+        let operations = OperationsServer(
+            host: settings.http.host, port: Int(settings.http.port),
+            sources: OperationsSources(
+                checks: readiness.checks, callStatistics: wire.statistics, methods: application.methods,
+                families: ServerMetrics(ledger: ledger, writer: writer, board: board).families),
+            logger: logger,
+            onRunning: { [settings, logger] port in
+                let grpc = ListenAddress(host: settings.listen.host, port: wire.port)
+                let http = ListenAddress(host: settings.http.host, port: UInt16(clamping: port))
+                logger.notice("listening", metadata: ["grpc": "\(grpc)", "http": "\(http)"])
+            })
+        var services: [any Service] = [operations]
+        if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
+        services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
+        // The last is stopped first: the wire drains while the operations port still answers.
+        services.append(WireService(
+            wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
+        let group = ServiceGroup(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle") { _ in
+                SwiftLogNoOpLogHandler()
+            })
+        do {
+            try await group.run()
+        } catch {
+            wire.drain(graceMilliseconds: 0)
+            printError("the server cannot run: \(error)")
+            writer.stop()
+            throw ExitFailure.code
+        }
+        logger.notice("stopped")
+    }
+
+    private func start(_ wire: Server) throws {
+        do throws(WireError) {
+            try wire.start()
+        } catch {
+            printError("cannot listen on \(settings.listen): \(error.description)")
+            throw ExitFailure.code
+        }
+    }
+
+    /// Fills a store that has no positions yet with the sample catalogue, when that was asked for.
+    private func loadSampleIfNew(_ writer: EngineThread) throws {
+        guard settings.usesSampleCatalogue, try ledger.statistics().state.positions == 0 else { return }
+        let bar = ProgressBar(label: "sample catalogue")
+        let tenant = self.tenant
+        let counts = try SampleCatalogue.load(
+            occurredAtNanoseconds: wallClockNanoseconds(), progress: bar.update
+        ) { events in
+            try writer.publishAndWait(events, tenant: tenant)
+        }
+        bar.clear()
+        logger.notice("sample catalogue loaded", metadata: ["positions": "\(counts.applied)"])
+    }
+}

@@ -1,0 +1,87 @@
+internal import Engine
+internal import Inventory
+internal import Ledger
+internal import Operations
+
+/// What the metrics page says of stock, sources and store, besides the calls.
+struct ServerMetrics: Sendable {
+    let ledger: Ledger
+    let writer: EngineThread
+    let board: StateBoard
+
+    @Sendable func families() -> [MetricFamily] {
+        let state = board.state
+        return sourceFamilies(state) + channelFamilies(state) + ledgerFamilies()
+    }
+
+    private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
+        let now = wallClockNanoseconds()
+        func samples(_ value: (SourceProgress) -> MetricValue) -> [MetricFamily.Sample] {
+            state.sources.map { MetricFamily.Sample([MetricLabel("source", $0.id)], value($0.progress)) }
+        }
+        let events = state.sources.flatMap { source in
+            let progress = source.progress
+            return [
+                ("applied", progress.applied), ("duplicate", progress.duplicates), ("superseded", progress.superseded),
+                ("dead_lettered", progress.deadLettered),
+            ].map { outcome, count in
+                MetricFamily.Sample(
+                    [MetricLabel("source", source.id), MetricLabel("outcome", outcome)], .count(count))
+            }
+        }
+        return [
+            MetricFamily(
+                "availability_events_total", help: "Events taken in, by what became of them.", kind: .counter,
+                samples: events),
+            MetricFamily(
+                "availability_source_watermark_age_seconds",
+                help: "How far behind now the source's gap-free prefix is.", kind: .gauge,
+                samples: samples { .real(max(0, Double(now - $0.watermarkNanoseconds) / 1e9)) }),
+            MetricFamily(
+                "availability_source_gap", help: "1 while a sequence of the source is missing.", kind: .gauge,
+                samples: samples { .whole($0.gapSinceNanoseconds == nil ? 0 : 1) }),
+            MetricFamily(
+                "availability_source_late_fillers_total", help: "Events that came after later ones had passed them.",
+                kind: .counter, samples: samples { .count($0.lateFillers) }),
+        ]
+    }
+
+    private func channelFamilies(_ state: PublishedState) -> [MetricFamily] {
+        func samples(_ value: (ChannelEntry) -> MetricValue) -> [MetricFamily.Sample] {
+            state.channels.map { MetricFamily.Sample([MetricLabel("channel", $0.channel.id)], value($0)) }
+        }
+        return [
+            MetricFamily(
+                "availability_channel_throttled_total", help: "Calls refused by the channel's throttle.", kind: .counter,
+                samples: samples { .count($0.throttledCount) }),
+            MetricFamily(
+                "availability_channel_policy_version", help: "The version of the channel's policy in force.",
+                kind: .gauge, samples: samples { .count($0.channel.policyVersion) }),
+        ]
+    }
+
+    private func ledgerFamilies() -> [MetricFamily] {
+        var families = [
+            MetricFamily(
+                "availability_ledger_waiting_records", help: "Records waiting for the writer.", kind: .gauge,
+                value: .whole(Int64(writer.waitingWeight)))
+        ]
+        let statistics: LedgerStatistics
+        do throws(LedgerError) { statistics = try ledger.statistics() } catch { return families }
+        func gauge(_ name: String, _ help: String, _ value: UInt64) {
+            families.append(MetricFamily(name, help: help, kind: .gauge, value: .count(value)))
+        }
+        gauge("availability_ledger_sequence", "The last committed ledger sequence.", statistics.state.sequence)
+        gauge("availability_ledger_positions", "Positions stored.", statistics.state.positions)
+        gauge("availability_ledger_journal_entries", "Events kept for rebasing.", statistics.state.journalEntries)
+        gauge("availability_dead_letters", "Events that could not be applied and wait.", statistics.state.deadLetters)
+        gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
+        gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)
+        gauge("availability_ledger_quota_bytes", "The most the store may fill.", statistics.quotaBytes)
+        gauge("availability_ledger_readers", "Reader slots in use.", UInt64(statistics.readers))
+        gauge(
+            "availability_ledger_oldest_reader_lag_commits", "Commits that the oldest snapshot is behind.",
+            statistics.oldestReaderLag)
+        return families
+    }
+}

@@ -1,0 +1,85 @@
+internal import ArgumentParser
+internal import Configure
+internal import Engine
+internal import Inventory
+internal import Ledger
+
+/// How the commands open the store, and what they exit with when they cannot.
+enum Storage {
+    /// The store cannot be opened (EX_IOERR of sysexits.h).
+    static let exitCode = ExitCode(74)
+
+    static func open(_ settings: ServerSettings, readOnly: Bool = false) throws -> Ledger {
+        var options = LedgerOptions()
+        options.mapBytes = UInt64(settings.storage.mapBytes)
+        if settings.storage.quotaBytes > 0 { options.quotaBytes = UInt64(settings.storage.quotaBytes) }
+        options.headroomBytes = UInt64(settings.storage.headroomBytes)
+        options.maxReaders = readersMax
+        options.readOnly = readOnly
+        // Within 63 bits, so that it stays positive for clients in languages without unsigned numbers.
+        options.epoch = UInt64.random(in: 1...UInt64(Int64.max))
+        do throws(LedgerError) {
+            return try Ledger(directory: settings.dataDirectory, options: options)
+        } catch {
+            printError("cannot open the store: \(error)")
+            throw exitCode
+        }
+    }
+
+    /// One for each loop, and room for exports, backups and status.
+    private static let readersMax: UInt32 = 1_024
+
+    static func openEngine(_ loaded: LoadedConfiguration, ledger: Ledger) throws -> Engine {
+        do throws(OpeningError) {
+            return try Engine.open(
+                ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded.settings),
+                seed: CatalogueSeed(
+                    locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
+                    sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
+                nowNanoseconds: wallClockNanoseconds())
+        } catch {
+            switch error {
+            case .ledger:
+                printError("cannot open the store: \(error)")
+                throw exitCode
+            case .catalogue:
+                printError("the configuration does not fit the store: \(error)")
+                throw ExitCode(64)
+            }
+        }
+    }
+
+    /// The number of the configured tenant in a store that is only read.
+    static func tenantNumber(_ settings: ServerSettings, in ledger: Ledger) throws -> TenantNumber {
+        do throws(LedgerError) {
+            let reader = try ledger.makeReader()
+            try reader.renew()
+            if let number = try reader.number(of: settings.tenant, kind: .tenant, tenant: 0) { return number }
+        } catch {
+            printError("cannot read the store: \(error)")
+            throw exitCode
+        }
+        printError("the store has no tenant \(settings.tenant)")
+        throw ExitCode(64)
+    }
+}
+
+extension EngineSettings {
+    init(_ settings: ServerSettings) {
+        self.init()
+        horizonNanoseconds = settings.feeds.horizonNanoseconds
+        clockSkewMaxNanoseconds = settings.feeds.clockSkewMaxNanoseconds
+        gapWaitNanoseconds = settings.feeds.gapWaitNanoseconds
+    }
+}
+
+extension EngineThread {
+    /// Publishes events and waits for the commit; for imports.
+    func publishAndWait(_ events: [IncomingEvent], tenant: TenantNumber) throws(EngineError) -> [EventResult] {
+        switch submitAndWait(.publish(tenant: tenant, events: events)) {
+        case .published(let results, _): return results
+        case .failed(let error): throw error
+        case .channel, .seeded: throw .invariantBroken("wrong reply")
+        }
+    }
+}

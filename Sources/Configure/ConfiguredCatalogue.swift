@@ -1,0 +1,16 @@
+public import Inventory
+
+/// The stock and policy side of a configuration, in the file's order. Location numbers are 0: the ledger assigns them.
+public struct ConfiguredCatalogue: Sendable, Equatable {
+    public var locations: [Location] = []
+    public var groups: [LocationGroup] = []
+    public var sources: [SourceTerms] = []
+    /// Each with `policyVersion` 1 and no update time.
+    public var channels: [Channel] = []
+
+    public init() {}
+
+    public var isEmpty: Bool {
+        locations.isEmpty && groups.isEmpty && sources.isEmpty && channels.isEmpty
+    }
+}

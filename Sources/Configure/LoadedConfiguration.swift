@@ -1,0 +1,79 @@
+/// A configuration that can be used.
+public struct LoadedConfiguration: Sendable, Equatable {
+    public var settings: ServerSettings
+    public var catalogue: ConfiguredCatalogue
+    /// The file it came from; absent in development mode.
+    public var file: String?
+
+    /// Started without a configuration file: loopback, no TLS, tenant `demo`, sample catalogue, unless flags or the
+    /// environment say otherwise.
+    public var isDevelopmentMode: Bool { file == nil }
+
+    /// What to tell the operator at start in development mode.
+    public var developmentBanner: String {
+        let catalogueLine =
+            settings.usesSampleCatalogue ? "sample catalogue (WH1 … WH6; web, marketplace, b2b)" : "no catalogue"
+        return """
+            DEVELOPMENT MODE: no configuration file was given.
+              tenant \(settings.tenant), \(catalogueLine), \(settings.tls == nil ? "no TLS" : "TLS"), \
+            data in \(settings.dataDirectory)
+              gRPC on \(settings.listen), HTTP on \(settings.http)
+              For production write a file and start with: availability-server serve --config FILE
+            """
+    }
+}
+
+/// Reads a configuration: flags over environment over file over defaults. Opens nothing but the file.
+///
+/// - Parameters:
+///   - file: the YAML file; absent: what `AVAILABILITY_CONFIG` names, else development mode.
+///   - flags: by key path, for example `["listen": "127.0.0.1:0"]`; see `SettingKey`.
+///   - environment: the process's environment.
+/// - Throws: every problem at once.
+public func loadConfiguration(
+    file: String?, flags: [String: String] = [:], environment: [String: String] = [:]
+) throws(ConfigurationError) -> LoadedConfiguration {
+    let named = file ?? environment["AVAILABILITY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    var parsed: ConfigurationFile?
+    if let named { parsed = try ConfigurationFile(path: named) }
+    return try loadConfiguration(parsed, flags: flags, environment: environment)
+}
+
+/// Reads the file at `file` alone, as `check-config` does: neither flags nor environment count.
+public func checkConfiguration(file: String) throws(ConfigurationError) -> LoadedConfiguration {
+    try loadConfiguration(try ConfigurationFile(path: file), flags: [:], environment: [:])
+}
+
+func loadConfiguration(
+    _ file: ConfigurationFile?, flags: [String: String], environment: [String: String]
+) throws(ConfigurationError) -> LoadedConfiguration {
+    let problems = ProblemCollector()
+    for path in flags.keys.sorted() where SettingKey(rawValue: path) == nil {
+        preconditionFailure("no setting is called \(path)")
+    }
+    let reader = SettingsReader(flags: flags, environment: environment, file: file, problems: problems)
+    let settings = ServerSettings(reader, hasFile: file != nil)
+    var catalogue = ConfiguredCatalogue()
+    if let file {
+        let root = MappingReader(file: file, problems: problems)
+        root.refuseUnknownSettings()
+        catalogue = CatalogueReader(root).catalogue
+    }
+    if settings.usesSampleCatalogue {
+        if catalogue.isEmpty {
+            catalogue = try sampleCatalogue()
+        } else {
+            reader.report(.sampleCatalogue, "cannot be true in a file that has locations, groups, sources or channels")
+        }
+    }
+    guard problems.problems.isEmpty else { throw ConfigurationError(problems: problems.problems) }
+    return LoadedConfiguration(settings: settings, catalogue: catalogue, file: file?.name)
+}
+
+private func sampleCatalogue() throws(ConfigurationError) -> ConfiguredCatalogue {
+    let problems = ProblemCollector()
+    let file = try ConfigurationFile(name: "sample", text: sampleConfiguration)
+    let catalogue = CatalogueReader(MappingReader(file: file, problems: problems)).catalogue
+    precondition(problems.problems.isEmpty, "the built-in sample must be valid")
+    return catalogue
+}

@@ -1,0 +1,110 @@
+import Inventory
+
+extension MappingReader {
+    /// A channel's policy. `sellable` are the locations and groups it may name, `locations` those of its overrides.
+    func channelPolicy(sellable: Set<String>, locations: Set<String>) -> ChannelPolicy {
+        var policy = ChannelPolicy()
+        policy.sourcing = references("sourcing", "a location or group", to: sellable)
+        if node("sourcing") == nil {
+            report("sourcing", "a channel needs at least one location or group to sell from")
+        }
+        policy.terms = channelTerms()
+        policy.cap = units("cap")
+        policy.floor = units("floor") ?? 0
+        policy.splitAllowed = flag("split_allowed") ?? true
+        if let throttle = child("throttle") { policy.throttle = throttle.throttleTerms() }
+        for reader in children("overrides") {
+            guard let override = reader.policyOverride(locations: locations) else { continue }
+            let isRepeated = policy.overrides.contains {
+                $0.skus == override.skus && $0.location == override.location
+            }
+            if isRepeated { reader.reportSelf("another override is for the same skus and location") }
+            policy.overrides.append(override)
+        }
+        return policy
+    }
+
+    private func channelTerms() -> PolicyTerms {
+        var terms = PolicyTerms()
+        terms.sharePercent = sharePercent() ?? terms.sharePercent
+        terms.buffer = buffer() ?? terms.buffer
+        terms.safetyStock = units("safety_stock") ?? terms.safetyStock
+        terms.countInTransit = flag("count_in_transit") ?? terms.countInTransit
+        terms.staleAfterNanoseconds = staleAfter() ?? terms.staleAfterNanoseconds
+        terms.staleAction = staleAction() ?? terms.staleAction
+        return terms
+    }
+
+    private func policyOverride(locations: Set<String>) -> PolicyOverride? {
+        refuseUnknownKeys(known: CatalogueReader.Keys.override)
+        let skuExpected = "a sku of 1 to 64 bytes without control characters"
+        let sku = value("sku", expected: skuExpected) { Quantities.identifier($0, bytesMax: 64) }
+        let prefix = value("sku_prefix", expected: skuExpected) { Quantities.identifier($0, bytesMax: 64) }
+        let location = name("location", "a location")
+        if sku != nil, prefix != nil { reportSelf("has both sku and sku_prefix: only one of them may be given") }
+        if node("sku") == nil, node("sku_prefix") == nil, node("location") == nil {
+            reportSelf("needs a sku, a sku_prefix or a location")
+        }
+        if let location, !locations.contains(location) {
+            report("location", "'\(location)' is not a location of this file")
+        }
+        let skus: PolicyOverride.Skus =
+            if let sku { .sku(sku) } else if let prefix { .prefix(prefix) } else { .all }
+        var override = PolicyOverride(skus: skus, location: location)
+        override.sharePercent = sharePercent()
+        override.buffer = buffer()
+        override.safetyStock = units("safety_stock")
+        override.countInTransit = flag("count_in_transit")
+        override.staleAfterNanoseconds = staleAfter()
+        override.staleAction = staleAction()
+        return override
+    }
+
+    private func throttleTerms() -> ThrottleTerms {
+        refuseUnknownKeys(known: CatalogueReader.Keys.throttle)
+        var terms = ThrottleTerms()
+        terms.readUnitsPerSecond = units("read_units_per_second") ?? 0
+        terms.readUnitsBurst = units("read_units_burst") ?? 0
+        terms.callsInFlightMax = units("calls_in_flight_max") ?? 0
+        if terms.readUnitsPerSecond > 0 {
+            if node("read_units_burst") == nil {
+                terms.readUnitsBurst = max(1_000, terms.readUnitsPerSecond)
+            } else if terms.readUnitsBurst < 1_000 {
+                report("read_units_burst", "must be at least 1000, the lines of one request")
+            }
+        }
+        return terms
+    }
+
+    private func sharePercent() -> Int? {
+        value("share_percent", expected: "a percentage from 0 to 100, without the sign") { text in
+            Quantities.count(text).flatMap { $0 <= 100 ? Int($0) : nil }
+        }
+    }
+
+    private func buffer() -> StockBuffer? {
+        value("buffer", expected: "units such as 2, or a percentage such as 5%") { text in
+            if let percent = Quantities.percent(text) { return .percent(percent) }
+            return Quantities.count(text).flatMap { $0 <= 1_000_000_000_000 ? .units($0) : nil }
+        }
+    }
+
+    private func staleAfter() -> Int64? {
+        value("stale_after", expected: Quantities.durationExpected + ", or never") {
+            $0 == "never" ? 0 : Quantities.duration($0)
+        }
+    }
+
+    private func staleAction() -> StaleAction? {
+        value("stale_action", expected: "serve, withhold, refuse, or a cut such as 'buffer 20%'") { text in
+            switch text {
+            case "serve": return .serve
+            case "withhold": return .withhold
+            case "refuse": return .refuse
+            default:
+                guard text.hasPrefix("buffer ") else { return nil }
+                return Quantities.percent(String(text.dropFirst("buffer ".count))).map { .buffer(percent: $0) }
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+internal import Glibc
+
+/// A command waiting for the writer, and who wants to know.
+struct QueuedCommand: Sendable {
+    let command: EngineCommand
+    /// Called once on the writer's thread, after the commit.
+    let completion: @Sendable (EngineReply) -> Void
+}
+
+/// The one way to the writer. Any thread puts in; only the writer's thread takes out.
+///
+/// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records in memory. The writer
+/// takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
+final class CommandQueue: @unchecked Sendable {
+    // Why @unchecked: all state is behind `mutex`; a pthread condition is used because the writer is a plain thread
+    // that must sleep without spinning.
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let arrived: UnsafeMutablePointer<pthread_cond_t>
+    private var commands: [QueuedCommand] = []
+    private var roomWaiters: [@Sendable () -> Void] = []
+    private var weight = 0
+    private var isClosed = false
+    private let weightMax: Int
+
+    init(weightMax: Int) {
+        self.weightMax = weightMax
+        mutex = .allocate(capacity: 1)
+        arrived = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(arrived, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(arrived)
+        pthread_mutex_destroy(mutex)
+        arrived.deallocate()
+        mutex.deallocate()
+    }
+
+    enum Admission {
+        case queued
+        case full
+        case closed
+    }
+
+    /// Puts a command in. When there is no room and `whenRoom` is given, it is called once, from the writer's thread,
+    /// after room was made.
+    func put(_ queued: QueuedCommand, whenRoom: (@Sendable () -> Void)? = nil) -> Admission {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if isClosed { return .closed }
+        let added = queued.command.weight
+        // A command heavier than the whole queue still passes when nothing else waits.
+        if weight > 0 && weight + added > weightMax {
+            if let whenRoom { roomWaiters.append(whenRoom) }
+            return .full
+        }
+        commands.append(queued)
+        weight += added
+        pthread_cond_signal(arrived)
+        return .queued
+    }
+
+    /// Waits until something has arrived and takes up to `groupWeightMax` of it, at least one command. Returns nil once
+    /// the queue is closed and empty.
+    func take(groupWeightMax: Int) -> [QueuedCommand]? {
+        pthread_mutex_lock(mutex)
+        while commands.isEmpty && !isClosed { pthread_cond_wait(arrived, mutex) }
+        var taken = 0
+        var takenWeight = 0
+        while taken < commands.count {
+            let next = commands[taken].command.weight
+            if taken > 0 && takenWeight + next > groupWeightMax { break }
+            takenWeight += next
+            taken += 1
+        }
+        let group = Array(commands[..<taken])
+        commands.removeFirst(taken)
+        weight -= takenWeight
+        let waiters = roomWaiters
+        roomWaiters.removeAll()
+        pthread_mutex_unlock(mutex)
+        for waiter in waiters { waiter() }
+        return group.isEmpty ? nil : group
+    }
+
+    /// Nothing more comes in; what is queued is still taken out.
+    func close() {
+        pthread_mutex_lock(mutex)
+        isClosed = true
+        let waiters = roomWaiters
+        roomWaiters.removeAll()
+        pthread_cond_broadcast(arrived)
+        pthread_mutex_unlock(mutex)
+        for waiter in waiters { waiter() }
+    }
+
+    /// The records waiting to be written.
+    var waitingWeight: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return weight
+    }
+}

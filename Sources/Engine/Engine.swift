@@ -1,0 +1,138 @@
+public import Inventory
+internal import Ledger
+
+/// Commands in, one commit, replies out. Owns no thread and no clock: the writer's thread and a simulator drive the same
+/// code.
+///
+/// Thread: one at a time, the writer's.
+public final class Engine {
+    let ledger: Ledger
+    let tenant: TenantNumber
+    let settings: EngineSettings
+    /// What the last commit left; a group works on a copy.
+    var catalogue: CatalogueState
+    /// Where the loops find the newest state.
+    public let board: StateBoard
+
+    public enum StepOutcome: Sendable {
+        /// One reply for each command, in order.
+        case replies([EngineReply])
+        /// The store can no longer be trusted: nothing may be acknowledged, the process must stop.
+        case fatal(String)
+    }
+
+    init(
+        ledger: Ledger, tenant: TenantNumber, settings: EngineSettings, catalogue: CatalogueState, board: StateBoard
+    ) {
+        self.ledger = ledger
+        self.tenant = tenant
+        self.settings = settings
+        self.catalogue = catalogue
+        self.board = board
+    }
+
+    /// Executes a group of commands in one commit. A command that fails takes its whole group back; the group is then run
+    /// again one command at a time, so that only the guilty one is refused.
+    public func step(_ commands: [EngineCommand], nowNanoseconds: WallNanoseconds) -> StepOutcome {
+        do throws(CommitFailure) {
+            return .replies(try commit(commands, nowNanoseconds: nowNanoseconds))
+        } catch {
+            if case .fatal(let description) = error { return .fatal(description) }
+            if commands.count == 1 { return .replies([.failed(error.engineError)]) }
+        }
+        var replies: [EngineReply] = []
+        for command in commands {
+            do throws(CommitFailure) {
+                replies += try commit([command], nowNanoseconds: nowNanoseconds)
+            } catch {
+                if case .fatal(let description) = error { return .fatal(description) }
+                replies.append(.failed(error.engineError))
+            }
+        }
+        return .replies(replies)
+    }
+
+    /// Nothing is changed when it throws.
+    private func commit(
+        _ commands: [EngineCommand], nowNanoseconds: WallNanoseconds
+    ) throws(CommitFailure) -> [EngineReply] {
+        let result: Result<[EngineReply], EngineError>
+        do throws(LedgerError) {
+            result = try commitUnlessRefused(commands, nowNanoseconds: nowNanoseconds)
+        } catch {
+            throw CommitFailure(error)
+        }
+        switch result {
+        case .success(let replies): return replies
+        case .failure(let refusal): throw .refused(refusal)
+        }
+    }
+
+    private func commitUnlessRefused(
+        _ commands: [EngineCommand], nowNanoseconds: WallNanoseconds
+    ) throws(LedgerError) -> Result<[EngineReply], EngineError> {
+        try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
+        var work = GroupWork(
+            batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
+            nowNanoseconds: nowNanoseconds)
+        var outcomes: [CommandOutcome] = []
+        for command in commands { outcomes.append(try work.execute(command)) }
+        if let problem = work.seedProblem {
+            return .failure(.invalidField(path: problem.path, reason: problem.reason))
+        }
+        let (committed, sequence) = try work.commit()
+        for (id, entry) in committed.channels where catalogue.channels[id] !== entry {
+            entry.throttle.update(entry.channel.policy.throttle)
+        }
+        catalogue = committed
+        board.publish(catalogue.published)
+        ledger.reached(.beforeReply)
+        return .success(outcomes.map { $0.reply(sequence: sequence) })
+    }
+}
+
+/// Why a group was taken back.
+private enum CommitFailure: Error {
+    case refused(EngineError)
+    case fatal(String)
+
+    init(_ error: LedgerError) {
+        if case .fatal = error { self = .fatal(error.description) } else { self = .refused(EngineError(error)) }
+    }
+
+    var engineError: EngineError {
+        switch self {
+        case .refused(let error): error
+        case .fatal(let description): .invariantBroken(description)
+        }
+    }
+}
+
+/// What a command came to, before its group has a sequence.
+enum CommandOutcome {
+    case published([EventResult])
+    case channel(Channel)
+    case seeded
+    /// Refused without effect; the rest of the group is not concerned.
+    case refused(EngineError)
+
+    func reply(sequence: UInt64) -> EngineReply {
+        switch self {
+        case .published(let results): .published(results: results, sequence: sequence)
+        case .channel(let channel): .channel(channel)
+        case .seeded: .seeded
+        case .refused(let error): .failed(error)
+        }
+    }
+}
+
+extension EngineError {
+    /// What a command is refused with when the ledger failed under it.
+    init(_ error: LedgerError) {
+        switch error {
+        case .storageFull, .retriable: self = .storageFull
+        case .corrupt(let key): self = .dataLoss(key)
+        default: self = .invariantBroken(error.description)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+public import Inventory
+
+/// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter.
+public struct IncomingEvent: Sendable {
+    public let event: InventoryEvent
+    public let original: [UInt8]
+
+    public init(event: InventoryEvent, original: [UInt8]) {
+        self.event = event
+        self.original = original
+    }
+}
+
+/// A change of a channel's policy.
+public struct ChannelUpdate: Sendable {
+    public let channelID: String
+    public let displayName: String
+    public let policy: ChannelPolicy
+    /// The etag the caller read; empty: whatever is there is replaced.
+    public let etag: String
+    /// Whether a channel that does not exist is created.
+    public let allowMissing: Bool
+    /// Checks everything and changes nothing.
+    public let validateOnly: Bool
+    /// Who asks, for the audit log.
+    public let actor: String
+    public let reason: String
+    public let requestID: String
+
+    public init(
+        channelID: String, displayName: String, policy: ChannelPolicy, etag: String, allowMissing: Bool,
+        validateOnly: Bool, actor: String, reason: String, requestID: String
+    ) {
+        self.channelID = channelID
+        self.displayName = displayName
+        self.policy = policy
+        self.etag = etag
+        self.allowMissing = allowMissing
+        self.validateOnly = validateOnly
+        self.actor = actor
+        self.reason = reason
+        self.requestID = requestID
+    }
+}
+
+/// What the engine is asked to do.
+public enum EngineCommand: Sendable {
+    case publish(tenant: TenantNumber, events: [IncomingEvent])
+    case updateChannel(tenant: TenantNumber, ChannelUpdate)
+    /// Adds what the configuration has and the ledger lacks.
+    case seed(tenant: TenantNumber, CatalogueSeed)
+
+    /// The command's share of a group: about how many records it writes.
+    var weight: Int {
+        switch self {
+        case .publish(_, let events): max(1, events.count)
+        case .updateChannel, .seed: 1
+        }
+    }
+
+    /// Whether it adds to the store. What only frees space may use the headroom beyond the quota.
+    var isGrowing: Bool {
+        switch self {
+        case .publish, .seed: true
+        case .updateChannel: false
+        }
+    }
+}
+
+/// How one event ended.
+public struct EventResult: Sendable, Equatable {
+    public let id: String
+    public let outcome: EventOutcome
+    /// Empty, or an UPPER_SNAKE reason that may be followed by `: ` and text.
+    public let reason: String
+
+    public init(id: String, outcome: EventOutcome, reason: String = "") {
+        self.id = id
+        self.outcome = outcome
+        self.reason = reason
+    }
+}
+
+/// Outcomes by the contract's names. Raw values are stored with the event's id: fixed.
+public enum EventOutcome: UInt8, Sendable, Equatable {
+    case applied = 1
+    case duplicate = 2
+    case superseded = 3
+    case buffered = 4
+    case deadLettered = 5
+}
+
+/// What a command came to. Only told after its group is on disk.
+public enum EngineReply: Sendable {
+    /// `sequence`: the ledger sequence at which the events are visible.
+    case published(results: [EventResult], sequence: UInt64)
+    case channel(Channel)
+    case seeded
+    case failed(EngineError)
+}
+
+/// Why a command as a whole had no effect.
+public enum EngineError: Error, Sendable, Equatable {
+    /// The store has no room for more; reads and what frees space go on. Retriable.
+    case storageFull
+    /// Too much is waiting already. Retriable.
+    case queueFull
+    /// A record the command needs is damaged; others are not concerned.
+    case dataLoss(String)
+    /// The channel changed since the caller read it.
+    case etagMismatch(current: String)
+    case channelNotFound(String)
+    /// The field's path and what is wrong with it.
+    case invalidField(path: String, reason: String)
+    /// A fault of ours: nothing was changed, readiness is off.
+    case invariantBroken(String)
+    case stopping
+}

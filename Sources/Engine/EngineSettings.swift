@@ -1,0 +1,39 @@
+public import Inventory
+
+/// What an operator may tune about the writing side.
+public struct EngineSettings: Sendable {
+    /// How far behind a source's newest event an event may lie, in nanoseconds.
+    public var horizonNanoseconds: Int64 = 7 * 86_400 * 1_000_000_000
+    /// How far ahead of our clock an event may claim to have occurred, in nanoseconds.
+    public var clockSkewMaxNanoseconds: Int64 = 300 * 1_000_000_000
+    /// How long a missing sequence is waited for before its source is marked GAP, in nanoseconds.
+    public var gapWaitNanoseconds: Int64 = 300 * 1_000_000_000
+    /// Records waiting for the writer; beyond it unary calls get RetryInfo and streams stop reading.
+    public var queueWeightMax = 20_000
+    /// Records that one commit may take.
+    public var groupWeightMax = 5_000
+
+    public init() {}
+
+    /// The bounds by which events are judged.
+    var eventBounds: EventBounds {
+        EventBounds(horizonNanoseconds: horizonNanoseconds, clockSkewMaxNanoseconds: clockSkewMaxNanoseconds)
+    }
+}
+
+/// What a new store starts with. Entries that the store already has are left as they are there.
+public struct CatalogueSeed: Sendable {
+    public var locations: [Location]
+    public var groups: [LocationGroup]
+    public var sources: [SourceTerms]
+    public var channels: [Channel]
+
+    public init(
+        locations: [Location] = [], groups: [LocationGroup] = [], sources: [SourceTerms] = [], channels: [Channel] = []
+    ) {
+        self.locations = locations
+        self.groups = groups
+        self.sources = sources
+        self.channels = channels
+    }
+}

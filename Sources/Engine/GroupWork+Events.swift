@@ -1,0 +1,147 @@
+internal import Inventory
+internal import Ledger
+
+extension GroupWork {
+    /// Takes one event in: its effect once per (source, id), whatever the order of delivery. Never fails for the event's
+    /// own fault: that ends as a dead letter.
+    mutating func publish(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
+        let event = incoming.event
+        do throws(EventRejection) {
+            try EventRules.checkFields(event)
+        } catch {
+            return try keepDeadLetter(incoming, error)
+        }
+        guard catalogue.sources[event.source] != nil || catalogue.sources.count < Limits.sourcesMax else {
+            return try keepDeadLetter(
+                incoming, EventRejection(.invalidField, "source: at most \(Limits.sourcesMax) sources are kept"))
+        }
+        let source = try number(ofSource: event.source)
+        if let known = try batch.event(tenant: tenant, source: source, id: event.id) {
+            guard known.bodyDigest == event.bodyDigest else {
+                return try keepDeadLetter(
+                    incoming, EventRejection(.idReused, "id: was used for another event of this source"))
+            }
+            note(event.source) { $0.duplicates += 1 }
+            return EventResult(id: event.id, outcome: .duplicate)
+        }
+        let accepted: AcceptedEvent
+        do throws(EventRejection) {
+            accepted = try EventRules.accept(
+                event, source: source, terms: catalogue.terms(of: event.source),
+                progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
+                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: settings.eventBounds)
+        } catch {
+            try observe(event, isDeadLetter: true)
+            return try keepDeadLetter(incoming, error)
+        }
+        return try place(accepted, of: incoming, source: source)
+    }
+
+    private mutating func place(
+        _ accepted: AcceptedEvent, of incoming: IncomingEvent, source: SourceNumber
+    ) throws(LedgerError) -> EventResult {
+        let event = incoming.event
+        var outcome = EventOutcome.applied
+        let sequence: UInt64
+        if let stock = accepted.stock {
+            (sequence, outcome) = try apply(stock, of: event)
+            if outcome == .deadLettered {
+                try observe(event, isDeadLetter: true)
+                return try keepDeadLetter(incoming, rejection)
+            }
+        } else {
+            sequence = batch.nextSequence()
+        }
+        let record = EventRecord(
+            occurredAtNanoseconds: event.occurredAtNanoseconds, bodyDigest: event.bodyDigest,
+            outcome: outcome.rawValue, sequence: sequence)
+        try batch.setEvent(record, tenant: tenant, source: source, id: event.id)
+        eventIDsAdded += 1
+        try observe(event, isDeadLetter: false)
+        note(event.source) { progress in
+            if outcome == .superseded { progress.superseded += 1 } else { progress.applied += 1 }
+        }
+        return EventResult(id: event.id, outcome: outcome)
+    }
+
+    /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was
+    /// changed.
+    private mutating func apply(
+        _ stock: AcceptedEvent.Stock, of event: InventoryEvent
+    ) throws(LedgerError) -> (sequence: UInt64, EventOutcome) {
+        journalPlace = (event.sku, stock.location)
+        var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
+        let placement = try position.apply(
+            stock.entry, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
+        switch placement {
+        case .tooOld:
+            rejection = EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
+            return (0, .deadLettered)
+        case .outOfRange:
+            rejection = EventRejection(
+                .outOfRange, "quantity: a bucket would leave ±\(Limits.bucketMax)")
+            return (0, .deadLettered)
+        case .applied, .superseded: break
+        }
+        if let source = catalogue.sources[event.source],
+            let horizon = EventRules.horizonPrimary(source.terms, source.progress, bounds: settings.eventBounds)
+        {
+            _ = try position.prune(through: horizon, limit: Self.prunedPerEventMax, journal: &self)
+        }
+        position.sequence = batch.nextSequence()
+        try batch.setPosition(position, tenant: tenant, sku: event.sku, location: stock.location)
+        return (position.sequence, placement == .applied ? .applied : .superseded)
+    }
+
+    /// More than one, so that a journal shrinks faster than it grows.
+    private static let prunedPerEventMax = 8
+
+    /// Moves the source's watermark and what belongs to it.
+    private mutating func observe(_ event: InventoryEvent, isDeadLetter: Bool) throws(LedgerError) {
+        guard var source = catalogue.sources[event.source] else { return }
+        pendingSource = source.number
+        try source.progress.observe(
+            sequence: event.sequence, occurredAtNanoseconds: isDeadLetter ? nil : event.occurredAtNanoseconds,
+            receivedAtNanoseconds: nowNanoseconds, isHeartbeat: event.kind == .sourceHeartbeat, pending: &self)
+        if !isDeadLetter { source.progress.lastEventNanoseconds = nowNanoseconds }
+        catalogue.sources[event.source] = source
+        touchedSources.insert(event.source)
+    }
+
+    private mutating func note(_ name: String, _ change: (inout SourceProgress) -> Void) {
+        guard var source = catalogue.sources[name] else { return }
+        change(&source.progress)
+        catalogue.sources[name] = source
+        touchedSources.insert(name)
+    }
+
+    /// Keeps what could not be applied with its bytes and its reason. A repeat of the same poison only counts up.
+    mutating func keepDeadLetter(
+        _ incoming: IncomingEvent, _ rejection: EventRejection
+    ) throws(LedgerError) -> EventResult {
+        let event = incoming.event
+        let id = DeadLetterID(
+            high: ContentDigest.of(Array("\(event.source)\u{0}\(event.id)".utf8)),
+            low: ContentDigest.of(incoming.original))
+        let known = try batch.deadLetter(tenant: tenant, id: id)
+        if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
+            throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
+        }
+        // Cut to what a record holds; the original bytes are whole.
+        let source = String(event.source.prefix(Limits.nameBytesMax))
+        let sequence = batch.nextSequence()
+        let letter = DeadLetter(
+            firstSequence: known?.firstSequence ?? sequence,
+            firstTimeNanoseconds: known?.firstTimeNanoseconds ?? nowNanoseconds, lastTimeNanoseconds: nowNanoseconds,
+            attempts: (known?.attempts ?? 0) &+ 1, reason: rejection.description, source: source,
+            original: incoming.original)
+        try batch.setDeadLetter(letter, tenant: tenant, id: id)
+        let now = nowNanoseconds
+        note(event.source) { progress in
+            progress.deadLettered += 1
+            progress.lastError = rejection.description
+            progress.lastErrorNanoseconds = now
+        }
+        return EventResult(id: event.id, outcome: .deadLettered, reason: rejection.description)
+    }
+}

@@ -1,0 +1,78 @@
+internal import Inventory
+internal import Ledger
+
+/// One group of commands on its way to one commit: the open batch and the catalogue as the group leaves it. Dropping it
+/// aborts the batch.
+struct GroupWork: ~Copyable {
+    var batch: WriteBatch
+    var catalogue: CatalogueState
+    /// Sources whose progress moved; written once, at the end.
+    var touchedSources: Set<String> = []
+    /// Event ids added, which pays for as much pruning.
+    var eventIDsAdded = 0
+    /// The position whose journal is at work.
+    var journalPlace: (sku: String, location: LocationNumber) = ("", 0)
+    /// The source whose kept sequences are at work.
+    var pendingSource: SourceNumber = 0
+    /// What a seed does not fit; the group must then be dropped.
+    var seedProblem: CatalogueProblem?
+    /// Why the event at work could not be placed.
+    var rejection = EventRejection(.invalidField, "")
+    let tenant: TenantNumber
+    let settings: EngineSettings
+    let nowNanoseconds: WallNanoseconds
+
+    /// Ids looked at by the prune hand for each id added: above 1, so that the tree stays bounded.
+    private static let idsVisitedPerAdded = 2
+
+    init(
+        batch: consuming WriteBatch, catalogue: CatalogueState, tenant: TenantNumber, settings: EngineSettings,
+        nowNanoseconds: WallNanoseconds
+    ) {
+        self.batch = batch
+        self.catalogue = catalogue
+        self.tenant = tenant
+        self.settings = settings
+        self.nowNanoseconds = nowNanoseconds
+    }
+
+    mutating func execute(_ command: EngineCommand) throws(LedgerError) -> CommandOutcome {
+        switch command {
+        case .publish(let tenant, let events):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            var results: [EventResult] = []
+            results.reserveCapacity(events.count)
+            for event in events { results.append(try publish(event)) }
+            return .published(results)
+        case .updateChannel(let tenant, let update):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try updateChannel(update)
+        case .seed(let tenant, let seed):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            seedProblem = try add(seed)
+            return .seeded
+        }
+    }
+
+    /// Writes what the group gathered and makes it durable; returns the catalogue and the sequence now committed.
+    consuming func commit() throws(LedgerError) -> (CatalogueState, sequence: UInt64) {
+        for name in touchedSources {
+            guard let source = catalogue.sources[name] else { continue }
+            try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: name)
+        }
+        if eventIDsAdded > 0 { try pruneEventIDs() }
+        batch.advanceLedgerTime(to: nowNanoseconds)
+        let catalogue = catalogue
+        let sequence = try batch.commit()
+        return (catalogue, sequence)
+    }
+
+    private mutating func pruneEventIDs() throws(LedgerError) {
+        let catalogue = catalogue
+        let horizonNanoseconds = settings.horizonNanoseconds
+        try batch.pruneEventIDs(visiting: eventIDsAdded * Self.idsVisitedPerAdded) { _, number in
+            guard let name = catalogue.sourceNames[number], let source = catalogue.sources[name] else { return nil }
+            return source.progress.newestOccurredAtNanoseconds - horizonNanoseconds
+        }
+    }
+}

@@ -1,0 +1,125 @@
+public import Inventory
+internal import Synchronization
+
+/// A channel as the readers use it: its document, its compiled policy, its throttle.
+public final class ChannelEntry: Sendable {
+    public let channel: Channel
+    public let compiled: CompiledChannel
+    /// Shared by all loops, and kept over policy changes that leave its terms alone.
+    public let throttle: Throttle
+    private let throttled: SharedCount
+
+    init(channel: Channel, compiled: CompiledChannel, throttle: Throttle, throttled: SharedCount) {
+        self.channel = channel
+        self.compiled = compiled
+        self.throttle = throttle
+        self.throttled = throttled
+    }
+
+    /// The next version of the channel, with the throttle and the counts of this one.
+    func next(_ channel: Channel, _ compiled: CompiledChannel) -> ChannelEntry {
+        ChannelEntry(channel: channel, compiled: compiled, throttle: throttle, throttled: throttled)
+    }
+
+    /// Calls refused by the throttle since the server started.
+    public var throttledCount: UInt64 { throttled.value }
+
+    /// Counts one call refused by the throttle. Any thread.
+    public func countThrottled() {
+        throttled.increment()
+    }
+}
+
+/// A count that several threads add to.
+final class SharedCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    var value: UInt64 { count.load(ordering: .relaxed) }
+
+    func increment() {
+        count.add(1, ordering: .relaxed)
+    }
+}
+
+/// A source as it is known now.
+public struct SourceState: Sendable {
+    public let id: String
+    public let number: SourceNumber
+    public let progress: SourceProgress
+}
+
+/// Everything but the positions that an answer depends on: one immutable object, replaced after each commit.
+public final class PublishedState: Sendable {
+    public let directory: LocationDirectory
+    /// By id.
+    public let channels: [ChannelEntry]
+    public let locations: [Location]
+    public let groups: [LocationGroup]
+    public let watermarks: SourceWatermarks
+    /// By id; those that have sent something, and those the configuration names.
+    public let sources: [SourceState]
+    private let channelTable: NameTable
+
+    init(
+        directory: LocationDirectory, channels: [ChannelEntry], locations: [Location], groups: [LocationGroup],
+        watermarks: SourceWatermarks, sources: [SourceState]
+    ) {
+        self.directory = directory
+        self.channels = channels
+        self.locations = locations
+        self.groups = groups
+        self.watermarks = watermarks
+        self.sources = sources
+        channelTable = NameTable(channels.map(\.channel.id))
+    }
+
+    /// The channel of that name; nil when there is none.
+    public func channel(_ id: UnsafeRawBufferPointer) -> ChannelEntry? {
+        channelTable.index(of: id).map { channels[$0] }
+    }
+
+    public func channel(_ id: String) -> ChannelEntry? {
+        channels.first { $0.channel.id == id }
+    }
+
+    public func sourceName(_ number: SourceNumber) -> String {
+        sources.first { $0.number == number }?.id ?? ""
+    }
+}
+
+/// Where the writer puts the newest state and the loops find it.
+public final class StateBoard: Sendable {
+    private let version = Atomic<UInt64>(0)
+    private let current: Mutex<PublishedState>
+
+    init(_ state: PublishedState) {
+        current = Mutex(state)
+    }
+
+    /// Writer's thread only; before the replies of the commit that made it.
+    func publish(_ state: PublishedState) {
+        current.withLock { $0 = state }
+        version.add(1, ordering: .releasing)
+    }
+
+    /// The newest state. Any thread.
+    public var state: PublishedState { current.withLock { $0 } }
+
+    /// The newest state, unless `seen` is its version already. One atomic load when nothing changed.
+    func newer(than seen: inout UInt64) -> PublishedState? {
+        let now = version.load(ordering: .acquiring)
+        if now == seen { return nil }
+        seen = now
+        return current.withLock { $0 }
+    }
+}
+
+extension PublishedState {
+    /// Up to when somebody vouches for the position: its own authoritative time or the watermark of the source that owns
+    /// the location, or else of the source that last vouched for it. 0: never.
+    public func vouchedTimeNanoseconds(of position: Position, at location: LocationNumber) -> WallNanoseconds {
+        let owner = directory.owner(of: location)
+        return max(
+            position.authoritativeTimeNanoseconds, watermarks[owner != 0 ? owner : position.authoritativeSource])
+    }
+}

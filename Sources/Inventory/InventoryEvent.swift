@@ -1,0 +1,54 @@
+/// The kinds of events a source may send. Raw values are those of the contract's `InventoryEventType`.
+public enum InventoryEventKind: Sendable, Equatable {
+    case positionSnapshot
+    case cycleCount
+    case adjustment
+    case receiptPosted
+    case sourceHeartbeat
+    /// A type of the contract whose effect is not built: kept as a dead letter, never guessed.
+    case unsupported(name: String)
+}
+
+/// One canonical event, whatever feed it came by. Names of sources and locations are not resolved yet.
+public struct InventoryEvent: Sendable, Equatable {
+    public var id: String
+    public var source: String
+    public var kind: InventoryEventKind
+    /// Per source, counted by the source; absent when the source does not count.
+    public var sequence: UInt64?
+    public var occurredAtNanoseconds: WallNanoseconds
+    public var sku: String
+    public var location: String
+    public var lot: String
+    /// CYCLE_COUNT: the count. ADJUSTMENT: the difference. RECEIPT_POSTED: the units received.
+    public var quantity: Int64?
+    /// A reason code; required for ADJUSTMENT.
+    public var reason: String
+    /// POSITION_SNAPSHOT: the buckets present.
+    public var snapshot: StockEffect
+    /// RECEIPT_POSTED: the supply it belongs to; empty when none is named.
+    public var supplyID: String
+    /// A digest of the whole event as sent, to tell a repeat from another body under the same id.
+    public var bodyDigest: UInt64
+
+    public init(
+        id: String, source: String, kind: InventoryEventKind, sequence: UInt64? = nil,
+        occurredAtNanoseconds: WallNanoseconds, sku: String = "", location: String = "", lot: String = "",
+        quantity: Int64? = nil, reason: String = "", snapshot: StockEffect = StockEffect(isAbsolute: true),
+        supplyID: String = "", bodyDigest: UInt64
+    ) {
+        self.id = id
+        self.source = source
+        self.kind = kind
+        self.sequence = sequence
+        self.occurredAtNanoseconds = occurredAtNanoseconds
+        self.sku = sku
+        self.location = location
+        self.lot = lot
+        self.quantity = quantity
+        self.reason = reason
+        self.snapshot = snapshot
+        self.supplyID = supplyID
+        self.bodyDigest = bodyDigest
+    }
+}

@@ -1,0 +1,110 @@
+/// Every limit of the domain, in one place. Shown by GetServerStatus; their relations are checked at start-up.
+public enum Limits {
+    /// Bytes of a sku or of a sku prefix.
+    public static let skuBytesMax = 64
+    /// Bytes of the id of a location, location group, channel, tenant, customer or source.
+    public static let nameBytesMax = 32
+    /// Bytes of an event id, request id, lot, reference or reason code.
+    public static let idBytesMax = 64
+    /// Bytes of a name for people.
+    public static let displayNameBytesMax = 64
+
+    public static let linesPerCheckMax = 1_000
+    /// Lines of one ExplainAvailability or GetAvailabilitySchedule.
+    public static let linesPerExplanationMax = 100
+    public static let linesPerReservationMax = 100
+    public static let eventsPerBatchMax = 1_000
+
+    /// Units of an event, a line or a policy, either way.
+    public static let quantityMax: Int64 = 1_000_000_000_000
+    /// Units of one bucket of a position, either way.
+    public static let bucketMax: Int64 = 1_000_000_000_000_000
+
+    public static let locationsMax = 10_000
+    public static let locationGroupsMax = 1_000
+    public static let sourcesMax = 10_000
+    public static let channelsMax = 1_000
+    /// Locations and groups named in one sourcing order.
+    public static let sourcingMax = 100
+    public static let policyOverridesMax = 1_000
+
+    /// Read units a second, and at once.
+    public static let readUnitsMax: Int64 = 1_000_000_000
+    public static let callsInFlightMax: Int64 = 1_000_000
+    /// The smallest burst: a whole request must fit.
+    public static let readUnitsBurstMin: Int64 = 1_000
+
+    /// How far behind its source's newest event an event is still placed, and how long its id is remembered.
+    public static let horizonNanoseconds: Int64 = 7 * 24 * 3_600 * 1_000_000_000
+    /// The same for the journals of sources ordered by sequence, in sequences.
+    public static let horizonSequences: Int64 = 1_000_000
+    /// How far ahead of our clock an event may be.
+    public static let clockSkewNanosecondsMax: Int64 = 300 * 1_000_000_000
+    /// How long a gap in a source's sequence is waited for before the source is marked GAP.
+    public static let gapWaitNanoseconds: Int64 = 300 * 1_000_000_000
+    /// Sequences kept beyond a gap, per source.
+    public static let pendingSequencesMax: UInt64 = 10_000
+    public static let deadLettersMax = 1_000_000
+    /// Journal entries looked at, for dropping, when an absolute event lands.
+    public static let journalDropsPerEventMax = 64
+
+    /// Names and values, in the order above, for GetServerStatus and the documentation.
+    public static var all: [(name: String, value: Int64)] {
+        [
+            ("sku_bytes_max", Int64(skuBytesMax)),
+            ("name_bytes_max", Int64(nameBytesMax)),
+            ("id_bytes_max", Int64(idBytesMax)),
+            ("display_name_bytes_max", Int64(displayNameBytesMax)),
+            ("lines_per_check_max", Int64(linesPerCheckMax)),
+            ("lines_per_explanation_max", Int64(linesPerExplanationMax)),
+            ("lines_per_reservation_max", Int64(linesPerReservationMax)),
+            ("events_per_batch_max", Int64(eventsPerBatchMax)),
+            ("quantity_max", quantityMax),
+            ("bucket_max", bucketMax),
+            ("locations_max", Int64(locationsMax)),
+            ("location_groups_max", Int64(locationGroupsMax)),
+            ("sources_max", Int64(sourcesMax)),
+            ("channels_max", Int64(channelsMax)),
+            ("sourcing_max", Int64(sourcingMax)),
+            ("policy_overrides_max", Int64(policyOverridesMax)),
+            ("read_units_max", readUnitsMax),
+            ("calls_in_flight_max", callsInFlightMax),
+            ("read_units_burst_min", readUnitsBurstMin),
+            ("horizon_ns", horizonNanoseconds),
+            ("horizon_sequences", horizonSequences),
+            ("clock_skew_ns_max", clockSkewNanosecondsMax),
+            ("gap_wait_ns", gapWaitNanoseconds),
+            ("pending_sequences_max", Int64(pendingSequencesMax)),
+            ("dead_letters_max", Int64(deadLettersMax)),
+            ("journal_drops_per_event_max", Int64(journalDropsPerEventMax)),
+        ]
+    }
+
+    /// Stops the process when the limits do not fit each other. Called once at start-up.
+    public static func check() {
+        let broken = brokenRelations
+        precondition(broken.isEmpty, "limits do not fit each other: \(broken)")
+    }
+
+    /// The relations that do not hold; empty.
+    static var brokenRelations: [String] {
+        var broken: [String] = []
+        func require(_ holds: Bool, _ relation: String) {
+            if !holds { broken.append(relation) }
+        }
+        require(quantityMax <= bucketMax, "a quantity fits a bucket")
+        // s + h is at most 9 buckets and one policy figure; see LineEvaluation.
+        require((Int64.max / 100 - quantityMax) / 9 > bucketMax, "a percentage of a location's figure fits 64 bits")
+        require(Int64(linesPerCheckMax) <= readUnitsBurstMin, "a whole check fits the smallest burst")
+        require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
+        require(readUnitsBurstMin <= readUnitsMax, "the smallest burst is a burst")
+        // A throttle's time: now (until 2100) + burst × the interval of one unit a second.
+        require(
+            Int64.max - 4_102_444_800_000_000_000 > readUnitsMax * .perSecond, "a throttle's arrival time fits 64 bits")
+        require(locationsMax < Int(LocationNumber.max), "a location's number fits")
+        require(sourcesMax < Int(SourceNumber.max), "a source's number fits")
+        require(clockSkewNanosecondsMax < horizonNanoseconds, "the clock skew is within the horizon")
+        require(skuBytesMax <= 64, "sku prefix lengths fit a 64-bit set")
+        return broken
+    }
+}

@@ -1,0 +1,41 @@
+internal import Inventory
+
+/// The error for a record that fails its checks, with its key in words.
+@inline(never)
+func damaged(_ key: UnsafeRawBufferPointer, in tree: Tree) -> LedgerError {
+    .corrupt(unsafe describe(key, in: tree))
+}
+
+/// A key in words, for people who must find the record.
+func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
+    switch tree {
+    case .stock:
+        guard let stock = unsafe StockKey(key) else { break }
+        let sku = unsafe String(decoding: stock.sku, as: UTF8.self)
+        let place = unsafe "tenant \(stock.tenant), sku \"\(sku)\", location \(stock.location)"
+        switch unsafe stock.kind {
+        case .position: return "position of \(place)"
+        case .hold: return "hold of \(place)"
+        case .journal:
+            guard let order = unsafe stock.order else { break }
+            return "journal entry of \(place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
+        }
+    case .eventIDs where key.count >= 4:
+        let id = unsafe String(decoding: key.from(4), as: UTF8.self)
+        return unsafe "event \"\(id)\" of tenant \(key.big(0, UInt16.self)), source \(key.big(2, UInt16.self))"
+    case .documents where key.count >= 3:
+        let id = unsafe String(decoding: key.from(3), as: UTF8.self)
+        return unsafe "document \"\(id)\" of tenant \(key.big(0, UInt16.self)), kind \(key[2])"
+    case .audit where key.count == 10:
+        return unsafe "audit entry \(key.big(2, UInt64.self)) of tenant \(key.big(0, UInt16.self))"
+    case .pendingSequences where key.count == 12:
+        return unsafe "pending sequence \(key.big(4, UInt64.self)) of tenant \(key.big(0, UInt16.self)), "
+            + "source \(key.big(2, UInt16.self))"
+    case .deadLetters where key.count == 18:
+        let id = unsafe DeadLetterID(high: key.big(2, UInt64.self), low: key.big(10, UInt64.self))
+        return unsafe "dead letter \(id) of tenant \(key.big(0, UInt16.self))"
+    default: break
+    }
+    let bytes = unsafe key.map { String($0, radix: 16) }.joined(separator: " ")
+    return "\(tree.name), key \(bytes)"
+}

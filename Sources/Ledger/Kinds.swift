@@ -1,0 +1,22 @@
+/// What a document is about. The engine may name more.
+public struct DocumentKind: RawRepresentable, Sendable, Hashable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    public static let channel = DocumentKind(rawValue: 1)
+    public static let location = DocumentKind(rawValue: 2)
+    public static let locationGroup = DocumentKind(rawValue: 3)
+    public static let sourceTerms = DocumentKind(rawValue: 4)
+    public static let sourceProgress = DocumentKind(rawValue: 5)
+    public static let tenant = DocumentKind(rawValue: 6)
+}
+
+/// What a name stands for. Tenants are interned under tenant 0; the others are numbered per tenant.
+public enum NameKind: UInt8, Sendable, CaseIterable {
+    case tenant = 1
+    case location = 2
+    case source = 3
+}

@@ -1,0 +1,144 @@
+internal import Inventory
+internal import LMDB
+
+extension Ledger {
+    /// Walks every record of the last commit: order and shape of keys, checksums, journal entries under their position,
+    /// counters against a recount. Any thread; pins its snapshot until it returns. Domain rules are not its concern.
+    ///
+    /// `progress` hears every 65,536 records how many of all are done.
+    public func verify(
+        progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
+    ) throws(LedgerError) -> VerificationReport {
+        let reader = try makeReader()
+        try reader.renew()
+        var total: UInt64 = 0
+        for tree in Tree.allCases { total += UInt64(try reader.statistics(of: database(tree)).entries) }
+        var verification = Verification(reader: reader)
+        var done: UInt64 = 0
+        for tree in Tree.allCases {
+            try verification.walk(tree) {
+                done += 1
+                if done % 65_536 == 0 { progress(done, total) }
+            }
+        }
+        verification.compareCounters()
+        progress(done, total)
+        return verification.report
+    }
+}
+
+/// The state of one walk.
+private struct Verification {
+    let reader: SnapshotReader
+    var report = VerificationReport()
+    private var previousKey: [UInt8] = []
+    /// Of the sku being walked, whose positions come before its journals.
+    private var sku: [UInt8] = []
+    private var locations: Set<LocationNumber> = []
+
+    init(reader: SnapshotReader) {
+        self.reader = reader
+        report.sequence = reader.sequence
+    }
+
+    mutating func walk(_ tree: Tree, visited: () -> Void) throws(LedgerError) {
+        previousKey = []
+        unsafe try reader.scan(tree, from: UnsafeRawBufferPointer(start: nil, count: 0), descending: false) {
+            key, record throws(LedgerError) in
+            let isAfter = unsafe previousKey.withUnsafeBytes { unsafe $0.lexicographicallyPrecedes(key) }
+            if !isAfter { unsafe report.note("\(describe(key, in: tree)) is out of order") }
+            previousKey = unsafe [UInt8](key)
+            unsafe check(key, record, in: tree)
+            visited()
+            return true
+        }
+    }
+
+    private mutating func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, in tree: Tree) {
+        let isRight =
+            switch tree {
+            case .meta: unsafe checkMeta(key, record)
+            case .stock: unsafe checkStock(key, record)
+            case .eventIDs:
+                unsafe count(\.eventIDs, key.count > 4 && EventRecord(record, key: key) != nil)
+            case .documents:
+                unsafe count(\.documents, key.count >= 3 && RecordHeader.isIntact(record, key: key))
+            case .names: unsafe checkName(key, record)
+            case .pendingSequences:
+                unsafe count(\.pendingSequences, PendingSequence(record, key: key) != nil)
+            case .audit:
+                unsafe count(\.auditEntries, key.count == 10 && RecordHeader.isIntact(record, key: key))
+            case .deadLetters:
+                unsafe count(\.deadLetters, key.count == 18 && DeadLetter(record, key: key) != nil)
+            }
+        if !isRight { unsafe report.note("\(describe(key, in: tree)) is damaged") }
+    }
+
+    private mutating func count(_ field: WritableKeyPath<VerificationReport, UInt64>, _ isRight: Bool) -> Bool {
+        report[keyPath: field] += 1
+        return isRight
+    }
+
+    private func checkMeta(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+        switch unsafe String(decoding: key, as: UTF8.self) {
+        case "identity": (try? unsafe LedgerIdentity(record)) != nil
+        case "state": unsafe LedgerState(record, key: key) != nil
+        default: false
+        }
+    }
+
+    private mutating func checkStock(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+        guard let stock = unsafe StockKey(key) else { return false }
+        let owner = unsafe [UInt8](key[..<(2 + stock.sku.count)])
+        if owner != sku {
+            sku = owner
+            locations = []
+        }
+        switch unsafe stock.kind {
+        case .position:
+            report.positions += 1
+            unsafe locations.insert(stock.location)
+            var position = Position()
+            return unsafe PositionRecord.decode(record, key: key, into: &position)
+        case .hold: return false
+        case .journal:
+            report.journalEntries += 1
+            if unsafe !locations.contains(stock.location) {
+                unsafe report.note("\(describe(key, in: .stock)) has no position")
+            }
+            guard let order = unsafe stock.order else { return false }
+            return unsafe JournalRecord.decode(record, key: key, isAbsolute: order.isAbsolute) != nil
+        }
+    }
+
+    /// Name and number must point at each other.
+    private mutating func checkName(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+        guard key.count >= 5, let kind = NameKind(rawValue: unsafe key[0]),
+            unsafe RecordHeader.isIntact(record, key: key)
+        else { return false }
+        let tenant = unsafe key.big(1, TenantNumber.self)
+        if unsafe key[3] == 0 {
+            report.names += 1
+            let name = unsafe String(decoding: key.from(4), as: UTF8.self)
+            let number = unsafe record.little(2, UInt16.self)
+            return (try? reader.name(of: number, kind: kind, tenant: tenant)) == name
+        }
+        guard key.count == 6, unsafe key[3] == 1 else { return false }
+        let name = unsafe String(decoding: record.from(RecordHeader.bytes), as: UTF8.self)
+        let number = unsafe key.big(4, UInt16.self)
+        return (try? reader.number(of: name, kind: kind, tenant: tenant)) == number
+    }
+
+    mutating func compareCounters() {
+        let state = reader.state
+        let pairs = [
+            ("positions", state.positions, report.positions),
+            ("journal entries", state.journalEntries, report.journalEntries),
+            ("dead letters", state.deadLetters, report.deadLetters),
+            ("audit entries", state.auditEntries, report.auditEntries),
+        ]
+        for (name, stored, counted) in pairs where stored != counted {
+            report.note("the counter of \(name) says \(stored), there are \(counted)")
+        }
+    }
+}

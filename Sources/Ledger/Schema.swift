@@ -1,0 +1,72 @@
+// The layout of the ledger on disk, byte by byte. A change of anything here needs a new `Schema.version`.
+//
+// Integers in keys are big-endian, so that LMDB's byte order is theirs; integers in values are little-endian.
+// Every value starts with the same 16 bytes (`RecordHeader`):
+//
+//   0      u8   record version, 1
+//   1      u8   small field of the record: the outcome of an event id, else 0
+//   2      u16  small field of the record: see below, else 0
+//   4      u32  0
+//   8      u64  checksum: XXH64 of bytes 16…, seeded with XXH64 of the key, seeded with bytes 0–7 as an integer.
+//               So a record that lies under another's key is as wrong as one with a flipped bit.
+//
+// meta              "identity"                   header is not used: "AVLEDGER" | schema version u32 | flags u32
+//                                                | epoch u64 | XXH64 of the 24 bytes before, seed 0
+//                                                flags bit 0: a backup that was not opened for writing yet
+//                   "state"                      16 sequence u64 | 24 ledger time i64 | 32 positions u64
+//                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
+// stock             tenant u16 | sku | 0 | kind u8 | location u16 …   a sku has no zero byte, so its rows lie together
+//                   kind 0: position             2 authoritative source u16 | 16 sequence u64
+//                                                | 24 authoritative time i64 | 32 next expiry i64
+//                                                | 40 newest primary i64 | 48 pruned through primary i64
+//                                                | 56 ten buckets i64 in the order of `Bucket`; 136 bytes in all
+//                   kind 1: hold                 not written by this version
+//                   kind 2: journal, the key goes on: primary i64 with its sign bit flipped | is absolute u8
+//                                                | source u16 | event id
+//                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
+// event-ids         tenant u16 | source u16 | id  1 outcome u8 | 16 occurred at i64 | 24 body digest u64
+//                                                | 32 sequence u64
+// documents         tenant u16 | kind u8 | id    16 JSON with sorted keys
+// names             kind u8 | tenant u16 | 0 | name            2 number u16
+//                   kind u8 | tenant u16 | 1 | number u16      16 name
+// pending-sequences tenant u16 | source u16 | sequence u64     16 occurred at i64 | 24 received at i64
+// audit             tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' entries from 1
+// dead-letters      tenant u16 | digest 16 bytes 16 first sequence u64 | 24 first time i64 | 32 last time i64
+//                                                | 40 attempts u32 | 44 reason bytes u16 | 46 source bytes u16
+//                                                | 48 reason | source | original bytes
+
+/// What the layout above is called.
+public enum Schema {
+    /// The only layout this build reads and writes.
+    public static let version: UInt32 = 1
+    static let recordVersion: UInt8 = 1
+    static let identityKey: StaticString = "identity"
+    static let stateKey: StaticString = "state"
+    /// sku, event id, request id: the longest text in a key, in bytes. LMDB allows keys of 511 bytes.
+    public static let keyTextBytesMax = 64
+}
+
+/// The trees of the ledger.
+public enum Tree: Int, Sendable, CaseIterable {
+    case meta, stock, eventIDs, documents, names, pendingSequences, audit, deadLetters
+
+    public var name: String {
+        switch self {
+        case .meta: "meta"
+        case .stock: "stock"
+        case .eventIDs: "event-ids"
+        case .documents: "documents"
+        case .names: "names"
+        case .pendingSequences: "pending-sequences"
+        case .audit: "audit"
+        case .deadLetters: "dead-letters"
+        }
+    }
+}
+
+/// The rows of a sku, in the order in which they lie.
+enum StockKind: UInt8 {
+    case position = 0
+    case hold = 1
+    case journal = 2
+}

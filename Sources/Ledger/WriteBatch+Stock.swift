@@ -1,0 +1,74 @@
+public import Inventory
+internal import LMDB
+
+extension WriteBatch {
+    /// Stores a position, new or changed.
+    public mutating func setPosition(
+        _ position: Position, tenant: TenantNumber, sku: String, location: LocationNumber
+    ) throws(LedgerError) {
+        let key = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .position, location: location)
+        let isNew = unsafe try upsert(key.bytes, reserving: PositionRecord.bytes, in: .stock) { record in
+            unsafe PositionRecord.encode(position, into: record, key: key.bytes)
+        }
+        if isNew { state.positions += 1 }
+    }
+
+    /// False when there was none. The caller has removed its journal.
+    @discardableResult
+    public mutating func deletePosition(
+        tenant: TenantNumber, sku: String, location: LocationNumber
+    ) throws(LedgerError) -> Bool {
+        let key = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .position, location: location)
+        guard unsafe try delete(key.bytes, in: .stock) else { return false }
+        state.positions -= 1
+        return true
+    }
+
+    /// Stores a journal entry, new or replaced.
+    public mutating func setJournalEntry(
+        _ entry: JournalEntry, tenant: TenantNumber, sku: String, location: LocationNumber
+    ) throws(LedgerError) {
+        precondition(entry.key.isAbsolute == entry.effect.isAbsolute, "an entry's key and effect must agree")
+        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: entry.key)
+        let count = JournalRecord.bytes(of: entry.effect)
+        let isNew = unsafe try upsert(key.bytes, reserving: count, in: .stock) { record in
+            unsafe JournalRecord.encode(entry.effect, into: record, key: key.bytes)
+        }
+        if isNew { state.journalEntries += 1 }
+    }
+
+    /// False when there was none.
+    @discardableResult
+    public mutating func deleteJournalEntry(
+        _ order: OrderKey, tenant: TenantNumber, sku: String, location: LocationNumber
+    ) throws(LedgerError) -> Bool {
+        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: order)
+        guard unsafe try delete(key.bytes, in: .stock) else { return false }
+        state.journalEntries -= 1
+        return true
+    }
+
+    /// Deletes the oldest entries of a journal whose primary is at most `primary`, `limit` of them at most. Returns how
+    /// many, and the greatest primary deleted.
+    public mutating func pruneJournal(
+        tenant: TenantNumber, sku: String, location: LocationNumber, through primary: Int64, limit: Int
+    ) throws(LedgerError) -> (count: Int, newestPrimary: Int64?) {
+        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .journal, location: location)
+        var count = 0
+        var newest: Int64?
+        do throws(LMDBError) {
+            var cursor = try transaction.openCursor(ledger.database(.stock))
+            var entry = unsafe try cursor.seek(atOrAfter: prefix.bytes)
+            while count < limit, let found = unsafe entry, unsafe found.key.starts(with: prefix.bytes) {
+                // A row whose key is damaged is nobody's to delete: leave it to be found by verify.
+                guard let order = unsafe StockKey(found.key)?.order, order.primary <= primary else { break }
+                try cursor.delete()
+                count += 1
+                newest = order.primary
+                unsafe entry = try cursor.next()
+            }
+        } catch { throw LedgerError(error) }
+        state.journalEntries -= UInt64(count)
+        return (count, newest)
+    }
+}

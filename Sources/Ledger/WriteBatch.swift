@@ -1,0 +1,141 @@
+public import Inventory
+internal import LMDB
+
+/// One group of changes that become durable together, or not at all. It reads its own writes, belongs to the writer's
+/// thread, and is aborted unless committed.
+///
+/// After any error but `corrupt` and `numbersExhausted` it must be dropped: LMDB refuses to go on with it.
+public struct WriteBatch: ~Copyable, LedgerReading {
+    // Destroyed in this order: the transaction must end before the ledger, of which this may be the last owner.
+    var transaction: WriteTransaction
+    let ledger: Ledger
+    /// The ledger's counters as this batch leaves them.
+    public internal(set) var state: LedgerState
+    private let begun: LedgerState
+    private var newEpoch: UInt64?
+
+    init(ledger: Ledger) throws(LedgerError) {
+        let transaction = try storing { () throws(LMDBError) in try ledger.environment.beginWrite() }
+        let key = KeyBuffer.meta(Schema.stateKey)
+        let meta = ledger.database(.meta)
+        var state = LedgerState()
+        let record = unsafe try storing { () throws(LMDBError) in unsafe try transaction.get(key.bytes, from: meta) }
+        if let record = unsafe record {
+            guard let stored = unsafe LedgerState(record, key: key.bytes) else {
+                throw .corrupt("the ledger's counters")
+            }
+            state = stored
+        }
+        self.ledger = ledger
+        self.transaction = transaction
+        self.state = state
+        begun = state
+    }
+
+    // MARK: Sequence, time, epoch
+
+    /// Takes the next ledger sequence; visible to others once committed.
+    public mutating func nextSequence() -> UInt64 {
+        state.sequence += 1
+        return state.sequence
+    }
+
+    /// Moves persisted ledger time forward; an earlier time changes nothing.
+    public mutating func advanceLedgerTime(to nanoseconds: WallNanoseconds) {
+        state.ledgerTimeNanoseconds = max(state.ledgerTimeNanoseconds, nanoseconds)
+    }
+
+    /// Begins a new epoch with the commit.
+    public mutating func setEpoch(_ epoch: UInt64) throws(LedgerError) {
+        let key = KeyBuffer.meta(Schema.identityKey)
+        let identity = LedgerIdentity(epoch: epoch)
+        unsafe try put(key.bytes, reserving: LedgerIdentity.bytes, in: .meta) { record in
+            unsafe identity.encode(into: record)
+        }
+        newEpoch = epoch
+    }
+
+    // MARK: The end
+
+    /// Makes everything durable; returns the ledger sequence now committed.
+    ///
+    /// `storageFull`: nothing was written, and the ballast was freed. `fatal`: the sync failed; stop the process.
+    public consuming func commit() throws(LedgerError) -> UInt64 {
+        if state != begun { try putState() }
+        let ledger = ledger
+        let sequence = state.sequence
+        let newEpoch = newEpoch
+        ledger.reached(.beforeCommit)
+        do throws(LMDBError) {
+            try transaction.commit()
+        } catch {
+            if error.severity == .storageFull { ledger.spendBallast() }
+            throw LedgerError(error)
+        }
+        if let newEpoch { ledger.publish(epoch: newEpoch) }
+        ledger.reached(.afterCommit)
+        return sequence
+    }
+
+    /// Drops every change.
+    public consuming func abort() {}
+
+    private mutating func putState() throws(LedgerError) {
+        let key = KeyBuffer.meta(Schema.stateKey)
+        let state = state
+        unsafe try put(key.bytes, reserving: LedgerState.bytes, in: .meta) { record in
+            unsafe state.encode(into: record, key: key.bytes)
+        }
+    }
+
+    // MARK: Reads and writes of bytes
+
+    public borrowing func record(
+        _ key: UnsafeRawBufferPointer, in tree: Tree
+    ) throws(LedgerError) -> UnsafeRawBufferPointer? {
+        do throws(LMDBError) {
+            return unsafe try transaction.get(key, from: ledger.database(tree))
+        } catch { throw LedgerError(error) }
+    }
+
+    public borrowing func scan(
+        _ tree: Tree, from key: UnsafeRawBufferPointer, descending: Bool,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        let database = ledger.database(tree)
+        var cursor = try storing { () throws(LMDBError) in try transaction.openCursor(database) }
+        unsafe try scanEntries(&cursor, from: key, descending: descending, body)
+    }
+
+    mutating func put(
+        _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(LedgerError) {
+        do throws(LMDBError) {
+            unsafe try transaction.put(key, reserving: count, into: ledger.database(tree), fill: fill)
+        } catch { throw LedgerError(error) }
+    }
+
+    /// Stores and says whether the key is new, at the cost of one search when it is not.
+    mutating func upsert(
+        _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(LedgerError) -> Bool {
+        do throws(LMDBError) {
+            var cursor = try transaction.openCursor(ledger.database(tree))
+            let isNew = unsafe try cursor.seek(key) == nil
+            if isNew {
+                unsafe try cursor.put(key, reserving: count, fill: fill)
+            } else {
+                unsafe try cursor.putCurrent(key, reserving: count, fill: fill)
+            }
+            return isNew
+        } catch { throw LedgerError(error) }
+    }
+
+    mutating func delete(_ key: UnsafeRawBufferPointer, in tree: Tree) throws(LedgerError) -> Bool {
+        do throws(LMDBError) {
+            return unsafe try transaction.delete(key, from: ledger.database(tree))
+        } catch { throw LedgerError(error) }
+    }
+}

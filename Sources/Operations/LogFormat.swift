@@ -1,0 +1,48 @@
+import Foundation
+public import Logging
+
+/// How log records are written.
+public enum LogFormat: Sendable {
+    /// One JSON object a line.
+    case json
+    /// Lines for people.
+    case text
+
+    /// Text when standard error is a terminal, else JSON.
+    public static var automatic: LogFormat {
+        isatty(STDERR_FILENO) == 1 ? .text : .json
+    }
+
+    /// A handler that writes to standard error.
+    public func handler(label: String, level: Logger.Level) -> any LogHandler {
+        switch self {
+        case .json: JSONLogHandler(label: label, level: level)
+        case .text: TextLogHandler(label: label, level: level)
+        }
+    }
+}
+
+/// Where a log handler's finished lines go, and what time it is.
+struct LogOutput: Sendable {
+    var write: @Sendable (String) -> Void
+    var now: @Sendable () -> Date
+
+    /// One write for each line, so that lines of several threads do not mix. A closed standard error loses them.
+    static let standardError = LogOutput(
+        write: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) }, now: { Date() })
+
+    /// RFC 3339 in UTC with milliseconds.
+    func timestamp() -> String {
+        now().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}
+
+/// A record's metadata with every source of it merged: the provider's under the handler's under the record's own.
+func mergedMetadata(
+    provider: Logger.MetadataProvider?, handler: Logger.Metadata, record: Logger.Metadata?
+) -> Logger.Metadata {
+    var merged = provider?.get() ?? [:]
+    merged.merge(handler) { $1 }
+    if let record { merged.merge(record) { $1 } }
+    return merged
+}

@@ -1,0 +1,68 @@
+internal import Calls
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// Answers the requests of the operations port. Every answer is small, and no request may have a body.
+struct OperationsResponder: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    let sources: OperationsSources
+
+    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        var response = answer(request)
+        response.headers[.cacheControl] = "no-store"
+        if let nosniff = HTTPField.Name("X-Content-Type-Options") { response.headers[nosniff] = "nosniff" }
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func answer(_ request: Request) -> Response {
+        let pages: [String: (Request) -> Response] = ["/livez": livez, "/readyz": readyz, "/metrics": metrics]
+        guard let page = pages[request.uri.path] else { return text(.notFound, "not found\n") }
+        guard request.method == .get || request.method == .head else {
+            var response = text(.methodNotAllowed, "only GET and HEAD\n")
+            response.headers[.allow] = "GET, HEAD"
+            return response
+        }
+        let hasBody = request.headers[.transferEncoding] != nil || (request.headers[.contentLength] ?? "0") != "0"
+        return hasBody ? text(.contentTooLarge, "no request body is taken\n") : page(request)
+    }
+
+    /// The process answers: nothing more is promised.
+    private func livez(_ request: Request) -> Response {
+        text(.ok, "ok\n")
+    }
+
+    private func readyz(_ request: Request) -> Response {
+        let checks = sources.checks()
+        let isReady = checks.allSatisfy(\.isHealthy)
+        let isVerbose = request.uri.queryParameters.contains { $0.key == "verbose" && $0.value != "false" }
+        var body = ""
+        if isVerbose {
+            for check in checks {
+                let detail = check.detail.isEmpty ? "" : ": \(check.detail)"
+                body += "[\(check.isHealthy ? "+" : "-")]\(check.name) \(check.isHealthy ? "ok" : "failed")\(detail)\n"
+            }
+        }
+        if isReady {
+            body += isVerbose ? "readyz check passed\n" : "ok\n"
+        } else {
+            let failed = checks.filter { !$0.isHealthy }.map(\.name).joined(separator: ", ")
+            body += isVerbose ? "readyz check failed\n" : "not ready: \(failed)\n"
+        }
+        return text(isReady ? .ok : .serviceUnavailable, body)
+    }
+
+    private func metrics(_ request: Request) -> Response {
+        let families = CallMetrics.families(loops: sources.callStatistics(), methods: sources.methods)
+        return text(.ok, PrometheusText.text(of: families + sources.families()), type: PrometheusText.contentType)
+    }
+
+    private func text(
+        _ status: HTTPResponse.Status, _ body: String, type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    }
+}

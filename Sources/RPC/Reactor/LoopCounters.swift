@@ -1,0 +1,84 @@
+import Calls
+import Synchronization
+
+/// One event loop's counters. Written by that loop's thread only, so that a relaxed load and store count exactly;
+/// read by any thread.
+@safe
+final class LoopCounters: Sendable {
+    enum Total: Int, CaseIterable {
+        case connectionsOpen, connectionsAccepted, bytesReceived, bytesSent, protocolErrors
+    }
+
+    // For each method: started, one count for each status code, one for each latency bucket, the sum of durations.
+    private static let codeCount = 17
+    private static let bucketCount = CallStatistics.bucketBoundsNanoseconds.count + 1
+    private static let stride = 1 + codeCount + bucketCount + 1
+    private static let bounds = CallStatistics.bucketBoundsNanoseconds
+
+    private let methodCount: Int
+    // Immutable pointer to atomics: shared safely by what atomics promise.
+    nonisolated(unsafe) private let words: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// `methodCount` includes the one for unknown methods.
+    init(methodCount: Int) {
+        self.methodCount = methodCount
+        let count = Total.allCases.count + methodCount * Self.stride
+        unsafe words = .allocate(capacity: count)
+        for index in 0..<count { unsafe (words + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        unsafe words.deinitialize(count: Total.allCases.count + methodCount * Self.stride)
+        unsafe words.deallocate()
+    }
+
+    func add(_ total: Total, _ amount: Int) {
+        add(at: total.rawValue, UInt64(bitPattern: Int64(amount)))
+    }
+
+    func callStarted(method: Int) {
+        add(at: base(method), 1)
+    }
+
+    /// `count` calls that ended alike and took as long.
+    func callFinished(method: Int, code: StatusCode, count: UInt64, durationNanoseconds: UInt64) {
+        let base = base(method)
+        add(at: base + 1 + Int(code.rawValue), count)
+        var bucket = 0
+        while bucket < Self.bucketCount - 1, durationNanoseconds > Self.bounds[bucket] { bucket += 1 }
+        add(at: base + 1 + Self.codeCount + bucket, count)
+        add(at: base + Self.stride - 1, count &* durationNanoseconds)
+    }
+
+    func snapshot() -> CallStatistics {
+        var copy = CallStatistics()
+        copy.connectionsOpen = value(at: Total.connectionsOpen.rawValue)
+        copy.connectionsAccepted = value(at: Total.connectionsAccepted.rawValue)
+        copy.bytesReceived = value(at: Total.bytesReceived.rawValue)
+        copy.bytesSent = value(at: Total.bytesSent.rawValue)
+        copy.protocolErrors = value(at: Total.protocolErrors.rawValue)
+        copy.methods = (0..<methodCount).map { method in
+            var one = CallStatistics.Method()
+            let base = base(method)
+            one.started = value(at: base)
+            for code in 0..<Self.codeCount { one.finished[code] = value(at: base + 1 + code) }
+            for bucket in 0..<Self.bucketCount { one.durations[bucket] = value(at: base + 1 + Self.codeCount + bucket) }
+            one.durationSumNanoseconds = value(at: base + Self.stride - 1)
+            return one
+        }
+        return copy
+    }
+
+    private func base(_ method: Int) -> Int {
+        Total.allCases.count + method * Self.stride
+    }
+
+    private func add(at index: Int, _ amount: UInt64) {
+        let old = unsafe words[index].load(ordering: .relaxed)
+        unsafe words[index].store(old &+ amount, ordering: .relaxed)
+    }
+
+    private func value(at index: Int) -> UInt64 {
+        unsafe words[index].load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,10 @@
+import Glibc
+
+/// Nanoseconds of CLOCK_MONOTONIC, which no one sets back.
+enum MonotonicClock {
+    static func nowNanoseconds() -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

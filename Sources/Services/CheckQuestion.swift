@@ -1,0 +1,129 @@
+internal import Calls
+internal import Engine
+internal import Inventory
+
+/// One line of a question, checked.
+struct AskedLine {
+    let scope: LocationScope
+    /// Units wanted, 1 or more.
+    let quantity: Int64
+}
+
+/// What CheckAvailability and ExplainAvailability ask, checked and admitted by the same code.
+///
+/// Lives for one call on the loop's thread. The slow paths are the refusals; each is a function of its own, so that the
+/// usual course stays small.
+@safe
+struct CheckQuestion {
+    let entry: ChannelEntry
+    let directory: LocationDirectory
+    /// Nil: the caller did not say.
+    let maxStalenessNanoseconds: Int64?
+    let lineCount: Int
+
+    /// Checks everything but the lines. The texts are only read here.
+    init(
+        channelID: UnsafeRawBufferPointer, customer: UnsafeRawBufferPointer,
+        staleness: CheckAvailabilityCodec.Staleness, lineCount: Int, lineCountMax: Int, state: PublishedState
+    ) throws(CallStatus) {
+        guard lineCount >= 1, lineCount <= lineCountMax else {
+            throw .invalidField("lines", "1 to \(lineCountMax) are allowed, are \(lineCount)")
+        }
+        switch staleness {
+        case .absent: maxStalenessNanoseconds = nil
+        case .nanoseconds(let nanoseconds): maxStalenessNanoseconds = nanoseconds
+        case .invalid: throw .invalidField("max_staleness", "must be a duration of 0 or more")
+        }
+        if unsafe customer.count > Limits.nameBytesMax || !TextRules.isPrintable(customer) {
+            throw .invalidField("customer", "at most \(Limits.nameBytesMax) bytes without control characters")
+        }
+        guard let entry = unsafe state.channel(channelID) else { throw unsafe Self.noChannel(channelID) }
+        self.entry = entry
+        self.lineCount = lineCount
+        directory = state.directory
+    }
+
+    /// Takes the read units and enters the channel; `entry.throttle.leave()` must follow.
+    func admit(monotonicNanoseconds: Int64) throws(CallStatus) {
+        guard entry.throttle.tryEnter() else { throw tooManyCalls() }
+        switch entry.throttle.admit(units: Int64(lineCount), nowNanoseconds: monotonicNanoseconds) {
+        case .admitted: return
+        case .retryAfter(let nanoseconds):
+            entry.throttle.leave()
+            entry.countThrottled()
+            throw .rateLimited(
+                channel: entry.channel.id,
+                quota: "read units per second (\(entry.channel.policy.throttle.readUnitsPerSecond))",
+                retryAfterNanoseconds: nanoseconds)
+        case .neverFits(let burst):
+            entry.throttle.leave()
+            entry.countThrottled()
+            throw .invalidField("lines", "channel \(entry.channel.id) may ask for at most \(burst) lines at once")
+        }
+    }
+
+    /// Checks one line. The texts are only read here.
+    @inline(__always)
+    func line(
+        sku: UnsafeRawBufferPointer, location: UnsafeRawBufferPointer, quantity: Int64?, _ index: Int
+    ) throws(CallStatus) -> AskedLine {
+        guard sku.count >= 1, sku.count <= Limits.skuBytesMax, unsafe TextRules.isPrintable(sku) else {
+            throw unsafe Self.badSKU(sku, index)
+        }
+        let asked = quantity ?? 1
+        guard asked >= 1, asked <= Limits.quantityMax else {
+            throw .invalidField("lines[\(index)].quantity", "must be 1 to \(Limits.quantityMax), is \(asked)")
+        }
+        guard let scope = unsafe directory.scope(named: location) else { throw unsafe Self.noLocation(location, index) }
+        return AskedLine(scope: scope, quantity: asked)
+    }
+
+    func staleData(_ refused: StaleRefusal, lineIndex: Int) -> CallStatus {
+        let location = directory.location(refused.location)?.id ?? ""
+        let age = refused.ageNanoseconds / .perMillisecond
+        let threshold = refused.thresholdNanoseconds / .perMillisecond
+        return .failure(
+            .unavailable, .staleData,
+            "lines[\(lineIndex)]: the figures of \(location) are \(age) ms old, allowed are \(threshold) ms",
+            metadata: [
+                "channel": entry.channel.id, "location": location, "age_ms": "\(age)", "threshold_ms": "\(threshold)",
+            ],
+            retryAfterNanoseconds: .perSecond)
+    }
+
+    @inline(never)
+    private func tooManyCalls() -> CallStatus {
+        entry.countThrottled()
+        return .rateLimited(
+            channel: entry.channel.id, quota: "calls in flight (\(entry.channel.policy.throttle.callsInFlightMax))",
+            retryAfterNanoseconds: 10 * .perMillisecond)
+    }
+
+    @inline(never)
+    private static func noChannel(_ id: UnsafeRawBufferPointer) -> CallStatus {
+        if unsafe id.isEmpty {
+            return .invalidField("channel", "is required: the caller's credential names no channel of its own")
+        }
+        guard id.count <= Limits.nameBytesMax, unsafe TextRules.isPrintable(id) else {
+            return .invalidField("channel", "at most \(Limits.nameBytesMax) bytes without control characters")
+        }
+        return .channelNotFound(unsafe String(decoding: id, as: UTF8.self))
+    }
+
+    @inline(never)
+    private static func badSKU(_ sku: UnsafeRawBufferPointer, _ index: Int) -> CallStatus {
+        let text = unsafe String(decoding: sku, as: UTF8.self)
+        let problem = TextRules.problem(text, bytesMax: Limits.skuBytesMax) ?? "is invalid"
+        return .invalidField("lines[\(index)].sku", problem)
+    }
+
+    @inline(never)
+    private static func noLocation(_ location: UnsafeRawBufferPointer, _ index: Int) -> CallStatus {
+        guard location.count <= Limits.nameBytesMax, unsafe TextRules.isPrintable(location) else {
+            return .invalidField(
+                "lines[\(index)].location", "at most \(Limits.nameBytesMax) bytes without control characters")
+        }
+        let name = unsafe String(decoding: location, as: UTF8.self)
+        return .invalidField("lines[\(index)].location", "no location or location group is called \(name)")
+    }
+}

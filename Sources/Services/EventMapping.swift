@@ -1,0 +1,98 @@
+internal import Engine
+internal import Inventory
+internal import Ledger
+internal import Proto
+internal import SwiftProtobuf
+
+extension IncomingEvent {
+    /// A canonical event from the wire's, with the bytes that are kept should it end as a dead letter. Nothing is
+    /// checked here: `EventRules` judges every event, whatever feed it came by.
+    init(_ wire: Availability_V1_InventoryEvent) {
+        let original: [UInt8] = (try? wire.serializedBytes()) ?? []
+        let event = InventoryEvent(
+            id: wire.id, source: wire.source, kind: InventoryEventKind(wire.type),
+            sequence: wire.hasSequence ? wire.sequence : nil,
+            occurredAtNanoseconds: wire.hasOccurredAt ? wire.occurredAt.wallNanoseconds ?? 0 : 0, sku: wire.sku,
+            location: wire.location, lot: wire.lot, quantity: wire.hasQuantity ? wire.quantity : nil,
+            reason: wire.reason, snapshot: StockEffect(snapshot: wire.position), supplyID: wire.supply.id,
+            bodyDigest: ContentDigest.of(original))
+        self.init(event: event, original: original)
+    }
+}
+
+extension InventoryEventKind {
+    init(_ type: Availability_V1_InventoryEventType) {
+        switch type {
+        case .positionSnapshot: self = .positionSnapshot
+        case .cycleCount: self = .cycleCount
+        case .adjustment: self = .adjustment
+        case .receiptPosted: self = .receiptPosted
+        case .sourceHeartbeat: self = .sourceHeartbeat
+        case .unspecified: self = .unsupported(name: "")
+        case .UNRECOGNIZED(let number): self = .unsupported(name: "number \(number)")
+        default: self = .unsupported(name: type.contractName)
+        }
+    }
+}
+
+extension Availability_V1_InventoryEventType {
+    /// For example `SHIPMENT_CONFIRMED`, from the generated case's name.
+    fileprivate var contractName: String {
+        String(describing: self).reduce(into: "") { name, letter in
+            if letter.isUppercase { name.append("_") }
+            name += letter.uppercased()
+        }
+    }
+}
+
+extension StockEffect {
+    /// The buckets present, absolute. `reserved` and `releasing` are the ledger's own account and ignored.
+    init(snapshot wire: Availability_V1_Position) {
+        self.init(isAbsolute: true)
+        func take(_ bucket: Bucket, _ isPresent: Bool, _ value: Int64) {
+            guard isPresent else { return }
+            touched.insert(BucketSet(bucket))
+            values[bucket] = value
+        }
+        take(.onHand, wire.hasOnHand, wire.onHand)
+        take(.allocated, wire.hasAllocated, wire.allocated)
+        take(.quarantined, wire.hasQuarantined, wire.quarantined)
+        take(.damaged, wire.hasDamaged, wire.damaged)
+        take(.inTransit, wire.hasInTransit, wire.inTransit)
+        take(.incoming, wire.hasIncoming, wire.incoming)
+        take(.backordered, wire.hasBackordered, wire.backordered)
+        take(.safetyStock, wire.hasSafetyStock, wire.safetyStock)
+    }
+}
+
+extension Availability_V1_EventResult {
+    init(_ result: EventResult) {
+        self.init()
+        eventID = result.id
+        reason = result.reason
+        outcome =
+            switch result.outcome {
+            case .applied: .applied
+            case .duplicate: .duplicate
+            case .superseded: .superseded
+            case .buffered: .buffered
+            case .deadLettered: .deadLettered
+            }
+    }
+}
+
+extension Availability_V1_Position {
+    init(_ buckets: Buckets) {
+        self.init()
+        onHand = buckets[.onHand]
+        allocated = buckets[.allocated]
+        reserved = buckets[.reserved]
+        releasing = buckets[.releasing]
+        quarantined = buckets[.quarantined]
+        damaged = buckets[.damaged]
+        inTransit = buckets[.inTransit]
+        incoming = buckets[.incoming]
+        backordered = buckets[.backordered]
+        safetyStock = buckets[.safetyStock]
+    }
+}

@@ -1,0 +1,180 @@
+internal import Calls
+internal import Engine
+internal import Inventory
+internal import Proto
+internal import SwiftProtobuf
+internal import Synchronization
+
+/// availability.v1.InventoryFeedService: events in, one durable answer for each batch.
+struct InventoryFeedService {
+    static let name = "availability.v1.InventoryFeedService"
+
+    let engine: EngineThread
+    let tenant: TenantNumber
+    let epoch: UInt64
+
+    var methods: [ServiceMethod] {
+        [
+            .unary(Self.name, "PublishEvents", Availability_V1_PublishEventsRequest.self) {
+                request, _, sink throws(CallStatus) in
+                try publish(request, sink)
+            },
+            ServiceMethod(MethodDescriptor(service: Self.name, name: "StreamEvents", kind: .bidirectional)) {
+                _, _, sink in
+                EventStream(service: self, sink: sink)
+            },
+        ]
+    }
+
+    private func publish(
+        _ request: Availability_V1_PublishEventsRequest, _ sink: any ResponseSink
+    ) throws(CallStatus) {
+        guard !request.events.isEmpty else { throw .invalidField("events", "at least 1 is required") }
+        let command = try command(for: request.events)
+        let refusal = engine.submit(command) { reply in
+            switch reply {
+            case .published(let results, let sequence):
+                var response = Availability_V1_PublishEventsResponse()
+                response.results = results.map { Availability_V1_EventResult($0) }
+                response.sequence = sequence
+                response.epoch = epoch
+                sink.succeed(with: response)
+            case .failed(let error): sink.finish(error.callStatus)
+            case .channel, .seeded: sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
+            }
+        }
+        if let refusal { throw refusal.callStatus }
+    }
+
+    func command(for events: [Availability_V1_InventoryEvent]) throws(CallStatus) -> EngineCommand {
+        guard events.count <= Limits.eventsPerBatchMax else {
+            throw .invalidField("events", "at most \(Limits.eventsPerBatchMax), are \(events.count)")
+        }
+        return .publish(tenant: tenant, events: events.map { IncomingEvent($0) })
+    }
+}
+
+/// One StreamEvents call. Batches are submitted as they come, at most `unansweredMax` ahead of their answers; beyond
+/// that, and while the writer's queue is full, the stream is not read.
+///
+/// Answers keep the order of the batches because the writer takes them in the order they were submitted.
+private final class EventStream: CallReceiver, Sendable {
+    private static let unansweredMax = 8
+
+    private struct State {
+        var unanswered = 0
+        /// A batch that found the queue full and waits for room.
+        var waiting: EngineCommand?
+        var isPaused = false
+        var isEnding = false
+        var isOver = false
+    }
+
+    private let service: InventoryFeedService
+    private let sink: any ResponseSink
+    private let state = Mutex(State())
+
+    init(service: InventoryFeedService, sink: any ResponseSink) {
+        self.service = service
+        self.sink = sink
+    }
+
+    func receive(_ message: [UInt8]) -> ReadDecision {
+        do throws(CallStatus) {
+            let request = try decode(Availability_V1_StreamEventsRequest.self, from: message)
+            submit(try service.command(for: request.events))
+        } catch {
+            end(with: error)
+        }
+        return state.withLock { state in
+            state.isPaused = state.waiting != nil || state.unanswered >= Self.unansweredMax || !sink.isWritable
+            return state.isPaused ? .pause : .more
+        }
+    }
+
+    func endOfMessages() {
+        let isDone = state.withLock { state in
+            state.isEnding = true
+            return state.unanswered == 0 && state.waiting == nil
+        }
+        if isDone { end(with: .ok) }
+    }
+
+    func writable() { resumeIfPossible() }
+
+    func cancelled(_ reason: CancelReason) {
+        state.withLock { $0.isOver = true }
+    }
+
+    private func submit(_ command: EngineCommand) {
+        // Marked as waiting before it is offered: room may be made before the refusal has come back to this thread.
+        state.withLock { state in
+            state.unanswered += 1
+            state.waiting = command
+        }
+        let refusal = service.engine.submit(command, whenRoom: { self.submitWaiting() }) { self.answered($0) }
+        switch refusal {
+        case nil:
+            let isDone = state.withLock { state in
+                state.waiting = nil
+                return state.isEnding && state.unanswered == 0
+            }
+            if isDone { end(with: .ok) }
+        case .queueFull: break
+        case .some(let error): end(with: error.callStatus)
+        }
+    }
+
+    /// On the writer's thread, after it made room.
+    private func submitWaiting() {
+        let command = state.withLock { state in
+            defer { state.waiting = nil }
+            guard let waiting = state.waiting, !state.isOver else { return nil as EngineCommand? }
+            state.unanswered -= 1
+            return waiting
+        }
+        if let command { submit(command) }
+        resumeIfPossible()
+    }
+
+    /// On the writer's thread, after the commit.
+    private func answered(_ reply: EngineReply) {
+        switch reply {
+        case .published(let results, let sequence):
+            var response = Availability_V1_StreamEventsResponse()
+            response.results = results.map { Availability_V1_EventResult($0) }
+            response.sequence = sequence
+            response.epoch = service.epoch
+            let bytes: [UInt8] = (try? response.serializedBytes()) ?? []
+            sink.send(bytes)
+        case .failed(let error):
+            end(with: error.callStatus)
+        case .channel, .seeded:
+            end(with: EngineError.invariantBroken("wrong reply").callStatus)
+        }
+        let isDone = state.withLock { state in
+            state.unanswered -= 1
+            return state.isEnding && state.unanswered == 0 && state.waiting == nil
+        }
+        if isDone { end(with: .ok) } else { resumeIfPossible() }
+    }
+
+    private func resumeIfPossible() {
+        let resumes = state.withLock { state in
+            guard state.isPaused, state.waiting == nil, state.unanswered < Self.unansweredMax, sink.isWritable,
+                !state.isOver
+            else { return false }
+            state.isPaused = false
+            return true
+        }
+        if resumes { sink.resumeReading() }
+    }
+
+    private func end(with status: CallStatus) {
+        let ends = state.withLock { state in
+            defer { state.isOver = true }
+            return !state.isOver
+        }
+        if ends { sink.finish(status) }
+    }
+}

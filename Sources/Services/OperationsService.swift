@@ -1,0 +1,124 @@
+internal import Calls
+internal import Engine
+internal import Inventory
+internal import Ledger
+internal import Proto
+internal import SwiftProtobuf
+
+/// availability.v1.OperationsService: looks inside.
+struct OperationsService {
+    static let name = "availability.v1.OperationsService"
+
+    let environment: ServiceEnvironment
+
+    var methods: [ServiceMethod] {
+        [
+            .unary(Self.name, "GetPosition", Availability_V1_GetPositionRequest.self) {
+                request, call, sink throws(CallStatus) in
+                sink.succeed(with: try position(request, call.reads))
+            },
+            .unary(Self.name, "ListSources", Availability_V1_ListSourcesRequest.self) {
+                request, call, sink throws(CallStatus) in
+                let now = environment.now()
+                let page = try Page(size: request.pageSize, token: request.pageToken)
+                let (sources, next) = page.take(from: call.reads.stock.state.sources, id: \.id)
+                var response = Availability_V1_ListSourcesResponse()
+                response.sources = sources.map {
+                    Availability_V1_Source($0, nowNanoseconds: now, settings: environment.settings)
+                }
+                response.nextPageToken = next
+                sink.succeed(with: response)
+            },
+            .unary(Self.name, "GetServerStatus", Availability_V1_GetServerStatusRequest.self) {
+                _, call, sink throws(CallStatus) in
+                sink.succeed(with: try ServerStatus(environment: environment).response(reads: call.reads))
+            },
+        ] + Self.unbuilt.map { .unimplemented(Self.name, $0) }
+    }
+
+    private static let unbuilt = [
+        "ListPositionHistory", "ListStalePositions", "ListDeadLetters", "ReplayDeadLetters", "DiscardDeadLetters",
+        "ListErpWrites", "RetryErpWrite", "StartReconciliation", "GetReconciliation", "ListVariances",
+        "ApplyVariances", "ListAuditEntries",
+    ]
+
+    private func position(
+        _ request: Availability_V1_GetPositionRequest, _ reads: LoopReads
+    ) throws(CallStatus) -> Availability_V1_GetPositionResponse {
+        try reads.requireSnapshot()
+        if let problem = TextRules.problem(request.sku, bytesMax: Limits.skuBytesMax) {
+            throw .invalidField("sku", problem)
+        }
+        guard request.lot.isEmpty else { throw .invalidField("lot", "lots are not part of this version") }
+        let state = reads.stock.state
+        guard let location = state.locations.first(where: { $0.id == request.location }) else {
+            throw .invalidField("location", "there is no location \(request.location)")
+        }
+        var position = Position()
+        let found = try unsafe Array(request.sku.utf8).withBytes { sku throws(CallStatus) in
+            do throws(LedgerError) {
+                return try unsafe reads.stock.position(of: sku, at: location.number, into: &position)
+            } catch {
+                throw error.callStatus
+            }
+        }
+        guard found else {
+            throw .failure(
+                .notFound, .positionNotFound, "\(request.sku) has no position at \(request.location)",
+                metadata: ["sku": request.sku, "location": request.location])
+        }
+        var response = Availability_V1_GetPositionResponse()
+        response.sku = request.sku
+        response.location = request.location
+        response.position = Availability_V1_Position(position.buckets)
+        response.sellable = position.sellable
+        response.shortfall = position.shortfall
+        response.sequence = position.sequence
+        response.readSequence = reads.stock.sequence
+        response.epoch = environment.epoch
+        let vouched = state.vouchedTimeNanoseconds(of: position, at: location.number)
+        if position.authoritativeTimeNanoseconds > 0 {
+            response.authoritativeTime = .init(wallNanoseconds: position.authoritativeTimeNanoseconds)
+            response.authoritativeSource = state.sourceName(position.authoritativeSource)
+        }
+        if vouched > 0 { response.age = .init(nanosecondCount: max(0, environment.now() - vouched)) }
+        return response
+    }
+}
+
+extension Availability_V1_Source {
+    init(_ source: SourceState, nowNanoseconds: WallNanoseconds, settings: EngineSettings) {
+        self.init()
+        let progress = source.progress
+        id = source.id
+        status = .init(source, nowNanoseconds: nowNanoseconds, settings: settings)
+        if progress.watermarkNanoseconds > 0 {
+            watermark = .init(wallNanoseconds: progress.watermarkNanoseconds)
+            lag = .init(nanosecondCount: max(0, nowNanoseconds - progress.watermarkNanoseconds))
+        }
+        if progress.newestOccurredAtNanoseconds > 0 {
+            newestOccurredAt = .init(wallNanoseconds: progress.newestOccurredAtNanoseconds)
+        }
+        nextExpectedSequence = progress.nextSequence ?? 0
+        if let since = progress.gapSinceNanoseconds { gapSince = .init(wallNanoseconds: since) }
+        counters.applied = progress.applied
+        counters.duplicate = progress.duplicates
+        counters.superseded = progress.superseded
+        counters.deadLettered = progress.deadLettered
+        counters.lateFillers = progress.lateFillers
+        lastError = progress.lastError
+        if progress.lastEventNanoseconds > 0 { lastEventTime = .init(wallNanoseconds: progress.lastEventNanoseconds) }
+    }
+}
+
+extension Availability_V1_SourceStatus {
+    /// A watermark older than a quarter of an hour is STALE here; what it costs an answer is each policy's own decision.
+    private static let staleAfterNanoseconds: Int64 = 900 * 1_000_000_000
+
+    init(_ source: SourceState, nowNanoseconds: WallNanoseconds, settings: EngineSettings) {
+        let status = source.progress.status(
+            nowNanoseconds: nowNanoseconds, gapWaitNanoseconds: settings.gapWaitNanoseconds,
+            staleAfterNanoseconds: Self.staleAfterNanoseconds)
+        self = Self(rawValue: status.rawValue) ?? .unspecified
+    }
+}

@@ -1,0 +1,54 @@
+public import Calls
+public import Engine
+public import Inventory
+public import Ledger
+
+/// What the services are made from. Shared by all loops.
+public struct ServiceEnvironment: Sendable {
+    public let ledger: Ledger
+    public let engine: EngineThread
+    public let board: StateBoard
+    public let health: HealthBoard
+    public let settings: EngineSettings
+    public let tenant: TenantNumber
+    public let tenantName: String
+    public let version: String
+    /// Wall time at which the server started.
+    public let startNanoseconds: WallNanoseconds
+    /// The wire's limits that callers should know.
+    public let messageBytesMax: Int
+    public let headerListBytesMax: Int
+    public let headerFieldsMax: Int
+    /// The checks of readiness.
+    public let checks: @Sendable () -> [ReadinessCheck]
+    /// The wall clock.
+    public let now: @Sendable () -> WallNanoseconds
+    /// The monotonic clock, for throttles.
+    public let monotonicNow: @Sendable () -> Int64
+
+    var epoch: UInt64 { ledger.epoch }
+
+    public init(
+        ledger: Ledger, engine: EngineThread, board: StateBoard, health: HealthBoard, settings: EngineSettings,
+        tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
+        messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
+        checks: @escaping @Sendable () -> [ReadinessCheck], now: @escaping @Sendable () -> WallNanoseconds,
+        monotonicNow: @escaping @Sendable () -> Int64
+    ) {
+        self.ledger = ledger
+        self.engine = engine
+        self.board = board
+        self.health = health
+        self.settings = settings
+        self.tenant = tenant
+        self.tenantName = tenantName
+        self.version = version
+        self.startNanoseconds = startNanoseconds
+        self.messageBytesMax = messageBytesMax
+        self.headerListBytesMax = headerListBytesMax
+        self.headerFieldsMax = headerFieldsMax
+        self.checks = checks
+        self.now = now
+        self.monotonicNow = monotonicNow
+    }
+}

@@ -1,0 +1,93 @@
+import Proto
+import SwiftProtobuf
+
+/// Channels for people.
+enum PolicyText {
+    /// A row of `channel list`.
+    static func row(_ channel: Availability_V1_Channel) -> [String] {
+        let policy = channel.policy
+        return [
+            channel.id, "\(channel.policyVersion)", share(policy), buffer(policy), "\(policy.floor)",
+            policy.hasCap ? "\(policy.cap)" : "-", policy.hasFreshness ? staleAfter(policy) : "-",
+            policy.hasFreshness ? staleAction(policy) : "-", policy.sourcing.joined(separator: ","),
+        ]
+    }
+
+    static func write(_ channel: Availability_V1_Channel, format: OutputFormat) throws {
+        guard format == .table else { return try Output.write(channel) }
+        try Output.write(table(channel))
+        guard !channel.policy.overrides.isEmpty else { return }
+        try Output.write("")
+        try Output.write(overrides(channel.policy.overrides))
+    }
+
+    static func table(_ channel: Availability_V1_Channel) -> TextTable {
+        let policy = channel.policy
+        var table = TextTable(["CHANNEL", channel.id])
+        table.add(["display name", channel.displayName])
+        table.add(["version", "\(channel.policyVersion)"])
+        table.add(["etag", channel.etag])
+        table.add(["updated", DurationText.time(channel.updateTime, isPresent: channel.hasUpdateTime)])
+        table.add(["sourcing", policy.sourcing.joined(separator: ", ")])
+        table.add(["share", share(policy)])
+        table.add(["buffer", buffer(policy)])
+        table.add(["cap", policy.hasCap ? "\(policy.cap)" : "-"])
+        table.add(["floor", "\(policy.floor)"])
+        table.add(["safety stock", policy.hasSafetyStock ? "\(policy.safetyStock)" : "-"])
+        table.add(["count in transit", policy.countInTransit ? "yes" : "no"])
+        table.add(["split allowed", policy.splitAllowed ? "yes" : "no"])
+        table.add(["stale after", policy.hasFreshness ? staleAfter(policy) : "never"])
+        table.add(["stale action", policy.hasFreshness ? staleAction(policy) : "-"])
+        table.add(["read units per second", limit(policy.throttle.readUnitsPerSecond)])
+        table.add(["read units burst", limit(policy.throttle.readUnitsBurst)])
+        table.add(["calls in flight", limit(policy.throttle.callsInFlightMax)])
+        return table
+    }
+
+    private static func overrides(_ overrides: [Availability_V1_PolicyOverride]) -> TextTable {
+        var table = TextTable(["OVERRIDE", "LOCATION", "TERMS"])
+        for override in overrides {
+            let item =
+                switch override.item {
+                case .sku(let sku): sku
+                case .skuPrefix(let prefix): prefix + "*"
+                case nil: "*"
+                }
+            var options = JSONEncodingOptions()
+            options.useDeterministicOrdering = true
+            options.preserveProtoFieldNames = true
+            options.alwaysPrintInt64sAsNumbers = true
+            let terms = (try? override.terms.jsonString(options: options)) ?? "?"
+            table.add([item, override.location.isEmpty ? "*" : override.location, terms])
+        }
+        return table
+    }
+
+    private static func share(_ policy: Availability_V1_ChannelPolicy) -> String {
+        "\(policy.hasSharePercent ? policy.sharePercent : 100)%"
+    }
+
+    private static func buffer(_ policy: Availability_V1_ChannelPolicy) -> String {
+        switch policy.buffer {
+        case .bufferUnits(let units): "\(units)"
+        case .bufferPercent(let percent): "\(percent)%"
+        case nil: "0"
+        }
+    }
+
+    private static func staleAfter(_ policy: Availability_V1_ChannelPolicy) -> String {
+        DurationText.brief(policy.freshness.staleAfter)
+    }
+
+    private static func staleAction(_ policy: Availability_V1_ChannelPolicy) -> String {
+        switch policy.freshness.staleAction {
+        case .buffer: "BUFFER \(policy.freshness.staleBufferPercent)%"
+        case .unspecified: "SERVE"
+        default: policy.freshness.staleAction.shortName
+        }
+    }
+
+    private static func limit(_ value: UInt32) -> String {
+        value == 0 ? "-" : "\(value)"
+    }
+}

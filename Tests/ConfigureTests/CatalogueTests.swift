@@ -1,0 +1,194 @@
+import Foundation
+import Inventory
+import Testing
+
+@testable import Configure
+
+struct CatalogueTests {
+    private func read(_ text: String) throws -> (catalogue: ConfiguredCatalogue, problems: [String]) {
+        let problems = ProblemCollector()
+        let file = try ConfigurationFile(name: "test.yaml", text: text)
+        let catalogue = CatalogueReader(MappingReader(file: file, problems: problems)).catalogue
+        return (catalogue, problems.problems.map(\.description))
+    }
+
+    @Test func everyPartBecomesWhatTheDomainKnows() throws {
+        let (catalogue, problems) = try read(
+            """
+            locations:
+              WH1: {display_name: One, active: false, owner: wms-1, bucket_owners: {incoming: erp}}
+              WH2:
+            groups: {EAST: [WH2, WH1]}
+            sources: {wms-1: {order: sequence}, erp: }
+            channels:
+              web:
+                display_name: Web
+                sourcing: [WH2, EAST]
+                share_percent: 40
+                buffer: 5%
+                safety_stock: 3
+                cap: 10
+                floor: 2
+                count_in_transit: true
+                split_allowed: false
+                stale_after: 15m
+                stale_action: buffer 20%
+                throttle: {read_units_per_second: 10, calls_in_flight_max: 4}
+                overrides:
+                  - {sku: A, location: WH1, buffer: 7, stale_action: refuse}
+                  - {sku_prefix: B-, share_percent: 0, stale_after: never}
+                  - {location: WH2, safety_stock: 9, count_in_transit: false}
+            """)
+        #expect(problems == [])
+        #expect(
+            catalogue.locations == [
+                Location(
+                    id: "WH1", number: 0, displayName: "One", isActive: false, owner: "wms-1",
+                    bucketOwners: ["incoming": "erp"]),
+                Location(id: "WH2", number: 0),
+            ])
+        #expect(catalogue.groups == [LocationGroup(id: "EAST", members: ["WH2", "WH1"])])
+        #expect(catalogue.sources == [SourceTerms(id: "wms-1", order: .sequence), SourceTerms(id: "erp")])
+        let channel = try #require(catalogue.channels.first)
+        #expect(channel.policyVersion == 1)
+        var policy = ChannelPolicy()
+        policy.sourcing = ["WH2", "EAST"]
+        policy.terms.sharePercent = 40
+        policy.terms.buffer = .percent(5)
+        policy.terms.safetyStock = 3
+        policy.terms.countInTransit = true
+        policy.terms.staleAfterNanoseconds = 900_000_000_000
+        policy.terms.staleAction = .buffer(percent: 20)
+        policy.cap = 10
+        policy.floor = 2
+        policy.splitAllowed = false
+        policy.throttle.readUnitsPerSecond = 10
+        policy.throttle.readUnitsBurst = 1_000
+        policy.throttle.callsInFlightMax = 4
+        var first = PolicyOverride(skus: .sku("A"), location: "WH1")
+        first.buffer = .units(7)
+        first.staleAction = .refuse
+        var second = PolicyOverride(skus: .prefix("B-"))
+        second.sharePercent = 0
+        second.staleAfterNanoseconds = 0
+        var third = PolicyOverride(skus: .all, location: "WH2")
+        third.safetyStock = 9
+        third.countInTransit = false
+        policy.overrides = [first, second, third]
+        #expect(channel.policy == policy)
+    }
+
+    @Test func everyProblemIsToldWithItsLine() throws {
+        let (_, problems) = try read(
+            """
+            locations:
+              WH1: {bucket_owners: {on_hnad: a, reserved: b}}
+              WH2: {owner: 5, activ: true}
+              WH3: no
+            groups:
+              WH2: [WH1]
+              EAST: [WH1, WH9, WH1]
+              NONE: []
+            sources:
+              a: {order: time}
+            channels:
+              web:
+                sourcing: [WH1, WEST]
+                share_percent: 101
+                buffer: 5 %
+                stale_action: buffer
+                throttle: {read_units_per_second: 5, read_units_burst: 10}
+                overrides:
+                  - {buffer: 1}
+                  - {sku: A, sku_prefix: B}
+                  - {sku: C, location: EAST}
+                  - {sku: C, location: EAST}
+                  - text
+              b2b: {cap: -1, overrides: 5}
+            """)
+        #expect(
+            problems == [
+                "test.yaml:2: locations.WH1.bucket_owners.on_hnad: unknown bucket; did you mean on_hand?",
+                "test.yaml:2: locations.WH1.bucket_owners.reserved: unknown bucket: one of on_hand, allocated, "
+                    + "quarantined, damaged, in_transit, incoming, backordered, safety_stock",
+                "test.yaml:3: locations.WH2.activ: unknown key; did you mean active?",
+                "test.yaml:4: locations.WH3: expected a mapping of keys to values, not a single value",
+                "test.yaml:6: groups.WH2: a location has the same name",
+                "test.yaml:7: groups.EAST: 'WH9' is not a location of this file; did you mean WH1?",
+                "test.yaml:7: groups.EAST: 'WH1' is listed twice",
+                "test.yaml:8: groups.NONE: a group needs at least one location",
+                "test.yaml:10: sources.a.order: expected occurred_at or sequence, not 'time'",
+                "test.yaml:13: channels.web.sourcing: 'WEST' is not a location or group of this file",
+                "test.yaml:14: channels.web.share_percent: expected a percentage from 0 to 100, without the sign, "
+                    + "not '101'",
+                "test.yaml:15: channels.web.buffer: expected units such as 2, or a percentage such as 5%, not '5 %'",
+                "test.yaml:16: channels.web.stale_action: expected serve, withhold, refuse, or a cut such as 'buffer 20%', "
+                    + "not 'buffer'",
+                "test.yaml:17: channels.web.throttle.read_units_burst: must be at least 1000, the lines of one request",
+                "test.yaml:19: channels.web.overrides[0]: needs a sku, a sku_prefix or a location",
+                "test.yaml:20: channels.web.overrides[1]: has both sku and sku_prefix: only one of them may be given",
+                "test.yaml:21: channels.web.overrides[2].location: 'EAST' is not a location of this file",
+                "test.yaml:22: channels.web.overrides[3].location: 'EAST' is not a location of this file",
+                "test.yaml:22: channels.web.overrides[3]: another override is for the same skus and location",
+                "test.yaml:23: channels.web.overrides[4]: expected a mapping of keys to values, not a single value",
+                "test.yaml:24: channels.b2b.sourcing: a channel needs at least one location or group to sell from",
+                "test.yaml:24: channels.b2b.cap: expected a whole number of units from 0 to 1000000000000, not '-1'",
+                "test.yaml:24: channels.b2b.overrides: expected a list of mappings, not a single value",
+            ])
+    }
+
+    @Test func aSampleBesideACatalogueOfItsOwnIsRefused() throws {
+        let file = try ConfigurationFile(name: "test.yaml", text: "sample_catalogue: true\nlocations: {A: }")
+        let error = #expect(throws: ConfigurationError.self) {
+            try loadConfiguration(file, flags: [:], environment: [:])
+        }
+        #expect(error?.problems.map(\.key) == ["sample_catalogue"])
+    }
+
+    @Test func aFileMayAskForTheSample() throws {
+        let file = try ConfigurationFile(name: "test.yaml", text: "sample_catalogue: true")
+        let loaded = try loadConfiguration(file, flags: [:], environment: [:])
+        let b2b = try #require(loaded.catalogue.channels.last)
+        #expect(b2b.policy.floor == 5)
+        #expect(b2b.policy.terms.staleAction == .buffer(percent: 20))
+        #expect(loaded.catalogue.channels[1].policy.cap == 500)
+    }
+}
+
+struct ExampleFileTests {
+    private let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Examples/availability-server.yaml").path()
+
+    @Test func theExampleFileIsValid() throws {
+        let loaded = try checkConfiguration(file: path)
+        #expect(loaded.catalogue.channels.first?.policy.overrides.count == 3)
+        #expect(loaded.settings.tls?.clientAuthorityPath != nil)
+    }
+
+    @Test func theExampleFileShowsEveryKey() throws {
+        let file = try ConfigurationFile(path: path)
+        for key in SettingKey.allCases {
+            #expect(file.scalar(key.path) != nil, "\(key.path) is not in the example")
+        }
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let keys = Set(
+            text.split(separator: "\n").compactMap { line -> String? in
+                let trimmed = line.drop { $0 == " " || $0 == "-" }
+                return trimmed.hasPrefix("#") ? nil : trimmed.split(separator: ":").first.map(String.init)
+            })
+        let known =
+            CatalogueReader.Keys.sections + CatalogueReader.Keys.location + CatalogueReader.Keys.source
+            + CatalogueReader.Keys.channel + CatalogueReader.Keys.throttle + CatalogueReader.Keys.override
+        for key in known {
+            #expect(keys.contains(key), "\(key) is not in the example")
+        }
+    }
+
+    @Test func theExampleShowsDefaultsWhereItSaysSo() throws {
+        let file = try ConfigurationFile(path: path)
+        let different: Set<SettingKey> = [.listen, .data, .tlsCertificate, .tlsPrivateKey, .tlsClientAuthority]
+        for key in SettingKey.allCases where !different.contains(key) {
+            #expect(file.scalar(key.path)?.text.replacing("_", with: "") == key.defaultText.replacing("_", with: ""))
+        }
+    }
+}
