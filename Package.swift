@@ -101,5 +101,32 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "avail", dependencies: ["AvailCommands"], swiftSettings: strict, linkerSettings: linkedStatically),
+
+        // Tests: a folder for each module. The two executables are peers that the tests start; neither is shipped.
+        .executableTarget(
+            name: "LedgerCrashChild", dependencies: ["Inventory", "Ledger"], path: "Tests/LedgerCrashChild",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "RPCHarness", dependencies: ["Calls", "RPC"], path: "Tests/RPCHarness", swiftSettings: strict),
+        .testTarget(name: "AvailTests", dependencies: ["AvailCommands", "Proto", protobuf], swiftSettings: strict),
+        .testTarget(
+            name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger"],
+            swiftSettings: strict),
+        .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
+        .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
+        .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),
+        .testTarget(name: "LMDBTests", dependencies: ["LMDB"], swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Calls", "Operations", hummingbird, logging,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "RPCTests", dependencies: ["Calls", "RPC"], swiftSettings: strict),
+        .testTarget(
+            name: "ServicesTests", dependencies: ["Calls", "Engine", "Inventory", "Proto", "Services", protobuf],
+            swiftSettings: strict),
     ]
 )

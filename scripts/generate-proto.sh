@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Generates Swift from Sources/Proto: messages and the descriptor set into Sources/Proto/Generated, client stubs into
-# Sources/avail/Generated, and the digests of everything that went in and came out into scripts/generate-proto.sha256.
+# Sources/AvailCommands/Generated, and the digests of everything that went in and came out into scripts/generate-proto.sha256.
 #
 #   scripts/generate-proto.sh               generate
 #   scripts/generate-proto.sh --check       fail if a source or a generated file differs from the digests (a second)
@@ -15,7 +15,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
 protos=Sources/Proto
 messages=Sources/Proto/Generated
-clients=Sources/avail/Generated
+clients=Sources/AvailCommands/Generated
 digests=scripts/generate-proto.sha256
 
 mode="${1:-generate}"

@@ -1,6 +1,7 @@
 internal import CLMDB
 
-/// A place in a tree. One thread at a time; everything it lends is valid until the transaction writes, is reset or ends.
+/// A place in a tree. One thread at a time; everything it lends is valid until the transaction writes, is reset or
+/// ends.
 @safe
 public struct Cursor: ~Copyable {
     // Owned: closed by deinit. In a read transaction that may be after the transaction's end, in a write one not.

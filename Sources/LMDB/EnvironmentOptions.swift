@@ -7,7 +7,8 @@ public struct EnvironmentOptions: Sendable {
     public var maxDatabases: UInt32 = 16
     /// Opens beside a running writer, without the right to write.
     public var readOnly = false
-    /// Walks every page before mapping the file, so that a damaged tree is an error and not a crash. Reads the whole file.
+    /// Walks every page before mapping the file, so that a damaged tree is an error and not a crash. Reads the whole
+    /// file.
     public var checksStructure = false
 
     public init() {}

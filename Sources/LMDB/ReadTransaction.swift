@@ -56,8 +56,8 @@ public struct ReadTransaction: ~Copyable {
         try unsafe value(of: key, in: database, transaction: pointer)
     }
 
-    /// A cursor over this transaction's snapshots. It may be kept over `renew()` if renewed as well, and must not be used
-    /// after the transaction is gone.
+    /// A cursor over this transaction's snapshots. It may be kept over `renew()` if renewed as well, and must not be
+    /// used after the transaction is gone.
     public borrowing func openCursor(_ database: Database) throws(LMDBError) -> Cursor {
         try unsafe Cursor(transaction: pointer, database: database)
     }

@@ -1,7 +1,8 @@
 internal import Glibc
 
-/// Walks every page in use: each must lie in the file, say its own number, hold nodes within its bounds, keys in order and
-/// where a search looks for them, and belong to one owner; free pages must not be in use. Values are not its concern.
+/// Walks every page in use: each must lie in the file, say its own number, hold nodes within its bounds, keys in order
+/// and where a search looks for them, and belong to one owner; free pages must not be in use. Values are not its
+/// concern.
 @safe
 struct StructureCheck: ~Copyable {
     private let file: DataFile
@@ -9,8 +10,8 @@ struct StructureCheck: ~Copyable {
     private let pagesInFile: UInt64
     /// One bit a page: in use, or free.
     private var claimed: [UInt64]
-    /// One page buffer per level, since a branch is read on after each child. Owned; a named tree's levels follow those of
-    /// the tree that names it.
+    /// One page buffer per level, since a branch is read on after each child. Owned; a named tree's levels follow those
+    /// of the tree that names it.
     private let levels: UnsafeMutableRawBufferPointer
     private static let levelsMax = 64
 
@@ -22,7 +23,8 @@ struct StructureCheck: ~Copyable {
         var entries: UInt64 = 0
     }
 
-    /// The keys a page may hold: from `lower`, below `upper`; nil: no bound. They lie in the buffers of the levels above.
+    /// The keys a page may hold: from `lower`, below `upper`; nil: no bound. They lie in the buffers of the levels
+    /// above.
     @unsafe
     private struct Range {
         var lower: UnsafeRawBufferPointer?
@@ -137,7 +139,9 @@ struct StructureCheck: ~Copyable {
             throw damage("page \(page) points outside itself")
         }
         let keyBytes = Int(unsafe bytes.little(offset + 6, UInt16.self))
-        guard keyBytes <= 511, offset + 8 + keyBytes <= meta.pageBytes else { throw damage("page \(page) has a key beyond its end") }
+        guard keyBytes <= 511, offset + 8 + keyBytes <= meta.pageBytes else {
+            throw damage("page \(page) has a key beyond its end")
+        }
         return offset
     }
 
@@ -166,7 +170,8 @@ struct StructureCheck: ~Copyable {
             }
             unsafe previous = key
         }
-        if let last = unsafe previous, let upper = unsafe range.upper, nodes > 0, unsafe !isOrdered(last, upper, content) {
+        guard nodes > 0, let last = unsafe previous, let upper = unsafe range.upper else { return }
+        if unsafe !isOrdered(last, upper, content) {
             throw damage("page \(page) has keys that belong to the next")
         }
     }
@@ -224,7 +229,8 @@ struct StructureCheck: ~Copyable {
         defer { unsafe buffer.deallocate() }
         try unsafe file.read(page: first, pageBytes: meta.pageBytes, into: buffer)
         let header = UnsafeRawBufferPointer(buffer)
-        guard unsafe header.little(0, UInt64.self) == first, unsafe header.little(10, UInt16.self) & PageFlag.overflow != 0,
+        guard unsafe header.little(0, UInt64.self) == first,
+            unsafe header.little(10, UInt16.self) & PageFlag.overflow != 0,
             unsafe header.little(12, UInt32.self) == UInt32(pages)
         else { throw damage("page \(first) is not the overflow page it should be") }
         if content == .freeList {
@@ -247,7 +253,9 @@ struct StructureCheck: ~Copyable {
 
     private mutating func claim(_ page: UInt64) throws(LMDBError) {
         guard page <= meta.lastPage else { throw damage("page \(page) lies beyond the last page \(meta.lastPage)") }
-        guard page < pagesInFile else { throw damage("the file ends before page \(page), which is in use: it was truncated") }
+        guard page < pagesInFile else {
+            throw damage("the file ends before page \(page), which is in use: it was truncated")
+        }
         let bit: UInt64 = 1 << (page % 64)
         guard claimed[Int(page / 64)] & bit == 0 else { throw damage("page \(page) has two owners") }
         claimed[Int(page / 64)] |= bit

@@ -13,7 +13,9 @@ enum JSONText {
         }
     }
 
-    static func decode<Value: Decodable>(_ type: Value.Type, from bytes: UnsafeRawBufferPointer) throws(LedgerError) -> Value {
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from bytes: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Value {
         do {
             return try JSONDecoder().decode(type, from: unsafe Data(bytes))
         } catch {

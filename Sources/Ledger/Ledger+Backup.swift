@@ -2,8 +2,8 @@ internal import Glibc
 internal import LMDB
 
 extension Ledger {
-    /// Writes a compacted copy of the last commit into `directory`, which is created and must hold no ledger. Commits go
-    /// on meanwhile. Any thread; the pages of the snapshot stay pinned until it returns.
+    /// Writes a compacted copy of the last commit into `directory`, which is created and must hold no ledger. Commits
+    /// go on meanwhile. Any thread; the pages of the snapshot stay pinned until it returns.
     ///
     /// The copy knows that it is one: opened for writing it begins a new epoch.
     public func backup(to directory: String) throws(LedgerError) {

@@ -4,8 +4,8 @@ internal import Synchronization
 extension Ledger {
     /// Throws `storageFull` when a group of commands should not be begun. Only on the writer's thread, outside a batch.
     ///
-    /// Growing groups stop at the headroom, or while the ballast is spent; shrinking ones may use the headroom. So a full
-    /// map never aborts a group that gives stock back.
+    /// Growing groups stop at the headroom, or while the ballast is spent; shrinking ones may use the headroom. So a
+    /// full map never aborts a group that gives stock back.
     public func checkRoom(growing: Bool) throws(LedgerError) {
         if growing && !restoreBallast() {
             throw .storageFull("the disk is full and the ballast is spent")

@@ -1,11 +1,12 @@
 /// How a ledger is opened. All of it is fixed until it is closed.
 public struct LedgerOptions: Sendable {
-    /// Address space for the map, in bytes; never grown while open. 1 TiB takes no memory; make it small under valgrind.
+    /// Address space for the map, in bytes; never grown while open. 1 TiB takes no memory; make it small under
+    /// valgrind.
     public var mapBytes: UInt64 = 1 << 40
     /// The most the data file may hold; absent: seven eighths of the map.
     public var quotaBytes: UInt64?
-    /// The end of the quota that only shrinking commands may use: more than one group of commands can ever write. Absent:
-    /// 64 MiB, or an eighth of a small quota.
+    /// The end of the quota that only shrinking commands may use: more than one group of commands can ever write.
+    /// Absent: 64 MiB, or an eighth of a small quota.
     public var headroomBytes: UInt64?
     /// A file of this size is freed when the disk is full, so that releases go on; 0: none.
     public var ballastBytes: UInt64 = 0
@@ -15,8 +16,8 @@ public struct LedgerOptions: Sendable {
     public var epoch: UInt64 = 0
     /// Beside a running server, for backup, export and verify: takes no lock and writes nothing.
     public var readOnly = false
-    /// Walks the whole file at opening, so that a damaged tree is an error and not a crash later. About 0.6 s a gigabyte
-    /// from the page cache. A read-only ledger ignores it while a writer is at work.
+    /// Walks the whole file at opening, so that a damaged tree is an error and not a crash later. About 0.6 s a
+    /// gigabyte from the page cache. A read-only ledger ignores it while a writer is at work.
     public var checksStructure = true
     /// Called on the writer's thread at named points around a commit; for tests that kill the process there.
     public var failpoint: @Sendable (Failpoint) -> Void = { _ in }

@@ -15,7 +15,7 @@
 //                                                flags bit 0: a backup that was not opened for writing yet
 //                   "state"                      16 sequence u64 | 24 ledger time i64 | 32 positions u64
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
-// stock             tenant u16 | sku | 0 | kind u8 | location u16 …   a sku has no zero byte, so its rows lie together
+// stock             tenant u16 | sku | 0 | kind u8 | location u16 …   no sku has a zero byte: its rows lie together
 //                   kind 0: position             2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64

@@ -69,7 +69,9 @@ public final class SnapshotReader: LedgerReading {
         var count = 0
         var position = Position()
         var entry = unsafe try seek(atOrAfter: prefix)
-        while let found = unsafe entry, unsafe found.key.count == prefix.count + 2, unsafe found.key.starts(with: prefix) {
+        while let found = unsafe entry, unsafe found.key.count == prefix.count + 2,
+            unsafe found.key.starts(with: prefix)
+        {
             guard unsafe PositionRecord.decode(found.value, key: found.key, into: &position) else {
                 throw unsafe damaged(found.key, in: .stock)
             }

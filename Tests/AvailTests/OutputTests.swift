@@ -4,7 +4,7 @@ import Proto
 import SwiftProtobuf
 import Testing
 
-@testable import avail
+@testable import AvailCommands
 
 struct TextTableTests {
     @Test func columnsAreAsWideAsTheirWidestCell() {

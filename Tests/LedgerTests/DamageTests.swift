@@ -13,7 +13,8 @@ import Testing
             try ledger.commit { batch throws(LedgerError) in
                 for number in 0..<500 {
                     let sku = "sku-\(group)-\(number)"
-                    try batch.setPosition(makePosition(onHand: 1, sequence: batch.nextSequence()), tenant: 1, sku: sku, location: 1)
+                    let position = makePosition(onHand: 1, sequence: batch.nextSequence())
+                    try batch.setPosition(position, tenant: 1, sku: sku, location: 1)
                     try batch.setJournalEntry(makeEntry(1, id: "e"), tenant: 1, sku: sku, location: 1)
                     let event = EventRecord(occurredAtNanoseconds: 1, bodyDigest: 2, outcome: 1, sequence: 1)
                     try batch.setEvent(event, tenant: 1, source: 1, id: sku)

@@ -107,7 +107,9 @@ extension SnapshotReader {
 }
 
 extension [UInt8] {
-    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(LedgerError) -> Result) throws(LedgerError) -> Result {
+    func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(LedgerError) -> Result
+    ) throws(LedgerError) -> Result {
         let result = withUnsafeBytes { bytes in
             Swift.Result<Result, LedgerError> { () throws(LedgerError) in try body(bytes) }
         }
@@ -134,6 +136,8 @@ extension [UInt8] {
     /// Where `pattern` begins, each time.
     func offsets(of pattern: [UInt8]) -> [Int] {
         guard count >= pattern.count else { return [] }
-        return (0...(count - pattern.count)).filter { self[$0] == pattern[0] && self[$0..<($0 + pattern.count)].elementsEqual(pattern) }
+        return (0...(count - pattern.count)).filter { offset in
+            self[offset] == pattern[0] && self[offset..<(offset + pattern.count)].elementsEqual(pattern)
+        }
     }
 }

@@ -1,11 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import GRPCCore
 
 /// The command-line client. It speaks only the public API.
-@main
-struct Avail: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+public struct Avail: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
         commandName: "avail",
         abstract: "Ask and feed an availability server.",
         discussion: """
@@ -20,7 +19,9 @@ struct Avail: AsyncParsableCommand {
             SourceCommand.self, StatusCommand.self, HealthCommand.self,
         ])
 
-    static func main() async {
+    public init() {}
+
+    public static func main() async {
         // A reader that went away ends the output, not with a signal but with an error.
         signal(SIGPIPE, SIG_IGN)
         let environment = ProcessInfo.processInfo.environment

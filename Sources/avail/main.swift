@@ -1,0 +1,3 @@
+import AvailCommands
+
+await Avail.main()
