@@ -35,7 +35,7 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var settings: SettingFlags
 
     func run() throws {
-        let ledger = try Storage.open(try settings.load().settings)
+        let ledger = try Storage.openExisting(try settings.load().settings)
         let bar = ProgressBar(label: "verify")
         let report: VerificationReport
         do throws(LedgerError) {

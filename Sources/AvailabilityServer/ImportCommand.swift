@@ -43,7 +43,7 @@ struct ImportCommand: ParsableCommand {
             }
             bar.clear()
             for note in summary.notes { printError(note) }
-            for problem in summary.problems { printError("\(problem)") }
+            for problem in summary.problems { printError(problem.description(file: file)) }
             let unprinted = Int(summary.counts.failed) - summary.problems.count
             if unprinted > 0 { printError("and \(unprinted) more") }
             print(summary.description)

@@ -23,7 +23,8 @@ struct Readiness: Sendable {
             let statistics = try ledger.statistics()
             return ReadinessCheck(
                 name: "ledger", isHealthy: true,
-                detail: "sequence \(statistics.state.sequence), \(statistics.usedBytes) of \(statistics.quotaBytes) bytes")
+                detail:
+                    "sequence \(statistics.state.sequence), \(statistics.usedBytes) of \(statistics.quotaBytes) bytes")
         } catch {
             return ReadinessCheck(name: "ledger", isHealthy: false, detail: error.description)
         }

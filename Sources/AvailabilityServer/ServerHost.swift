@@ -47,7 +47,8 @@ struct ServerHost {
                 monotonicNow: monotonicClockNanoseconds))
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
-            observer: CallLog(logger: logger, methods: application.methods).observer(everyCall: logger.logLevel <= .debug))
+            observer: CallLog(logger: logger, methods: application.methods).observer(
+                everyCall: logger.logLevel <= .debug))
         try start(wire)
         let operations = OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
@@ -64,10 +65,12 @@ struct ServerHost {
         if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
-        services.append(WireService(
-            wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
+        services.append(
+            WireService(
+                wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
         let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle") { _ in
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "lifecycle") { _ in
                 SwiftLogNoOpLogHandler()
             })
         do {

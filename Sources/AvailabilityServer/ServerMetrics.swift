@@ -52,7 +52,8 @@ struct ServerMetrics: Sendable {
         }
         return [
             MetricFamily(
-                "availability_channel_throttled_total", help: "Calls refused by the channel's throttle.", kind: .counter,
+                "availability_channel_throttled_total", help: "Calls refused by the channel's throttle.",
+                kind: .counter,
                 samples: samples { .count($0.throttledCount) }),
             MetricFamily(
                 "availability_channel_policy_version", help: "The version of the channel's policy in force.",

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Configure
 internal import Engine
+internal import Foundation
 internal import Inventory
 internal import Ledger
 
@@ -24,6 +25,15 @@ enum Storage {
             printError("cannot open the store: \(error)")
             throw exitCode
         }
+    }
+
+    /// As `open`, for commands that look at a store and must not make one out of a mistyped path.
+    static func openExisting(_ settings: ServerSettings, readOnly: Bool = false) throws -> Ledger {
+        guard FileManager.default.fileExists(atPath: settings.dataDirectory + "/data.mdb") else {
+            printError("cannot open the store: \(LedgerError.noLedger(directory: settings.dataDirectory))")
+            throw exitCode
+        }
+        return try open(settings, readOnly: readOnly)
     }
 
     /// One for each loop, and room for exports, backups and status.

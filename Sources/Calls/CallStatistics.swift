@@ -10,12 +10,21 @@ public struct CallStatistics: Sendable {
         /// Calls whose headers were accepted.
         public var started: UInt64 = 0
         /// Calls ended, by status code number.
-        public var finished = [UInt64](repeating: 0, count: 17)
-        /// Durations of ended calls, one count per bucket (not cumulative), the last one unbounded.
+        public var outcomes = [Outcome](repeating: Outcome(), count: StatusCode.allCases.count)
+
+        public init() {}
+    }
+
+    /// Calls of one method that ended with one status code.
+    public struct Outcome: Sendable {
+        /// Their durations, one count per bucket (not cumulative), the last one unbounded.
         public var durations = [UInt64](repeating: 0, count: bucketBoundsNanoseconds.count + 1)
         public var durationSumNanoseconds: UInt64 = 0
 
         public init() {}
+
+        /// How many they are.
+        public var count: UInt64 { durations.reduce(0, +) }
     }
 
     /// By method index; one more at the end for unknown methods (`_OTHER`).

@@ -8,7 +8,9 @@ public struct CallStatus: Error, Sendable, Equatable {
     /// `grpc-retry-pushback-ms`: how long a retrying client should wait, in milliseconds. Absent: not said.
     public var retryPushbackMilliseconds: Int64?
 
-    public init(_ code: StatusCode, _ message: String = "", details: [UInt8] = [], retryPushbackMilliseconds: Int64? = nil) {
+    public init(
+        _ code: StatusCode, _ message: String = "", details: [UInt8] = [], retryPushbackMilliseconds: Int64? = nil
+    ) {
         self.code = code
         self.message = message
         self.details = details

@@ -100,8 +100,8 @@ extension MappingReader {
     }
 
     func displayName() -> String {
-        value("display_name", expected: "text of at most 128 bytes without control characters") {
-            Quantities.identifier($0, bytesMax: 128)
+        value("display_name", expected: "text of at most 64 bytes without control characters") {
+            Quantities.identifier($0, bytesMax: 64)
         } ?? ""
     }
 

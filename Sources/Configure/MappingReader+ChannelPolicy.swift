@@ -66,13 +66,6 @@ extension MappingReader {
         terms.readUnitsPerSecond = units("read_units_per_second") ?? 0
         terms.readUnitsBurst = units("read_units_burst") ?? 0
         terms.callsInFlightMax = units("calls_in_flight_max") ?? 0
-        if terms.readUnitsPerSecond > 0 {
-            if node("read_units_burst") == nil {
-                terms.readUnitsBurst = max(1_000, terms.readUnitsPerSecond)
-            } else if terms.readUnitsBurst < 1_000 {
-                report("read_units_burst", "must be at least 1000, the lines of one request")
-            }
-        }
         return terms
     }
 

@@ -40,7 +40,8 @@ extension CatalogueState {
         self.groups = groups
         for (number, name) in names {
             sources[name] = Source(
-                terms: terms[name] ?? SourceTerms(id: name), number: number, progress: progress[name] ?? SourceProgress())
+                terms: terms[name] ?? SourceTerms(id: name), number: number,
+                progress: progress[name] ?? SourceProgress())
             sourceNames[number] = name
         }
         storedChannels = stored

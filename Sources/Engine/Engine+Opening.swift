@@ -19,7 +19,8 @@ extension Engine {
     /// Opens the tenant's part of the ledger and adds what `seed` has and the ledger lacks: the file is where
     /// locations, groups, sources and channels start, the ledger is where they live.
     public static func open(
-        ledger: Ledger, tenantName: String, settings: EngineSettings, seed: CatalogueSeed, nowNanoseconds: WallNanoseconds
+        ledger: Ledger, tenantName: String, settings: EngineSettings, seed: CatalogueSeed,
+        nowNanoseconds: WallNanoseconds
     ) throws(OpeningError) -> Engine {
         var problem: CatalogueProblem?
         do throws(LedgerError) {

@@ -3,11 +3,11 @@ public import Inventory
 /// What an operator may tune about the writing side.
 public struct EngineSettings: Sendable {
     /// How far behind a source's newest event an event may lie, in nanoseconds.
-    public var horizonNanoseconds: Int64 = 7 * 86_400 * 1_000_000_000
+    public var horizonNanoseconds = Limits.horizonNanoseconds
     /// How far ahead of our clock an event may claim to have occurred, in nanoseconds.
-    public var clockSkewMaxNanoseconds: Int64 = 300 * 1_000_000_000
+    public var clockSkewMaxNanoseconds = Limits.clockSkewNanosecondsMax
     /// How long a missing sequence is waited for before its source is marked GAP, in nanoseconds.
-    public var gapWaitNanoseconds: Int64 = 300 * 1_000_000_000
+    public var gapWaitNanoseconds = Limits.gapWaitNanoseconds
     /// Records waiting for the writer; beyond it unary calls get RetryInfo and streams stop reading.
     public var queueWeightMax = 20_000
     /// Records that one commit may take.

@@ -9,6 +9,7 @@ extension GroupWork {
         do throws(EventRejection) {
             try EventRules.checkFields(event)
         } catch {
+            try account(for: event)
             return try keepDeadLetter(incoming, error)
         }
         guard catalogue.sources[event.source] != nil || catalogue.sources.count < Limits.sourcesMax else {
@@ -44,7 +45,7 @@ extension GroupWork {
         var outcome = EventOutcome.applied
         let sequence: UInt64
         if let stock = accepted.stock {
-            (sequence, outcome) = try apply(stock, of: event)
+            (sequence, outcome) = try apply(stock, of: event, source: source)
             if outcome == .deadLettered {
                 try observe(event, isDeadLetter: true)
                 return try keepDeadLetter(incoming, rejection)
@@ -67,12 +68,12 @@ extension GroupWork {
     /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was
     /// changed.
     private mutating func apply(
-        _ stock: AcceptedEvent.Stock, of event: InventoryEvent
+        _ stock: AcceptedEvent.Stock, of event: InventoryEvent, source: SourceNumber
     ) throws(LedgerError) -> (sequence: UInt64, EventOutcome) {
         journalPlace = (event.sku, stock.location)
         var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
         let placement = try position.apply(
-            stock.entry, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
+            stock.entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
         switch placement {
         case .tooOld:
             rejection = EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
@@ -95,6 +96,16 @@ extension GroupWork {
 
     /// More than one, so that a journal shrinks faster than it grows.
     private static let prunedPerEventMax = 8
+
+    /// The sequence of an event with a bad field is accounted for, so that poison does not look like a gap. Unknown
+    /// sources stay unknown.
+    private mutating func account(for event: InventoryEvent) throws(LedgerError) {
+        guard let source = catalogue.sources[event.source] else { return }
+        if TextRules.problem(event.id, bytesMax: Limits.idBytesMax) == nil {
+            guard try batch.event(tenant: tenant, source: source.number, id: event.id) == nil else { return }
+        }
+        try observe(event, isDeadLetter: true)
+    }
 
     /// Moves the source's watermark and what belongs to it.
     private mutating func observe(_ event: InventoryEvent, isDeadLetter: Bool) throws(LedgerError) {

@@ -69,10 +69,9 @@ extension ThrottleTerms {
         try ChannelPolicy.require(
             rates.contains(readUnitsPerSecond), "policy.throttle.read_units_per_second",
             "0 to \(Limits.readUnitsMax), is \(readUnitsPerSecond)")
-        let bursts = (readUnitsPerSecond > 0 ? Limits.readUnitsBurstMin : 0)...Limits.readUnitsMax
         try ChannelPolicy.require(
-            bursts.contains(readUnitsBurst), "policy.throttle.read_units_burst",
-            "\(bursts.lowerBound) to \(bursts.upperBound), is \(readUnitsBurst)")
+            rates.contains(readUnitsBurst), "policy.throttle.read_units_burst",
+            "0 to \(Limits.readUnitsMax), is \(readUnitsBurst)")
         try ChannelPolicy.require(
             (0...Limits.callsInFlightMax).contains(callsInFlightMax), "policy.throttle.calls_in_flight_max",
             "0 to \(Limits.callsInFlightMax), is \(callsInFlightMax)")

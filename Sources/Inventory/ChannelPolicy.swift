@@ -65,7 +65,7 @@ public struct PolicyOverride: Sendable, Equatable, Codable {
 public struct ThrottleTerms: Sendable, Equatable, Codable {
     /// Read units (one a line) a second; 0: unlimited.
     public var readUnitsPerSecond: Int64 = 0
-    /// Read units that may come at once; at least 1,000 (a whole request) when a rate is set.
+    /// Read units that may come at once; a call with more lines never passes. 0 with a rate: one second's worth.
     public var readUnitsBurst: Int64 = 0
     /// Calls being answered at one time; 0: unlimited.
     public var callsInFlightMax: Int64 = 0

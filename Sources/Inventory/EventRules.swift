@@ -34,6 +34,7 @@ public enum EventRules {
         try checkText(event.source, "source", Limits.nameBytesMax)
         if event.occurredAtNanoseconds <= 0 { throw EventRejection(.invalidField, "occurred_at: is required") }
         switch event.kind {
+        case .unsupported(name: ""): throw EventRejection(.invalidField, "type: is required")
         case .unsupported(let name): throw EventRejection(.typeNotSupported, "type: \(name) is not supported")
         case .sourceHeartbeat: return
         case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted: break
@@ -65,7 +66,9 @@ public enum EventRules {
         }
         let effect = try effect(of: event)
         try checkOwner(event, effect, source, terms, directory, location)
-        let key = OrderKey(primary: primary, isAbsolute: effect.isAbsolute, source: source, id: event.id)
+        let key = OrderKey(
+            primary: primary, isAbsolute: effect.isAbsolute, source: OrderKey.digest(ofSource: event.source),
+            id: event.id)
         let entry = JournalEntry(key: key, effect: effect)
         return AcceptedEvent(stock: .init(location: location, entry: entry), isHeartbeat: false)
     }

@@ -31,8 +31,6 @@ public enum Limits {
     /// Read units a second, and at once.
     public static let readUnitsMax: Int64 = 1_000_000_000
     public static let callsInFlightMax: Int64 = 1_000_000
-    /// The smallest burst: a whole request must fit.
-    public static let readUnitsBurstMin: Int64 = 1_000
 
     /// How far behind its source's newest event an event is still placed, and how long its id is remembered.
     public static let horizonNanoseconds: Int64 = 7 * 24 * 3_600 * 1_000_000_000
@@ -69,7 +67,6 @@ public enum Limits {
             ("policy_overrides_max", Int64(policyOverridesMax)),
             ("read_units_max", readUnitsMax),
             ("calls_in_flight_max", callsInFlightMax),
-            ("read_units_burst_min", readUnitsBurstMin),
             ("horizon_ns", horizonNanoseconds),
             ("horizon_sequences", horizonSequences),
             ("clock_skew_ns_max", clockSkewNanosecondsMax),
@@ -95,9 +92,7 @@ public enum Limits {
         require(quantityMax <= bucketMax, "a quantity fits a bucket")
         // s + h is at most 9 buckets and one policy figure; see LineEvaluation.
         require((Int64.max / 100 - quantityMax) / 9 > bucketMax, "a percentage of a location's figure fits 64 bits")
-        require(Int64(linesPerCheckMax) <= readUnitsBurstMin, "a whole check fits the smallest burst")
         require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
-        require(readUnitsBurstMin <= readUnitsMax, "the smallest burst is a burst")
         // A throttle's time: now (until 2100) + burst × the interval of one unit a second.
         require(
             Int64.max - 4_102_444_800_000_000_000 > readUnitsMax * .perSecond, "a throttle's arrival time fits 64 bits")

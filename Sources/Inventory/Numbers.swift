@@ -6,6 +6,10 @@ public typealias LocationNumber = UInt16
 /// See `TenantNumber`. 0 stands for "no source".
 public typealias SourceNumber = UInt16
 
+/// A source in an order of events: made of its name alone, so that ties fall the same way whichever source came first.
+/// A `SourceNumber` would depend on that.
+public typealias SourceDigest = UInt64
+
 /// Wall time in nanoseconds since 1970-01-01T00:00:00Z; 0 stands for "never".
 public typealias WallNanoseconds = Int64
 

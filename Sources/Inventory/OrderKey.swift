@@ -4,15 +4,21 @@ public struct OrderKey: Sendable, Equatable, Comparable {
     public let primary: Int64
     /// At equal primaries absolute events come after deltas.
     public let isAbsolute: Bool
-    public let source: SourceNumber
+    public let source: SourceDigest
     /// The event's id, compared byte by byte.
     public let id: String
 
-    public init(primary: Int64, isAbsolute: Bool, source: SourceNumber, id: String) {
+    public init(primary: Int64, isAbsolute: Bool, source: SourceDigest, id: String) {
         self.primary = primary
         self.isAbsolute = isAbsolute
         self.source = source
         self.id = id
+    }
+
+    /// The digest of a source's name (64-bit FNV-1a).
+    public static func digest(ofSource name: String) -> SourceDigest {
+        var name = name
+        return name.withUTF8 { NameHash.of(UnsafeRawBufferPointer($0)) }
     }
 
     public static func < (left: OrderKey, right: OrderKey) -> Bool {

@@ -5,16 +5,18 @@
 /// is already in that event's figure; an absolute event replaces what lies below it and is rebased under later deltas.
 /// The one thing that depends on the order of arrival is a refusal as `outOfRange`, which no honest feed comes near.
 ///
-/// The authoritative time is the greatest `occurred_at` of all absolute events placed, superseded ones included, and the
-/// authoritative source is that event's (of two at one time the one with the greater number): the same for any order.
+/// The authoritative time is the greatest `occurred_at` of all events placed, superseded ones included, and the
+/// authoritative source is that event's, or nobody when several sources share that time: the same for any order. A
+/// difference counts as much as a figure: who tells of a movement knows the place.
 extension Position {
     /// Places one event, which must not have been placed before.
     ///
     /// - Parameters:
     ///   - entry: touches at least one bucket, only fed ones, each by at most `Limits.quantityMax`.
+    ///   - source: who sent it.
     ///   - occurredAtNanoseconds: the event's own time, whatever its source is ordered by.
     public mutating func apply<Journal: PositionJournal & ~Copyable>(
-        _ entry: JournalEntry, occurredAtNanoseconds: WallNanoseconds, journal: inout Journal
+        _ entry: JournalEntry, source: SourceNumber, occurredAtNanoseconds: WallNanoseconds, journal: inout Journal
     ) throws(Journal.Failure) -> EventPlacement {
         precondition(!entry.effect.touched.isEmpty, "an effect touches a bucket")
         precondition(!entry.effect.touched.contains(.reserved), "no event moves our holds")
@@ -28,7 +30,7 @@ extension Position {
         let effective = entry.effect.touched.subtracting(later.replaced)
         guard let moved = moved(by: entry.effect, effective, later.sums) else { return .outOfRange }
 
-        if entry.effect.isAbsolute { noteAuthority(occurredAtNanoseconds, entry.key.source) }
+        noteAuthority(occurredAtNanoseconds, source)
         if effective.isEmpty { return .superseded }
         buckets = moved
         newestPrimary = max(newestPrimary, entry.key.primary)
@@ -70,9 +72,12 @@ extension Position {
     }
 
     private mutating func noteAuthority(_ time: WallNanoseconds, _ source: SourceNumber) {
-        guard (time, source) > (authoritativeTimeNanoseconds, authoritativeSource) else { return }
-        authoritativeTimeNanoseconds = time
-        authoritativeSource = source
+        if time > authoritativeTimeNanoseconds {
+            authoritativeTimeNanoseconds = time
+            authoritativeSource = source
+        } else if time == authoritativeTimeNanoseconds && source != authoritativeSource {
+            authoritativeSource = 0
+        }
     }
 
     /// Drops entries below a landing absolute event that no later arrival can need: those replaced in every bucket they

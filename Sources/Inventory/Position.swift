@@ -3,9 +3,9 @@ public struct Position: Sendable, Equatable {
     public var buckets = Buckets()
     /// The ledger sequence of the last change.
     public var sequence: UInt64 = 0
-    /// When the newest absolute event that still holds for any bucket occurred; 0 when there was none.
+    /// When the newest event placed here occurred; 0 when there was none.
     public var authoritativeTimeNanoseconds: WallNanoseconds = 0
-    /// Who sent that event; 0 when there was none.
+    /// Who sent that event; 0 when there was none, or when several sources did at that very time.
     public var authoritativeSource: SourceNumber = 0
     /// When the next open hold expires; 0 when none does. Only past it does a reader walk the position's holds.
     public var nextExpiryNanoseconds: WallNanoseconds = 0

@@ -17,7 +17,8 @@ public final class Throttle: Sendable {
 
     /// Takes over the terms of another version of the policy, checked before by `ChannelPolicy.check`.
     public func update(_ terms: ThrottleTerms) {
-        burst.store(max(1, terms.readUnitsBurst), ordering: .relaxed)
+        let units = terms.readUnitsBurst > 0 ? terms.readUnitsBurst : terms.readUnitsPerSecond
+        burst.store(max(1, units), ordering: .relaxed)
         unitsPerSecond.store(terms.readUnitsPerSecond, ordering: .relaxed)
         callsInFlightMax.store(terms.callsInFlightMax, ordering: .relaxed)
     }

@@ -92,7 +92,7 @@ struct DataFile: ~Copyable {
         let second: Meta?
         if let first { second = try meta(at: first.pageBytes) } else { second = try meta(at: Int(getpagesize())) }
         switch (first, second) {
-        case (let first?, let second?): 
+        case (let first?, let second?):
             var newer = first.transactionID >= second.transactionID ? first : second
             newer.olderTransactionID = min(first.transactionID, second.transactionID)
             return newer

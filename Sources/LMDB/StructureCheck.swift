@@ -97,7 +97,8 @@ struct StructureCheck: ~Copyable {
             count.branchPages += 1
             for index in 0..<nodes {
                 let offset = try unsafe nodeOffset(bytes, index, page: page)
-                let child = unsafe UInt64(bytes.little(offset, UInt32.self))
+                let child =
+                    unsafe UInt64(bytes.little(offset, UInt32.self))
                     | UInt64(bytes.little(offset + 4, UInt16.self)) << 32
                 let childRange = unsafe Range(
                     lower: index == 0 ? range.lower : key(bytes, index),
@@ -245,7 +246,9 @@ struct StructureCheck: ~Copyable {
         for index in 0..<Int(count) {
             let page = unsafe value.little(8 + index * 8, UInt64.self)
             // Free pages at the end may never have been written: they need not lie in the file.
-            if page < pagesInFile { try claim(page) } else if page > meta.lastPage {
+            if page < pagesInFile {
+                try claim(page)
+            } else if page > meta.lastPage {
                 throw damage("free page \(page) lies beyond the last page \(meta.lastPage)")
             }
         }

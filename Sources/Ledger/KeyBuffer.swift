@@ -3,7 +3,7 @@ internal import Inventory
 /// Scratch memory in which one key at a time is put together. Its owner reuses it for every key.
 @safe
 struct KeyBuffer: ~Copyable {
-    /// The longest key is a journal row's: 2 + 64 + 1 + 1 + 2 + 8 + 1 + 2 + 64.
+    /// The longest key is a journal row's: 2 + 64 + 1 + 1 + 2 + 8 + 1 + 8 + 64.
     static let capacity = 160
 
     // Owned: allocated by init, freed by deinit.

@@ -18,8 +18,9 @@ extension Ledger {
         guard information.lastPage + 1 >= pagesMax else { return }
         let used = information.lastPage + 1 - min(try freePages(), information.lastPage)
         guard used >= pagesMax else { return }
-        throw .storageFull("\(used * pageBytes) of \(options.effectiveQuotaBytes) bytes used, "
-            + "\(headroomBytes) kept for releases")
+        throw .storageFull(
+            "\(used * pageBytes) of \(options.effectiveQuotaBytes) bytes used, "
+                + "\(headroomBytes) kept for releases")
     }
 
     /// Pages in the file that hold nothing. A page that a snapshot still needs counts as free.

@@ -22,7 +22,7 @@
 //                                                | 56 ten buckets i64 in the order of `Bucket`; 136 bytes in all
 //                   kind 1: hold                 not written by this version
 //                   kind 2: journal, the key goes on: primary i64 with its sign bit flipped | is absolute u8
-//                                                | source u16 | event id
+//                                                | source digest u64 | event id
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
 // event-ids         tenant u16 | source u16 | id  1 outcome u8 | 16 occurred at i64 | 24 body digest u64
 //                                                | 32 sequence u64

@@ -17,7 +17,7 @@ struct StockKey {
         while unsafe end < key.count && key[end] != 0 { end += 1 }
         guard end > 2, end - 2 <= Schema.keyTextBytesMax, key.count >= end + 4 else { return nil }
         guard let kind = StockKind(rawValue: unsafe key[end + 1]) else { return nil }
-        guard kind == .journal ? key.count >= end + 15 : key.count == end + 4 else { return nil }
+        guard kind == .journal ? key.count >= end + 21 : key.count == end + 4 else { return nil }
         unsafe tenant = key.big(0, UInt16.self)
         unsafe sku = UnsafeRawBufferPointer(rebasing: key[2..<end])
         unsafe self.kind = kind
@@ -27,9 +27,9 @@ struct StockKey {
 
     /// Of a journal row.
     var order: OrderKey? {
-        guard unsafe rest.count >= 11, unsafe rest[8] <= 1 else { return nil }
+        guard unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
         return unsafe OrderKey(
             primary: Int64(bitPattern: rest.big(0, UInt64.self) ^ (1 << 63)), isAbsolute: rest[8] == 1,
-            source: rest.big(9, UInt16.self), id: String(decoding: rest.from(11), as: UTF8.self))
+            source: rest.big(9, UInt64.self), id: String(decoding: rest.from(17), as: UTF8.self))
     }
 }

@@ -36,16 +36,17 @@ public enum CallMetrics {
         for (labels, method) in zip(names, totals.methods) {
             started.append(.init(labels.grpc, .count(method.started)))
             for code in StatusCode.allCases {
-                let count = method.finished[Int(code.rawValue)]
-                guard count > 0 || code == .ok else { continue }
-                handled.append(.init(labels.grpc + [MetricLabel("grpc_code", code.dashboardName)], .count(count)))
+                let outcome = method.outcomes[Int(code.rawValue)]
+                guard outcome.count > 0 || code == .ok else { continue }
+                handled.append(
+                    .init(labels.grpc + [MetricLabel("grpc_code", code.dashboardName)], .count(outcome.count)))
+                guard outcome.count > 0 else { continue }
+                let status = MetricLabel("rpc_status_code", "\(code.name)")
+                durations.append(.init(labels.openTelemetry + [status], .histogram(histogram(outcome))))
             }
             guard method.started > 0 else { continue }
-            let histogram = MetricHistogram(
-                bounds: boundsSeconds, counts: method.durations,
-                sum: Double(method.durationSumNanoseconds) / 1_000_000_000)
-            durations.append(.init(labels.openTelemetry, .histogram(histogram)))
-            handling.append(.init(labels.grpc, .histogram(histogram)))
+            let all = method.outcomes.reduce(into: CallStatistics.Outcome()) { $0.add($1) }
+            handling.append(.init(labels.grpc, .histogram(histogram(all))))
         }
         return [
             MetricFamily(
@@ -59,6 +60,12 @@ public enum CallMetrics {
                 "grpc_server_handling_seconds", help: "How long calls took, from their headers to their status.",
                 kind: .histogram, samples: handling),
         ]
+    }
+
+    private static func histogram(_ outcome: CallStatistics.Outcome) -> MetricHistogram {
+        MetricHistogram(
+            bounds: boundsSeconds, counts: outcome.durations,
+            sum: Double(outcome.durationSumNanoseconds) / 1_000_000_000)
     }
 
     private static let boundsSeconds = CallStatistics.bucketBoundsNanoseconds.map { Double($0) / 1_000_000_000 }
@@ -113,9 +120,14 @@ private struct Totals {
 
     private mutating func add(_ method: CallStatistics.Method, at index: Int) {
         methods[index].started += method.started
-        methods[index].durationSumNanoseconds += method.durationSumNanoseconds
-        for code in method.finished.indices { methods[index].finished[code] += method.finished[code] }
-        for bucket in method.durations.indices { methods[index].durations[bucket] += method.durations[bucket] }
+        for code in method.outcomes.indices { methods[index].outcomes[code].add(method.outcomes[code]) }
+    }
+}
+
+extension CallStatistics.Outcome {
+    fileprivate mutating func add(_ other: CallStatistics.Outcome) {
+        durationSumNanoseconds += other.durationSumNanoseconds
+        for bucket in durations.indices { durations[bucket] += other.durations[bucket] }
     }
 }
 

@@ -7,7 +7,8 @@ extension EngineError {
         switch self {
         case .storageFull:
             .failure(
-                .resourceExhausted, .storageFull, "the store is full; reads go on", retryAfterNanoseconds: 5_000_000_000)
+                .resourceExhausted, .storageFull, "the store is full; reads go on", retryAfterNanoseconds: 5_000_000_000
+            )
         case .queueFull:
             .failure(
                 .resourceExhausted, .queueFull, "too many changes are waiting to be written",

@@ -90,10 +90,12 @@ struct PolicyReader {
     mutating func read(_ wire: Availability_V1_ChannelPolicy) -> ChannelPolicy {
         var policy = ChannelPolicy()
         policy.sourcing = wire.sourcing
-        if wire.hasSharePercent { policy.terms.sharePercent = percent(wire.sharePercent, "policy.share_percent") }
+        if wire.hasSharePercent {
+            policy.terms.sharePercent = percent(wire.sharePercent, "channel.policy.share_percent")
+        }
         switch wire.buffer {
         case .bufferUnits(let units): policy.terms.buffer = .units(units)
-        case .bufferPercent(let value): policy.terms.buffer = .percent(percent(value, "policy.buffer_percent"))
+        case .bufferPercent(let value): policy.terms.buffer = .percent(percent(value, "channel.policy.buffer_percent"))
         case nil: break
         }
         if wire.hasCap { policy.cap = wire.cap }
@@ -102,17 +104,17 @@ struct PolicyReader {
         policy.terms.countInTransit = wire.countInTransit
         policy.splitAllowed = wire.splitAllowed
         if wire.hasFreshness {
-            let freshness = read(wire.freshness, at: "policy.freshness")
+            let freshness = read(wire.freshness, at: "channel.policy.freshness")
             policy.terms.staleAfterNanoseconds = freshness.staleAfterNanoseconds ?? 0
             policy.terms.staleAction = freshness.action
-            if freshness.staleAfterNanoseconds == nil {
-                reject("policy.freshness.stale_after", "is required, more than 0")
+            if !wire.freshness.hasStaleAfter {
+                reject("channel.policy.freshness.stale_after", "is required, more than 0")
             }
         }
         policy.throttle.readUnitsPerSecond = Int64(wire.throttle.readUnitsPerSecond)
         policy.throttle.readUnitsBurst = Int64(wire.throttle.readUnitsBurst)
         policy.throttle.callsInFlightMax = Int64(wire.throttle.callsInFlightMax)
-        policy.overrides = wire.overrides.enumerated().map { read($1, at: "policy.overrides[\($0)]") }
+        policy.overrides = wire.overrides.enumerated().map { read($1, at: "channel.policy.overrides[\($0)]") }
         rejectReservationTerms(of: wire)
         return policy
     }
@@ -163,7 +165,8 @@ struct PolicyReader {
         }
         switch wire.staleAction {
         case .unspecified, .serve: return (staleAfter, .serve)
-        case .buffer: return (staleAfter, .buffer(percent: percent(wire.staleBufferPercent, "\(path).stale_buffer_percent")))
+        case .buffer:
+            return (staleAfter, .buffer(percent: percent(wire.staleBufferPercent, "\(path).stale_buffer_percent")))
         case .withhold: return (staleAfter, .withhold)
         case .refuse: return (staleAfter, .refuse)
         case .askErp:
@@ -183,7 +186,7 @@ struct PolicyReader {
             ("throttle.reservations_per_second", wire.throttle.reservationsPerSecond != 0),
             ("throttle.reservations_burst", wire.throttle.reservationsBurst != 0),
         ]
-        for (name, isPresent) in present where isPresent { rejectUnbuilt("policy.\(name)") }
+        for (name, isPresent) in present where isPresent { rejectUnbuilt("channel.policy.\(name)") }
     }
 
     private mutating func rejectReservationTerms(of terms: Availability_V1_PolicyTerms, at path: String) {

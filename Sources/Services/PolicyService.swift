@@ -56,7 +56,9 @@ struct PolicyService {
             violations.append(FieldViolation(field: "channel.id", description: problem))
         }
         if request.channel.displayName.utf8.count > Limits.displayNameBytesMax {
-            violations.append(FieldViolation(field: "channel.display_name", description: "at most \(Limits.displayNameBytesMax) bytes"))
+            violations.append(
+                FieldViolation(
+                    field: "channel.display_name", description: "at most \(Limits.displayNameBytesMax) bytes"))
         }
         if request.reason.utf8.count > 256 {
             violations.append(FieldViolation(field: "reason", description: "at most 256 bytes"))

@@ -63,7 +63,6 @@ struct CatalogueTests {
         policy.floor = 2
         policy.splitAllowed = false
         policy.throttle.readUnitsPerSecond = 10
-        policy.throttle.readUnitsBurst = 1_000
         policy.throttle.callsInFlightMax = 4
         var first = PolicyOverride(skus: .sku("A"), location: "WH1")
         first.buffer = .units(7)
@@ -124,7 +123,6 @@ struct CatalogueTests {
                 "test.yaml:15: channels.web.buffer: expected units such as 2, or a percentage such as 5%, not '5 %'",
                 "test.yaml:16: channels.web.stale_action: expected serve, withhold, refuse, or a cut such as 'buffer 20%', "
                     + "not 'buffer'",
-                "test.yaml:17: channels.web.throttle.read_units_burst: must be at least 1000, the lines of one request",
                 "test.yaml:19: channels.web.overrides[0]: needs a sku, a sku_prefix or a location",
                 "test.yaml:20: channels.web.overrides[1]: has both sku and sku_prefix: only one of them may be given",
                 "test.yaml:21: channels.web.overrides[2].location: 'EAST' is not a location of this file",

@@ -9,9 +9,11 @@ import Testing
         let thread = EngineThread(settings: EngineSettings())
         let tenant = store.engine.tenantNumber
         let answered = Atomic<Int>(0)
+        // The thread adds the real clock.
+        let wallSeconds = (wallClockNanoseconds() - TestStore.now) / 1_000_000_000
         thread.start(engine: try freshEngine(store)) { _ in }
         for index in 0..<200 {
-            let event = TestStore.incoming(Make.adjustment("\(index)", by: 1))
+            let event = TestStore.incoming(Make.adjustment("\(index)", at: wallSeconds, by: 1))
             let refusal = thread.submit(.publish(tenant: tenant, events: [event])) { reply in
                 if case .published(let results, _) = reply, results[0].outcome == .applied {
                     answered.add(1, ordering: .relaxed)

@@ -40,18 +40,7 @@ import Testing
             ("policy.cap", { $0.cap = beyond }),
             (nil, { $0.cap = Limits.quantityMax }),
             ("policy.floor", { $0.floor = -1 }),
-            (
-                "policy.throttle.read_units_burst",
-                {
-                    $0.throttle.readUnitsPerSecond = 1; $0.throttle.readUnitsBurst = 999
-                }
-            ),
-            (
-                nil,
-                {
-                    $0.throttle.readUnitsPerSecond = 1; $0.throttle.readUnitsBurst = 1_000
-                }
-            ),
+            (nil, { $0.throttle.readUnitsPerSecond = 1 }),
             ("policy.throttle.read_units_per_second", { $0.throttle.readUnitsPerSecond = -1 }),
             ("policy.throttle.read_units_burst", { $0.throttle.readUnitsBurst = -1 }),
             ("policy.throttle.calls_in_flight_max", { $0.throttle.callsInFlightMax = -1 }),

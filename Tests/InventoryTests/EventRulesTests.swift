@@ -166,7 +166,10 @@ import Testing
     @Test func thePlaceIsByTimeOrBySequence() throws {
         let byTime = try #require(try accept(makeEvent()).stock)
         #expect(byTime.location == 1)
-        #expect(byTime.entry.key == OrderKey(primary: now, isAbsolute: true, source: 1, id: "e1"))
+        #expect(
+            byTime.entry.key
+                == OrderKey(
+                    primary: now, isAbsolute: true, source: OrderKey.digest(ofSource: makeEvent().source), id: "e1"))
         let owned = makeDirectory(owners: [1: "erp"])
         let bySequence = try EventRules.accept(
             makeEvent { $0.sequence = 41 }, source: 1, terms: SourceTerms(id: "erp", order: .sequence),

@@ -35,6 +35,7 @@ struct MemoryJournal: PositionJournal {
 struct PlacedEvent: Equatable {
     var entry: JournalEntry
     var occurredAt: WallNanoseconds
+    var source: SourceNumber
 
     init(
         _ primary: Int64, _ id: String, isAbsolute: Bool, _ values: [Bucket: Int64], source: SourceNumber = 1,
@@ -45,9 +46,10 @@ struct PlacedEvent: Equatable {
             effect.touched.insert(BucketSet(bucket))
             effect.values[bucket] = units
         }
-        let key = OrderKey(primary: primary, isAbsolute: isAbsolute, source: source, id: id)
+        let key = OrderKey(primary: primary, isAbsolute: isAbsolute, source: SourceDigest(source), id: id)
         entry = JournalEntry(key: key, effect: effect)
         self.occurredAt = occurredAt ?? primary
+        self.source = source
     }
 }
 
@@ -58,7 +60,8 @@ struct PlacedPosition {
 
     @discardableResult
     mutating func apply(_ event: PlacedEvent) -> EventPlacement {
-        position.apply(event.entry, occurredAtNanoseconds: event.occurredAt, journal: &journal)
+        position.apply(
+            event.entry, source: event.source, occurredAtNanoseconds: event.occurredAt, journal: &journal)
     }
 
     subscript(_ bucket: Bucket) -> Int64 { position.buckets[bucket] }

@@ -77,8 +77,10 @@ import Testing
             for bucket in Bucket.allCases where effect.touched.contains(bucket) {
                 result.buckets[bucket] = (effect.isAbsolute ? 0 : result.buckets[bucket]) + effect.values[bucket]
             }
-            if effect.isAbsolute, (event.occurredAt, event.entry.key.source) > (result.time, result.source) {
-                (result.time, result.source) = (event.occurredAt, event.entry.key.source)
+            if event.occurredAt > result.time {
+                (result.time, result.source) = (event.occurredAt, event.source)
+            } else if event.occurredAt == result.time, event.source != result.source {
+                result.source = 0
             }
         }
         return result

@@ -16,7 +16,7 @@ import Testing
         #expect(placed.apply(delta(10, [.onHand: 5])) == .applied)
         #expect(placed.apply(delta(5, [.onHand: -7])) == .applied)
         #expect(placed[.onHand] == -2)
-        #expect(placed.position.authoritativeTimeNanoseconds == 0)
+        #expect(placed.position.authoritativeTimeNanoseconds == 10)
     }
 
     @Test func aLateSnapshotIsRebasedUnderLaterDeltas() {
@@ -25,7 +25,7 @@ import Testing
         placed.apply(delta(30, [.onHand: -4]))
         #expect(placed.apply(snapshot(20, [.onHand: 50], "s2")) == .applied)
         #expect(placed[.onHand] == 46)
-        #expect(placed.position.authoritativeTimeNanoseconds == 20)
+        #expect(placed.position.authoritativeTimeNanoseconds == 30)
     }
 
     @Test func anOldSnapshotNeverWins() {
@@ -124,7 +124,7 @@ import Testing
         #expect(placed.apply(delta(2, [.onHand: -1])) == .outOfRange)
     }
 
-    @Test func theGreatestTimeOfAbsoluteEventsIsAuthoritative() {
+    @Test func theGreatestTimeOfAllEventsIsAuthoritative() {
         var placed = PlacedPosition()
         // Ordered by sequence: times need not rise with it.
         placed.apply(PlacedEvent(2, "b", isAbsolute: true, [.onHand: 5], occurredAt: 100))
@@ -132,9 +132,11 @@ import Testing
         #expect(placed[.onHand] == 5)
         #expect(placed.position.authoritativeTimeNanoseconds == 200)
         placed.apply(PlacedEvent(3, "c", isAbsolute: true, [.onHand: 4], source: 2, occurredAt: 200))
+        #expect(placed.position.authoritativeSource == 0)
+        placed.apply(PlacedEvent(4, "d", isAbsolute: true, [.onHand: 4], source: 2, occurredAt: 201))
         #expect(placed.position.authoritativeSource == 2)
         placed.apply(delta(9, [.onHand: 1]))
-        #expect(placed.position.authoritativeTimeNanoseconds == 200)
+        #expect(placed.position.authoritativeTimeNanoseconds == 201)
     }
 
     @Test func ourOwnAccountOfHoldsIsUntouched() {

@@ -41,9 +41,10 @@ import Testing
         try reader.renew()
         let name = "position of tenant 1, sku \"sku-2-77\", location 1"
         #expect(failure { () throws(LedgerError) in _ = try reader.onHand("sku-2-77") } == .corrupt(name))
-        #expect(failure { () throws(LedgerError) in
-            _ = try reader.position(tenant: 1, sku: "sku-2-77", location: 1)
-        } == .corrupt(name))
+        #expect(
+            failure { () throws(LedgerError) in
+                _ = try reader.position(tenant: 1, sku: "sku-2-77", location: 1)
+            } == .corrupt(name))
         #expect(try reader.onHand("sku-2-76") == [1: 1])
         #expect(try reader.onHand("sku-2-78") == [1: 1])
         var passedOver: [LedgerError] = []
@@ -82,10 +83,11 @@ import Testing
             try batch.setJournalEntry(makeEntry(5, id: "lost"), tenant: 1, sku: "A", location: 2)
             batch.state.positions = 3
         }
-        #expect(try ledger.verify().problems == [
-            "journal entry of tenant 1, sku \"A\", location 2, source 1, event \"lost\" at 5 has no position",
-            "the counter of positions says 3, there are 0",
-        ])
+        #expect(
+            try ledger.verify().problems == [
+                "journal entry of tenant 1, sku \"A\", location 2, source 1, event \"lost\" at 5 has no position",
+                "the counter of positions says 3, there are 0",
+            ])
     }
 
     /// Wherever a bit flips: an error at opening, a damaged key, or nothing of weight; never a crash.

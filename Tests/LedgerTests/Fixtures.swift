@@ -68,7 +68,7 @@ func makeFullPosition() -> Position {
     return position
 }
 
-func makeEntry(_ primary: Int64, isAbsolute: Bool = false, source: SourceNumber = 1, id: String) -> JournalEntry {
+func makeEntry(_ primary: Int64, isAbsolute: Bool = false, source: SourceDigest = 1, id: String) -> JournalEntry {
     var effect = StockEffect(isAbsolute: isAbsolute, touched: [BucketSet(.onHand), BucketSet(.safetyStock)])
     effect.values[.onHand] = primary
     effect.values[.safetyStock] = -primary

@@ -55,9 +55,10 @@ import Testing
         #expect(try reader.onHand("A", tenant: 2) == [1: 9])
         for unknown in ["", "C", "A\0\0\0\u{1}", String(repeating: "A", count: 65)] {
             #expect(try reader.onHand(unknown).isEmpty)
-            #expect(try Array(unknown.utf8).withBytes { sku throws(LedgerError) in
-                try reader.isKnown(tenant: 1, sku: sku)
-            } == false)
+            #expect(
+                try Array(unknown.utf8).withBytes { sku throws(LedgerError) in
+                    try reader.isKnown(tenant: 1, sku: sku)
+                } == false)
         }
         #expect(try Array("AB".utf8).withBytes { sku throws(LedgerError) in try reader.isKnown(tenant: 1, sku: sku) })
     }

@@ -67,11 +67,10 @@ struct CallMetricsTests {
         var loop = CallStatistics()
         loop.methods = [CallStatistics.Method](repeating: .init(), count: 3)
         loop.methods[0].started = 3
-        loop.methods[0].finished[Int(StatusCode.ok.rawValue)] = 2
-        loop.methods[0].finished[Int(StatusCode.internalError.rawValue)] = 1
-        loop.methods[0].durations[0] = 2
-        loop.methods[0].durations[19] = 1
-        loop.methods[0].durationSumNanoseconds = 1_500_000_000
+        loop.methods[0].outcomes[Int(StatusCode.ok.rawValue)].durations[0] = 2
+        loop.methods[0].outcomes[Int(StatusCode.ok.rawValue)].durationSumNanoseconds = 500_000_000
+        loop.methods[0].outcomes[Int(StatusCode.internalError.rawValue)].durations[19] = 1
+        loop.methods[0].outcomes[Int(StatusCode.internalError.rawValue)].durationSumNanoseconds = 1_000_000_000
         loop.methods[2].started = 1
         loop.connectionsOpen = 2
         loop.protocolErrors = 1
@@ -81,11 +80,11 @@ struct CallMetricsTests {
         let call = "rpc_system_name=\"grpc\",rpc_method=\"a.v1.S/Read\""
         let read = "grpc_type=\"unary\",grpc_service=\"a.v1.S\",grpc_method=\"Read\""
         for line in [
-            "rpc_server_call_duration_seconds_bucket{\(call),le=\"1e-05\"} 4",
-            "rpc_server_call_duration_seconds_bucket{\(call),le=\"10\"} 4",
-            "rpc_server_call_duration_seconds_bucket{\(call),le=\"+Inf\"} 6",
-            "rpc_server_call_duration_seconds_sum{\(call)} 3",
-            "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",rpc_method=\"_OTHER\"} 0",
+            "rpc_server_call_duration_seconds_bucket{\(call),rpc_status_code=\"OK\",le=\"1e-05\"} 4",
+            "rpc_server_call_duration_seconds_bucket{\(call),rpc_status_code=\"INTERNAL\",le=\"10\"} 0",
+            "rpc_server_call_duration_seconds_bucket{\(call),rpc_status_code=\"INTERNAL\",le=\"+Inf\"} 2",
+            "rpc_server_call_duration_seconds_sum{\(call),rpc_status_code=\"OK\"} 1",
+            "grpc_server_handling_seconds_sum{\(read)} 3",
             "grpc_server_started_total{\(read)} 6",
             "grpc_server_handled_total{\(read),grpc_code=\"OK\"} 4",
             "grpc_server_handled_total{\(read),grpc_code=\"Internal\"} 2",

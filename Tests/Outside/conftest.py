@@ -25,7 +25,8 @@ def server(tmp_path_factory):
     from support.server import Server
     server = Server(tmp_path_factory.mktemp("server"), configuration=None)
     try:
-        yield server.start()
+        server.start()
+        yield server
     finally:
         server.stop()
 

@@ -11,7 +11,7 @@ from availability.v1 import (
     availability_service_pb2, inventory_feed_service_pb2, operations_service_pb2, policy_pb2, policy_service_pb2)
 
 from support import PATIENCE, ROOT
-from support.api import Api, new_name, sample_skus
+from support.api import Api, new_name, sample_skus, snapshot
 from support.server import AVAIL, clean_environment, run
 
 EXAMPLES = ROOT / "Examples"
@@ -75,6 +75,15 @@ def test_service_config_names_methods_that_exist():
         assert {(name["service"], name["method"]) for name in configuration["name"]} <= known
         for code in configuration["retryPolicy"]["retryableStatusCodes"]:
             assert hasattr(grpc.StatusCode, code)
+
+
+def test_shell_check_tells_readiness_and_figures_and_fails_when_nothing_is_left(server, api):
+    sku = new_name()
+    api.apply(snapshot(sku, on_hand=100))
+    told = shell("check.sh", server, sku, f"{sku}@WH1=3")
+    assert told.returncode == 0, told.stderr
+    assert "readyz check passed" in told.stdout and told.stdout.count(sku) == 2
+    assert shell("check.sh", server, sku, "NOBODY-KNOWS").returncode == 1
 
 
 def test_configuration_of_the_examples_is_good():

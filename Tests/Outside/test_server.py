@@ -2,6 +2,7 @@
 import queue
 import re
 import signal
+import socket
 
 import grpc
 import pytest
@@ -239,6 +240,36 @@ def test_request_id_is_echoed(server, api):
                        timeout=PATIENCE)
     told = dict(answered.initial_metadata()) | dict(answered.trailing_metadata())
     assert told["x-request-id"] == "mine-1"
+
+
+# Connections.
+
+def test_connections_that_come_and_go_leave_the_server_as_it_was(new_server):
+    server = new_server().start()
+    for _ in range(30):
+        clients = [Api(server.channel()) for _ in range(8)]
+        for client in clients:
+            client.apply(adjustment(new_name(), 1))
+            client.check("web", *sample_skus(10))
+        server.close_channels()
+    assert Api(server.channel()).check("web", *sample_skus(1)).lines
+    # Closed connections are counted out when the loop has seen them go.
+    eventually(lambda: of(samples(server.get("/metrics")[1]), "availability_connections_open") == 1,
+               "the end of the closed connections")
+
+
+def test_connections_cut_in_the_middle_of_calls_leave_the_server_as_it_was(new_server):
+    server = new_server().start()
+    host, port = server.grpc_address.rsplit(":", 1)
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    for length in range(1, len(preface) + 1):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(preface[:length])
+    for _ in range(20):
+        streams = [Api(server.channel()).feed.StreamEvents(iter(queue.SimpleQueue().get, None)) for _ in range(4)]
+        server.close_channels()
+        assert all(stream.code() == grpc.StatusCode.CANCELLED for stream in streams)
+    assert Api(server.channel()).check("web", *sample_skus(1)).lines
 
 
 # The end.

@@ -82,9 +82,8 @@ func printStatistics(_ server: Server) {
     let all = server.statistics()
     let connections = all.reduce(0) { $0 + $1.connectionsOpen }
     let started = all.reduce(0) { $0 + $1.methods.reduce(0) { $0 + $1.started } }
-    let finished = all.reduce(0) { $0 + $1.methods.reduce(0) { $0 + $1.finished.reduce(0, +) } }
-    let timed = all.reduce(0) { $0 + $1.methods.reduce(0) { $0 + $1.durations.reduce(0, +) } }
+    let finished = all.reduce(0) { $0 + $1.methods.reduce(0) { $0 + $1.outcomes.reduce(0) { $0 + $1.count } } }
     let errors = all.reduce(0) { $0 + $1.protocolErrors }
-    let calls = "started=\(started) finished=\(finished) timed=\(timed)"
+    let calls = "started=\(started) finished=\(finished)"
     print("statistics connections=\(connections) \(calls) errors=\(errors)")
 }

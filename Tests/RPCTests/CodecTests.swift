@@ -3,10 +3,11 @@ import Testing
 @testable import RPC
 
 struct CallTimeoutTests {
-    @Test(arguments: [
-        ("1H", 3_600_000_000_000), ("2M", 120_000_000_000), ("3S", 3_000_000_000), ("4m", 4_000_000), ("5u", 5_000),
-        ("6n", 6), ("0S", 0), ("00000010m", 10_000_000), ("99999999S", 99_999_999_000_000_000),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("1H", 3_600_000_000_000), ("2M", 120_000_000_000), ("3S", 3_000_000_000), ("4m", 4_000_000), ("5u", 5_000),
+            ("6n", 6), ("0S", 0), ("00000010m", 10_000_000), ("99999999S", 99_999_999_000_000_000),
+        ] as [(String, UInt64)])
     func wellFormedTimeoutIsNanoseconds(text: String, nanoseconds: UInt64) {
         #expect(parse(text) == nanoseconds)
     }

@@ -38,7 +38,12 @@ struct TimerWheelTests {
         }
         #expect(due.isEmpty, "seed \(seed)")
         // Slots may look occupied for one more look at each, but no longer.
-        for _ in 0...4_096 { wheel.advance(nowNanoseconds: { now += tick; return now }()) }
+        for _ in 0...4_096 {
+            wheel.advance(
+                nowNanoseconds: {
+                    now += tick; return now
+                }())
+        }
         #expect(wheel.waitMilliseconds(nowNanoseconds: now) == nil)
     }
 
@@ -92,7 +97,7 @@ struct ByteQueueTests {
         var model: [UInt8] = []
         for _ in 0..<5_000 {
             if Bool.random(using: &random) {
-                let bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0 ... 255) }
+                let bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255) }
                 bytes.withUnsafeBytes { queue.append($0) }
                 model += bytes
             } else {
@@ -139,10 +144,11 @@ struct LoopCountersTests {
         counters.add(.connectionsOpen, -1)
         let copy = counters.snapshot()
         #expect(copy.connectionsOpen == 1)
-        #expect(copy.methods[0].finished.allSatisfy { $0 == 0 })
-        #expect(copy.methods[1].started == 1 && copy.methods[1].finished[0] == 4)
-        #expect(copy.methods[1].durations[0] == 4 && copy.methods[1].durationSumNanoseconds == 40_000)
-        #expect(copy.methods[2].finished[16] == 1 && copy.methods[2].durations.last == 1)
+        #expect(copy.methods[0].outcomes.allSatisfy { $0.count == 0 })
+        #expect(copy.methods[1].started == 1 && copy.methods[1].outcomes[0].count == 4)
+        #expect(copy.methods[1].outcomes[0].durations[0] == 4)
+        #expect(copy.methods[1].outcomes[0].durationSumNanoseconds == 40_000)
+        #expect(copy.methods[2].outcomes[16].count == 1 && copy.methods[2].outcomes[16].durations.last == 1)
     }
 }
 

@@ -6,7 +6,8 @@ import Testing
 /// The session without a socket: frames in, frames out.
 struct SessionTests {
     @Test func callIsAnsweredHoweverItsBytesAreCut() throws {
-        let request = Frames.preface + Frames.settings() + Frames.request(stream: 1)
+        let request =
+            Frames.preface + Frames.settings() + Frames.request(stream: 1)
             + Frames.data(stream: 1, message([1, 2, 3]), end: true)
         for cut in stride(from: 1, to: request.count, by: 1) {
             let bench = try Bench()
@@ -20,7 +21,8 @@ struct SessionTests {
 
     @Test func callArrivingByteByByteIsAnsweredOnce() throws {
         let bench = try Bench()
-        let request = Frames.preface + Frames.settings() + Frames.request(stream: 1)
+        let request =
+            Frames.preface + Frames.settings() + Frames.request(stream: 1)
             + Frames.data(stream: 1, message([7]), end: true)
         let replies = request.flatMap { bench.exchange([$0]) }
         #expect(replies.filter { $0.type == 0 }.map(\.payload) == [message([7])])
@@ -38,7 +40,7 @@ struct SessionTests {
         }
         let key = bench.context.streams.acquire().pointee.key
         #expect(key.generation == 1_000)
-        #expect(bench.counters.snapshot().methods[0].finished[0] == 1_000)
+        #expect(bench.counters.snapshot().methods[0].outcomes[0].count == 1_000)
     }
 
     @Test func openingASkippedStreamIsAConnectionError() throws {
@@ -97,7 +99,7 @@ struct SessionTests {
         let replies = bench.pass(milliseconds: 20)
         #expect(replies.contains { $0.type == 1 && $0.stream == 1 })
         #expect(bench.handler.cancelled == [.deadlineExceeded])
-        #expect(bench.counters.snapshot().methods[1].finished[4] == 1)
+        #expect(bench.counters.snapshot().methods[1].outcomes[4].count == 1)
         #expect(bench.session.streamsOpen == 0)
     }
 

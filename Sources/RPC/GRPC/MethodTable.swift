@@ -65,7 +65,7 @@ final class MethodTable: Sendable {
             mixed = (mixed ^ last) &* 0x9E37_79B9_7F4A_7C15
             mixed = (mixed ^ mixed >> 29 ^ before) &* 0xBF58_476D_1CE4_E5B9
         } else {
-            for unsafe byte in unsafe path { mixed = (mixed ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+            for index in 0..<path.count { mixed = unsafe (mixed ^ UInt64(path[index])) &* 0x0000_0100_0000_01B3 }
         }
         return Int(truncatingIfNeeded: mixed >> 32)
     }

@@ -10,7 +10,7 @@ struct StreamTable: ~Copyable {
     private var firstFree: UInt32 = .max
 
     deinit {
-        for unsafe (streams, timers) in unsafe zip(chunks, timers) {
+        for unsafe(streams, timers) in unsafe zip(chunks, timers) {
             unsafe streams.deinitialize(count: Self.chunkCount)
             unsafe streams.deallocate()
             unsafe timers.deallocate()

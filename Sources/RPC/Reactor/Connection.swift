@@ -240,7 +240,8 @@ extension Connection {
             return
         }
         let limits = unsafe loop.context.limits
-        let soon = unsafe loop.context.nowNanoseconds
+        let soon =
+            unsafe loop.context.nowNanoseconds
             + milliseconds(min(limits.handshakeMilliseconds, max(1, limits.stalledMilliseconds / 4)))
         if timerDueNanoseconds > soon { armTimer(soon) }
     }

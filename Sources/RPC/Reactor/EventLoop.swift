@@ -79,13 +79,14 @@ final class EventLoop {
 
     /// The connection closed; it goes at the end of the turn.
     func forget(_ connection: Connection) {
+        // First, since the caller lends the connection unretained and `connections` holds the only other reference.
+        buried.append(connection)
         _ = shim_epoll_control(epoll, EPOLL_CTL_DEL, connection.transport.descriptor, 0, 0)
         let last = connections.removeLast()
         if last !== connection {
             last.index = connection.index
             connections[connection.index] = last
         }
-        buried.append(connection)
         context.counters.add(.connectionsOpen, -1)
         shared.connectionClosed()
     }

@@ -9,10 +9,11 @@ final class LoopCounters: Sendable {
         case connectionsOpen, connectionsAccepted, bytesReceived, bytesSent, protocolErrors
     }
 
-    // For each method: started, one count for each status code, one for each latency bucket, the sum of durations.
-    private static let codeCount = 17
+    // For each method: started; then for each status code one count for each latency bucket and the sum of durations.
+    private static let codeCount = StatusCode.allCases.count
     private static let bucketCount = CallStatistics.bucketBoundsNanoseconds.count + 1
-    private static let stride = 1 + codeCount + bucketCount + 1
+    private static let outcomeStride = bucketCount + 1
+    private static let stride = 1 + codeCount * outcomeStride
     private static let bounds = CallStatistics.bucketBoundsNanoseconds
 
     private let methodCount: Int
@@ -42,12 +43,11 @@ final class LoopCounters: Sendable {
 
     /// `count` calls that ended alike and took as long.
     func callFinished(method: Int, code: StatusCode, count: UInt64, durationNanoseconds: UInt64) {
-        let base = base(method)
-        add(at: base + 1 + Int(code.rawValue), count)
+        let base = outcomeBase(method, Int(code.rawValue))
         var bucket = 0
         while bucket < Self.bucketCount - 1, durationNanoseconds > Self.bounds[bucket] { bucket += 1 }
-        add(at: base + 1 + Self.codeCount + bucket, count)
-        add(at: base + Self.stride - 1, count &* durationNanoseconds)
+        add(at: base + bucket, count)
+        add(at: base + Self.bucketCount, count &* durationNanoseconds)
     }
 
     func snapshot() -> CallStatistics {
@@ -59,18 +59,27 @@ final class LoopCounters: Sendable {
         copy.protocolErrors = value(at: Total.protocolErrors.rawValue)
         copy.methods = (0..<methodCount).map { method in
             var one = CallStatistics.Method()
-            let base = base(method)
-            one.started = value(at: base)
-            for code in 0..<Self.codeCount { one.finished[code] = value(at: base + 1 + code) }
-            for bucket in 0..<Self.bucketCount { one.durations[bucket] = value(at: base + 1 + Self.codeCount + bucket) }
-            one.durationSumNanoseconds = value(at: base + Self.stride - 1)
+            one.started = value(at: base(method))
+            for code in 0..<Self.codeCount { one.outcomes[code] = outcome(method, code) }
             return one
         }
         return copy
     }
 
+    private func outcome(_ method: Int, _ code: Int) -> CallStatistics.Outcome {
+        var outcome = CallStatistics.Outcome()
+        let base = outcomeBase(method, code)
+        for bucket in 0..<Self.bucketCount { outcome.durations[bucket] = value(at: base + bucket) }
+        outcome.durationSumNanoseconds = value(at: base + Self.bucketCount)
+        return outcome
+    }
+
     private func base(_ method: Int) -> Int {
         Total.allCases.count + method * Self.stride
+    }
+
+    private func outcomeBase(_ method: Int, _ code: Int) -> Int {
+        base(method) + 1 + code * Self.outcomeStride
     }
 
     private func add(at index: Int, _ amount: UInt64) {

@@ -38,7 +38,8 @@ final class TLSContext: @unchecked Sendable {
         try unsafe check(shim_ctx_set_min_tls12(context) == 1, "TLS 1.2")
         unsafe shim_ctx_set_modes(context)
         // TLS 1.2: only what RFC 9113 9.2.2 does not blacklist.
-        let ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+        let ciphers =
+            "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
             + "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
         try unsafe check(SSL_CTX_set_cipher_list(context, ciphers) == 1, "TLS 1.2 ciphers")
         let chain = configuration.certificateChainPath

@@ -141,7 +141,7 @@ class Server:
 
     def terminate(self):
         """SIGTERM, the orderly end; returns the exit code."""
-        self._close_channels()
+        self.close_channels()
         self.signal(signal.SIGTERM)
         return self.wait()
 
@@ -157,18 +157,22 @@ class Server:
         return self.start()
 
     def stop(self):
-        """Leaves no process behind."""
-        self._close_channels()
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        """Leaves no process behind. One that ended by itself, unasked, is a failure."""
+        self.close_channels()
+        if self.process is None:
+            return
+        is_alive = self.get("/livez")[0] == 200
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        assert is_alive, f"the server had ended by itself:\n{self.log_text()[-2_000:]}"
 
-    def _close_channels(self):
+    def close_channels(self):
+        """Ends every connection made here."""
         for channel in self._channels:
             channel.close()
         self._channels = []
 
     def _forget(self):
-        self._close_channels()
+        self.close_channels()
         self.process = None
