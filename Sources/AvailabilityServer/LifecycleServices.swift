@@ -27,7 +27,7 @@ struct WireService: Service {
         // Ends when the group shuts down gracefully or is cancelled.
         try? await gracefulShutdown()
         logger.notice("draining", metadata: ["grace_ms": "\(graceMilliseconds)"])
-        health.setServing(false)
+        health.stop()
         // Draining blocks, so it must not hold a thread of the Swift pool.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {

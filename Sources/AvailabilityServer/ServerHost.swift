@@ -25,35 +25,62 @@ struct ServerHost {
     private var settings: ServerSettings { loaded.settings }
 
     func run(engine: sending Engine) async throws {
-        let started = wallClockNanoseconds()
         let writer = EngineThread(settings: EngineSettings(settings))
         writer.start(engine: engine) { [logger] description in
             // Nothing of the group was acknowledged, and after a failed sync the page cache cannot be trusted.
             logger.critical("the store failed; stopping", metadata: ["reason": "\(description)"])
-            exit(70)
+            _exit(70)
         }
         defer { writer.stop() }
         try loadSampleIfNew(writer)
 
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(ledger: ledger, writer: writer, board: board, health: health)
-        let limits = settings.wireLimits
-        let application = AvailabilityApplication(
-            environment: ServiceEnvironment(
-                ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(settings),
-                tenant: tenant, tenantName: settings.tenant, version: ServerVersion.current, startNanoseconds: started,
-                messageBytesMax: limits.messageBytesMax, headerListBytesMax: limits.headerListBytesMax,
-                headerFieldsMax: limits.headerFieldsMax, checks: readiness.checks, now: wallClockNanoseconds,
-                monotonicNow: monotonicClockNanoseconds))
+        let application = makeApplication(writer, health, readiness)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
-            observer: CallLog(logger: logger, methods: application.methods).observer(
-                everyCall: logger.logLevel <= .debug))
+            observer: CallLog(logger: logger, methods: application.methods)
+                .observer(everyCall: logger.logLevel <= .debug))
         try start(wire)
-        let operations = OperationsServer(
+        var services: [any Service] = [makeOperations(wire, writer, readiness, methods: application.methods)]
+        if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
+        services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
+        // The last is stopped first: the wire drains while the operations port still answers.
+        services.append(
+            WireService(
+                wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
+        let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+        let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        do {
+            try await group.run()
+        } catch {
+            wire.drain(graceMilliseconds: 0)
+            printError("the server cannot run: \(error)")
+            throw ExitFailure.code
+        }
+        logger.notice("stopped")
+    }
+
+    private func makeApplication(
+        _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness
+    ) -> AvailabilityApplication {
+        let limits = settings.wireLimits
+        return AvailabilityApplication(
+            environment: ServiceEnvironment(
+                ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(settings),
+                tenant: tenant, tenantName: settings.tenant, version: ServerVersion.current,
+                startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
+                headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
+                checks: readiness.checks, now: wallClockNanoseconds, monotonicNow: monotonicClockNanoseconds))
+    }
+
+    private func makeOperations(
+        _ wire: Server, _ writer: EngineThread, _ readiness: Readiness, methods: [MethodDescriptor]
+    ) -> OperationsServer {
+        OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
-                checks: readiness.checks, callStatistics: wire.statistics, methods: application.methods,
+                checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
                 families: ServerMetrics(ledger: ledger, writer: writer, board: board).families),
             logger: logger,
             onRunning: { [settings, logger] port in
@@ -61,27 +88,6 @@ struct ServerHost {
                 let http = ListenAddress(host: settings.http.host, port: UInt16(clamping: port))
                 logger.notice("listening", metadata: ["grpc": "\(grpc)", "http": "\(http)"])
             })
-        var services: [any Service] = [operations]
-        if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
-        services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
-        // The last is stopped first: the wire drains while the operations port still answers.
-        services.append(
-            WireService(
-                wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
-        let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: Logger(label: "lifecycle") { _ in
-                SwiftLogNoOpLogHandler()
-            })
-        do {
-            try await group.run()
-        } catch {
-            wire.drain(graceMilliseconds: 0)
-            printError("the server cannot run: \(error)")
-            writer.stop()
-            throw ExitFailure.code
-        }
-        logger.notice("stopped")
     }
 
     private func start(_ wire: Server) throws {
@@ -93,9 +99,10 @@ struct ServerHost {
         }
     }
 
-    /// Fills a store that has no positions yet with the sample catalogue, when that was asked for.
+    /// Fills a store that has no positions yet with the sample catalogue, when that was asked for, or goes on where a
+    /// start was interrupted.
     private func loadSampleIfNew(_ writer: EngineThread) throws {
-        guard settings.usesSampleCatalogue, try ledger.statistics().state.positions == 0 else { return }
+        guard settings.usesSampleCatalogue, try needsSample() else { return }
         let bar = ProgressBar(label: "sample catalogue")
         let tenant = self.tenant
         let counts = try SampleCatalogue.load(
@@ -105,5 +112,17 @@ struct ServerHost {
         }
         bar.clear()
         logger.notice("sample catalogue loaded", metadata: ["positions": "\(counts.applied)"])
+    }
+
+    private func needsSample() throws -> Bool {
+        let reader = try ledger.makeReader()
+        try reader.renew()
+        if reader.state.positions == 0 { return true }
+        let ends = SampleCatalogue.ends
+        func isKnown(_ sku: String) throws -> Bool {
+            guard let location = board.state.directory.number(of: SampleCatalogue.locations[0]) else { return false }
+            return try reader.position(tenant: tenant, sku: sku, location: location) != nil
+        }
+        return try isKnown(ends.first) && !isKnown(ends.last)
     }
 }

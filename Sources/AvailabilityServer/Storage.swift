@@ -16,6 +16,7 @@ enum Storage {
         if settings.storage.quotaBytes > 0 { options.quotaBytes = UInt64(settings.storage.quotaBytes) }
         options.headroomBytes = UInt64(settings.storage.headroomBytes)
         options.maxReaders = readersMax
+        options.ballastBytes = ballastBytes
         options.readOnly = readOnly
         // Within 63 bits, so that it stays positive for clients in languages without unsigned numbers.
         options.epoch = UInt64.random(in: 1...UInt64(Int64.max))
@@ -35,6 +36,9 @@ enum Storage {
         }
         return try open(settings, readOnly: readOnly)
     }
+
+    /// Given up when the disk is full, so that what frees space can still be written.
+    private static let ballastBytes: UInt64 = 16 << 20
 
     /// One for each loop, and room for exports, backups and status.
     private static let readersMax: UInt32 = 1_024

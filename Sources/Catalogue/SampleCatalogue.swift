@@ -8,17 +8,24 @@ public enum SampleCatalogue {
     public static let locations = ["WH1", "WH2", "WH3", "WH4", "WH5", "WH6"]
     /// The source of the events.
     public static let source = "embedded"
+    /// How many skus there are by default.
+    public static let skuCount = 50_000
+
+    /// The first sku loaded, and the last: a store that knows the one and not the other was interrupted.
+    public static var ends: (first: String, last: String) {
+        (SamplePosition.skuName(1), SamplePosition.skuName(skuCount))
+    }
 
     /// The stock as POSITION_SNAPSHOT events in order of sku and location, made one by one as they are asked for.
     /// `skus`: 1 to 9,999,999.
-    public static func events(skus: Int = 50_000, occurredAtNanoseconds: WallNanoseconds) -> SampleEvents {
+    public static func events(skus: Int = skuCount, occurredAtNanoseconds: WallNanoseconds) -> SampleEvents {
         precondition((1...9_999_999).contains(skus), "1 to 9,999,999 skus")
         return SampleEvents(skuCount: skus, occurredAtNanoseconds: occurredAtNanoseconds)
     }
 
     /// Hands all of it over. `progress` is called on this thread after each batch. Blocks; not for event loops.
     public static func load(
-        skus: Int = 50_000, occurredAtNanoseconds: WallNanoseconds, batches: BatchLimits = BatchLimits(),
+        skus: Int = skuCount, occurredAtNanoseconds: WallNanoseconds, batches: BatchLimits = BatchLimits(),
         progress: (CatalogueProgress) -> Void = { _ in }, into submit: @escaping EventSubmission
     ) throws(PositionFileError) -> OutcomeCounts {
         precondition(

@@ -25,7 +25,7 @@ enum SamplePosition {
     }
 
     /// `SKU-000001` and so on.
-    private static func skuName(_ number: Int) -> String {
+    static func skuName(_ number: Int) -> String {
         let digits = String(number)
         return "SKU-" + String(repeating: "0", count: max(0, 6 - digits.utf8.count)) + digits
     }

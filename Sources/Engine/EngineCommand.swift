@@ -50,10 +50,11 @@ public enum EngineCommand: Sendable {
     /// Adds what the configuration has and the ledger lacks.
     case seed(tenant: TenantNumber, CatalogueSeed)
 
-    /// The command's share of a group: about how many records it writes.
+    /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
+    /// queue is bounded in memory as well.
     var weight: Int {
         switch self {
-        case .publish(_, let events): max(1, events.count)
+        case .publish(_, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
         case .updateChannel, .seed: 1
         }
     }
@@ -61,8 +62,7 @@ public enum EngineCommand: Sendable {
     /// Whether it adds to the store. What only frees space may use the headroom beyond the quota.
     var isGrowing: Bool {
         switch self {
-        case .publish, .seed: true
-        case .updateChannel: false
+        case .publish, .seed, .updateChannel: true
         }
     }
 }

@@ -16,8 +16,9 @@ extension GroupWork {
             return try keepDeadLetter(
                 incoming, EventRejection(.invalidField, "source: at most \(Limits.sourcesMax) sources are kept"))
         }
-        let source = try number(ofSource: event.source)
-        if let known = try batch.event(tenant: tenant, source: source, id: event.id) {
+        if let source = catalogue.sources[event.source]?.number,
+            let known = try batch.event(tenant: tenant, source: source, id: event.id)
+        {
             guard known.bodyDigest == event.bodyDigest else {
                 return try keepDeadLetter(
                     incoming, EventRejection(.idReused, "id: was used for another event of this source"))
@@ -27,15 +28,17 @@ extension GroupWork {
         }
         let accepted: AcceptedEvent
         do throws(EventRejection) {
+            // A source becomes known with its first accepted event; until then it has a number that owns nothing.
             accepted = try EventRules.accept(
-                event, source: source, terms: catalogue.terms(of: event.source),
+                event, source: catalogue.sources[event.source]?.number ?? .max,
+                terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
                 directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: settings.eventBounds)
         } catch {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, error)
         }
-        return try place(accepted, of: incoming, source: source)
+        return try place(accepted, of: incoming, source: try number(ofSource: event.source))
     }
 
     private mutating func place(
@@ -138,8 +141,8 @@ extension GroupWork {
         if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
             throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
         }
-        // Cut to what a record holds; the original bytes are whole.
-        let source = String(event.source.prefix(Limits.nameBytesMax))
+        // Cut by bytes, since one character may have any number of them; the original is kept whole.
+        let source = String(decoding: event.source.utf8.prefix(Limits.nameBytesMax), as: UTF8.self)
         let sequence = batch.nextSequence()
         let letter = DeadLetter(
             firstSequence: known?.firstSequence ?? sequence,

@@ -49,7 +49,7 @@ struct GroupWork: ~Copyable {
             return try updateChannel(update)
         case .seed(let tenant, let seed):
             precondition(tenant == self.tenant, "a command for another tenant")
-            seedProblem = try add(seed)
+            if let problem = try add(seed) { seedProblem = seedProblem ?? problem }
             return .seeded
         }
     }
@@ -58,7 +58,9 @@ struct GroupWork: ~Copyable {
     consuming func commit() throws(LedgerError) -> (CatalogueState, sequence: UInt64) {
         for name in touchedSources {
             guard let source = catalogue.sources[name] else { continue }
-            try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: name)
+            // Under the name that was interned: another spelling of the same Unicode text is another key.
+            let interned = catalogue.sourceNames[source.number] ?? name
+            try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
         batch.advanceLedgerTime(to: nowNanoseconds)

@@ -24,7 +24,8 @@ extension Position {
         if entry.key.primary <= prunedThroughPrimary { return .tooOld }
 
         var later = LaterEffects(touched: entry.effect.touched)
-        if entry.key.primary <= newestPrimary {
+        // Later absolutes matter to both kinds, later differences only to an absolute event.
+        if entry.key.primary <= (entry.effect.isAbsolute ? newestPrimary : newestAbsolutePrimary) {
             try journal.forEachEntry(after: entry.key) { later.add($0.effect) }
         }
         let effective = entry.effect.touched.subtracting(later.replaced)
@@ -35,6 +36,7 @@ extension Position {
         buckets = moved
         newestPrimary = max(newestPrimary, entry.key.primary)
         if entry.effect.isAbsolute {
+            newestAbsolutePrimary = max(newestAbsolutePrimary, entry.key.primary)
             try dropReplaced(below: entry, replaced: later.absolutes.union(entry.effect.touched), &journal)
         }
         try journal.insert(entry)

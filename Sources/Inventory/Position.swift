@@ -12,6 +12,9 @@ public struct Position: Sendable, Equatable {
     /// The greatest `OrderKey.primary` applied to this position; `Int64.min` before the first. An event beyond it is in
     /// order and needs no look at the journal.
     public var newestPrimary: Int64 = .min
+    /// The greatest `OrderKey.primary` of an absolute event applied to this position; `Int64.min` before the first. A
+    /// late difference beyond it needs no look at the journal either.
+    public var newestAbsolutePrimary: Int64 = .min
     /// Journal entries up to and including this `OrderKey.primary` are pruned: an event at or below it can no longer be
     /// placed and is TOO_OLD. `Int64.min` while nothing is pruned.
     public var prunedThroughPrimary: Int64 = .min

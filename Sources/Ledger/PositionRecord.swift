@@ -2,7 +2,7 @@ internal import Inventory
 
 /// A `Position` as bytes; see Schema.swift.
 enum PositionRecord {
-    static let bytes = 56 + Buckets.count * 8
+    static let bytes = 64 + Buckets.count * 8
 
     static func encode(
         _ position: Position, into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer
@@ -15,6 +15,7 @@ enum PositionRecord {
         for bucket in Bucket.allCases {
             unsafe record.setLittle(56 + bucket.rawValue * 8, position.buckets[bucket])
         }
+        unsafe record.setLittle(136, position.newestAbsolutePrimary)
         unsafe RecordHeader.seal(record, key: key, word: position.authoritativeSource)
     }
 
@@ -40,6 +41,7 @@ enum PositionRecord {
         unsafe position.buckets[.incoming] = record.little(112, Int64.self)
         unsafe position.buckets[.backordered] = record.little(120, Int64.self)
         unsafe position.buckets[.safetyStock] = record.little(128, Int64.self)
+        unsafe position.newestAbsolutePrimary = record.little(136, Int64.self)
         return true
     }
 }

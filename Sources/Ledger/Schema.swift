@@ -19,7 +19,8 @@
 //                   kind 0: position             2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
-//                                                | 56 ten buckets i64 in the order of `Bucket`; 136 bytes in all
+//                                                | 56 ten buckets i64 in the order of `Bucket`
+//                                                | 136 newest absolute primary i64; 144 bytes in all
 //                   kind 1: hold                 not written by this version
 //                   kind 2: journal, the key goes on: primary i64 with its sign bit flipped | is absolute u8
 //                                                | source digest u64 | event id

@@ -100,6 +100,10 @@ public final class Server: Sendable {
         let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let count = configuration.loops > 0 ? configuration.loops : cores
         state.port = configuration.listenPort
+        if state.port != 0 {
+            // Sharing the port is for our own loops: a second server on it would silently take half of the callers.
+            _ = try Listener(host: configuration.listenHost, port: state.port, sharesPort: false)
+        }
         var made: [LoopStart] = []
         for index in 0..<count {
             let listener = try Listener(host: configuration.listenHost, port: state.port)

@@ -49,6 +49,9 @@ struct OperationsService {
         if let problem = TextRules.problem(request.sku, bytesMax: Limits.skuBytesMax) {
             throw .invalidField("sku", problem)
         }
+        if let problem = TextRules.problem(request.location, bytesMax: Limits.nameBytesMax) {
+            throw .invalidField("location", problem)
+        }
         guard request.lot.isEmpty else { throw .invalidField("lot", "lots are not part of this version") }
         let state = reads.stock.state
         guard let location = state.locations.first(where: { $0.id == request.location }) else {

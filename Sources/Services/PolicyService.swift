@@ -25,7 +25,9 @@ struct PolicyService {
             },
             .unary(Self.name, "GetChannel", Availability_V1_GetChannelRequest.self) {
                 request, call, sink throws(CallStatus) in
-                guard !request.id.isEmpty else { throw .invalidField("id", "is required") }
+                if let problem = TextRules.problem(request.id, bytesMax: Limits.nameBytesMax) {
+                    throw .invalidField("id", problem)
+                }
                 guard let entry = call.reads.stock.state.channel(request.id) else {
                     throw .channelNotFound(request.id)
                 }

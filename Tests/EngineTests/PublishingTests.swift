@@ -25,6 +25,7 @@ import Testing
 
     @Test func aRepeatOfPoisonCountsUpAndAddsNoDeadLetter() throws {
         let store = try TestStore()
+        _ = try store.publish(Make.heartbeat("alive"))
         let poison = Make.snapshot("1", location: "NOWHERE", onHand: 1)
         #expect(try store.publish(poison).reason.hasPrefix("UNKNOWN_LOCATION"))
         #expect(try store.publish(poison).reason.hasPrefix("UNKNOWN_LOCATION"))
@@ -90,5 +91,22 @@ import Testing
         let source = try #require(try reader.number(of: "a", kind: .source, tenant: tenant))
         #expect(try reader.event(tenant: tenant, source: source, id: "old") == nil)
         #expect(try reader.event(tenant: tenant, source: source, id: "recent") != nil)
+    }
+
+    @Test func aSourceOfOneEndlessCharacterIsADeadLetterLikeAnyOther() throws {
+        let store = try TestStore()
+        let endless = "a" + String(repeating: "\u{301}", count: 40_000)
+        #expect(try store.publish(Make.adjustment("1", source: endless, by: 1)).reason.hasPrefix("INVALID_FIELD"))
+        #expect(try store.ledgerState().deadLetters == 1)
+    }
+
+    @Test func aSourceIsKnownOnlyFromItsFirstAcceptedEvent() throws {
+        let store = try TestStore()
+        #expect(
+            try store.publish(Make.adjustment("1", source: "junk", location: "NOWHERE", by: 1)).outcome == .deadLettered
+        )
+        #expect(store.source("junk") == nil)
+        #expect(try store.publish(Make.adjustment("2", source: "junk", by: 1)).outcome == .applied)
+        #expect(store.source("junk")?.applied == 1)
     }
 }

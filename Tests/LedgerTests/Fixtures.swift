@@ -64,6 +64,7 @@ func makeFullPosition() -> Position {
     position.authoritativeSource = 0xABCD
     position.nextExpiryNanoseconds = 1_700_000_000_000_000_002
     position.newestPrimary = -5
+    position.newestAbsolutePrimary = 7
     position.prunedThroughPrimary = .min
     return position
 }

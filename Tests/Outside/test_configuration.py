@@ -1,12 +1,13 @@
 """The configuration: what check-config says, what wins over what, what the server refuses to be."""
 import re
+import signal
 
 import pytest
 import yaml
 
 from support.api import (
     APPLIED, FRESH, HOUR, SECOND, STALE, Api, adjustment, heartbeat, new_name, now, snapshot)
-from support.server import run
+from support.server import eventually, run
 
 SHOP = """
 tenant: shop
@@ -176,3 +177,29 @@ def test_network_without_tls_is_served_when_asked_for_by_name(new_server):
 def test_server_without_a_configuration_says_that_it_is_in_development_mode(server):
     told = server.log_text() + (server.directory / "server-1.out").read_text()
     assert "development" in told.lower()
+
+
+def test_sighup_adds_what_is_new_in_the_file_and_leaves_what_the_ledger_has(new_server):
+    server = new_server(configuration=SHOP).start()
+    api = Api(server.channel())
+    grown = SHOP.replace("  counter:\n", "  outlet: {sourcing: [ANNEX]}\n  counter:\n").replace(
+        "  CLOSED:", "  ANNEX:\n  CLOSED:").replace("buffer: 1\n", "buffer: 9\n")
+    (server.directory / "server.yaml").write_text(grown)
+    server.signal(signal.SIGHUP)
+    eventually(lambda: api.has_channel("outlet"), "the channel added to the file")
+    assert api.channel("online").policy.buffer_units == 1
+    sku = new_name()
+    api.apply(snapshot(sku, location="ANNEX", on_hand=4))
+    assert api.available("outlet", sku) == 4
+
+
+def test_sighup_with_a_bad_file_leaves_everything_as_it_is(new_server):
+    server = new_server(configuration=SHOP).start()
+    api = Api(server.channel())
+    (server.directory / "server.yaml").write_text(SHOP + "  broken: {sourcing: [NOWHERE]}\n")
+    server.signal(signal.SIGHUP)
+    refused = eventually(
+        lambda: next((line for line in server.logs() if line["message"] == "configuration not reloaded"), None),
+        "a line that says why")
+    assert "channels.broken.sourcing" in refused["reason"] and "NOWHERE" in refused["reason"]
+    assert not api.has_channel("broken") and api.has_channel("online")

@@ -9,6 +9,8 @@ final class Call: ResponseSink {
     private let isUnary: Bool
     // Bytes on their way to the caller: posted, or queued on the stream.
     private let queuedBytes = Atomic<Int>(0)
+    // Somebody was told that the stream is not writable, and must be told when it is.
+    private let owesWritable = Atomic<Bool>(false)
     private let isOver = Atomic<Bool>(false)
     // Items of this call in the mailbox. What the loop's own thread asks must not overtake them.
     private let postedItems = Atomic<Int>(0)
@@ -27,7 +29,7 @@ final class Call: ResponseSink {
             reply.withLock { $0 = message }
             return
         }
-        let queued = queuedBytes.add(Self.cost(message), ordering: .relaxed).newValue
+        let queued = queuedBytes.add(Self.cost(message), ordering: .sequentiallyConsistent).newValue
         if queued > context.limits.streamBufferBytesMax {
             if isOver.exchange(true, ordering: .relaxed) { return }
             let status = CallStatus(.resourceExhausted, "the reply stream has more bytes waiting than the server keeps")
@@ -48,7 +50,19 @@ final class Call: ResponseSink {
     }
 
     var isWritable: Bool {
-        queuedBytes.load(ordering: .relaxed) < context.limits.streamBufferHighWaterBytes
+        let most = context.limits.streamBufferHighWaterBytes
+        if queuedBytes.load(ordering: .sequentiallyConsistent) < most { return true }
+        owesWritable.store(true, ordering: .sequentiallyConsistent)
+        // What drained between the two looks has told nobody.
+        return queuedBytes.load(ordering: .sequentiallyConsistent) < most
+    }
+
+    /// Whether the receiver is to be told that the stream is writable again; at most once for each refusal. On the loop's
+    /// thread, after bytes went.
+    func takeOwedWritable() -> Bool {
+        queuedBytes.load(ordering: .sequentiallyConsistent) < context.limits.streamBufferHighWaterBytes / 2
+            && owesWritable.load(ordering: .sequentiallyConsistent)
+            && owesWritable.exchange(false, ordering: .sequentiallyConsistent)
     }
 
     /// The call ended without the application; what it still sends goes nowhere.
@@ -64,13 +78,13 @@ final class Call: ResponseSink {
     /// The loop took `message` from the mailbox and queued `byteCount` bytes for it.
     func queued(_ message: [UInt8], as byteCount: Int) {
         guard !isUnary else { return }
-        queuedBytes.add(byteCount - Self.cost(message), ordering: .relaxed)
+        queuedBytes.add(byteCount - Self.cost(message), ordering: .sequentiallyConsistent)
     }
 
-    /// Returns how many bytes are left after `byteCount` more were handed to HTTP/2.
-    func sent(_ byteCount: Int) -> Int {
-        guard !isUnary else { return 0 }
-        return queuedBytes.subtract(byteCount, ordering: .relaxed).newValue
+    /// `byteCount` more bytes were handed to HTTP/2.
+    func sent(_ byteCount: Int) {
+        guard !isUnary else { return }
+        queuedBytes.subtract(byteCount, ordering: .sequentiallyConsistent)
     }
 
     private static func cost(_ message: [UInt8]) -> Int {

@@ -10,8 +10,11 @@ extension Session {
         let before = stream.pointee.outbound.count
         unsafe message.withUnsafeBytes { unsafe appendMessage(stream, $0) }
         let after = stream.pointee.outbound.count
-        stream.pointee.call?.queued(message, as: after - before)
-        if after >= context.limits.streamBufferHighWaterBytes { stream.pointee.flags.insert(.wasAboveHighWater) }
+        if let call = stream.pointee.call {
+            call.queued(message, as: after - before)
+            // Compressed it may be little.
+            if call.takeOwedWritable() { context.drained.append(stream.pointee.key) }
+        }
         submitHeaders(stream)
         wake(stream)
     }
@@ -220,13 +223,9 @@ extension Session {
     }
 
     private func noteSent(_ stream: StreamPointer, _ call: Call, _ count: Int) {
-        let left = call.sent(count)
-        guard stream.pointee.flags.contains(.wasAboveHighWater) else { return }
-        if left < context.limits.streamBufferHighWaterBytes / 2 {
-            stream.pointee.flags.remove(.wasAboveHighWater)
-            // The receiver may send at once, which it must not from within nghttp2's sending.
-            context.drained.append(stream.pointee.key)
-        }
+        call.sent(count)
+        // The receiver may send at once, which it must not from within nghttp2's sending.
+        if call.takeOwedWritable() { context.drained.append(stream.pointee.key) }
     }
 }
 

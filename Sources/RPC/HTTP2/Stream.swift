@@ -37,8 +37,6 @@ struct Stream: ~Copyable {
         /// `resumeReading` came while the receiver was still being told of the message it pauses for.
         static let resumed = Flags(rawValue: 1 << 19)
         static let gzipReplies = Flags(rawValue: 1 << 17)
-        /// The bytes waiting rose above the high-water mark: `writable` is owed.
-        static let wasAboveHighWater = Flags(rawValue: 1 << 18)
     }
 
     /// Where a header's value is in `headerBytes`.

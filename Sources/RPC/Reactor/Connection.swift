@@ -106,6 +106,8 @@ final class Connection {
         if session.isFinished, pending.isEmpty { return beginLinger() }
         let isBlocked = !pending.isEmpty
         if !isBlocked, isMore { session.scheduleFlush() }
+        // What libssl has read ahead while we were blocked is not reported by epoll.
+        if !isBlocked, transport.hasReadAhead { unsafe loop.readAgain(self) }
         setInterest(isBlocked ? shim_epoll_out : shim_epoll_in)
     }
 

@@ -6,7 +6,8 @@ struct Listener: ~Copyable {
     let descriptor: Int32
     let port: UInt16
 
-    init(host: String, port: UInt16) throws(WireError) {
+    /// `sharesPort`: whether other listeners, of any process of this user, may have the port as well.
+    init(host: String, port: UInt16, sharesPort: Bool = true) throws(WireError) {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         unsafe hints.ai_flags = AI_PASSIVE | AI_ADDRCONFIG
@@ -22,7 +23,7 @@ struct Listener: ~Copyable {
         guard made >= 0 else { throw Self.failure("socket", host, port) }
         let bound: UInt16
         do throws(WireError) {
-            bound = try unsafe Self.listen(made, found.pointee, host, port)
+            bound = try unsafe Self.listen(made, found.pointee, host, port, sharesPort: sharesPort)
         } catch {
             close(made)
             throw error
@@ -34,10 +35,10 @@ struct Listener: ~Copyable {
     deinit { close(descriptor) }
 
     private static func listen(
-        _ descriptor: Int32, _ address: addrinfo, _ host: String, _ port: UInt16
+        _ descriptor: Int32, _ address: addrinfo, _ host: String, _ port: UInt16, sharesPort: Bool
     ) throws(WireError) -> UInt16 {
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR)
-        setOption(descriptor, SOL_SOCKET, SO_REUSEPORT)
+        if sharesPort { setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
         guard unsafe bind(descriptor, address.ai_addr, address.ai_addrlen) == 0 else {
             throw failure("bind", host, port)
         }

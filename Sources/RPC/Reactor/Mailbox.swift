@@ -48,24 +48,24 @@ final class Mailbox: Sendable {
     }
 
     func post(_ item: Item) {
-        let wake = state.withLock { state in
-            if state.isClosed { return false }
+        state.withLock { state in
+            if state.isClosed { return }
             state.items.append(item)
             hasItems.store(true, ordering: .releasing)
-            return state.items.count == 1
+            guard state.items.count == 1 else { return }
+            // Under the lock, as the read is: else a late write would leave the descriptor readable with nothing to take.
+            var one: UInt64 = 1
+            _ = unsafe write(descriptor, &one, 8)
         }
-        guard wake else { return }
-        var one: UInt64 = 1
-        _ = unsafe write(descriptor, &one, 8)
     }
 
     /// Exchanges what has been posted for the (empty) array given, so that both arrays keep their memory.
     func take(into items: inout [Item]) {
         precondition(items.isEmpty)
         guard hasItems.load(ordering: .acquiring) else { return }
-        var counter: UInt64 = 0
-        _ = unsafe read(descriptor, &counter, 8)
         state.withLock { state in
+            var counter: UInt64 = 0
+            _ = unsafe read(descriptor, &counter, 8)
             swap(&state.items, &items)
             hasItems.store(false, ordering: .releasing)
         }

@@ -191,6 +191,12 @@ class Api:
     def channel(self, id):
         return self.policy.GetChannel(policy_service_pb2.GetChannelRequest(id=id), timeout=PATIENCE).channel
 
+    def has_channel(self, id):
+        return any(channel.id == id for channel in self.list_channels())
+
+    def list_channels(self):
+        return self.policy.ListChannels(policy_service_pb2.ListChannelsRequest(), timeout=PATIENCE).channels
+
     def update_channel(self, id, policy, **fields):
         request = policy_service_pb2.UpdateChannelRequest(
             channel=policy_pb2.Channel(id=id, policy=policy), **fields)
