@@ -9,7 +9,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     // The hot path crosses modules, and tests run on the release build that `make run` made. Set here and not on the
-    // command line, so that the dependencies build with their own settings (half the time).
+    // command line, so that the dependencies build with their own settings.
     .unsafeFlags(["-cross-module-optimization", "-enable-testing"]),
 ]
 // Modules that wrap C or touch raw memory name each unsafe use.

@@ -29,12 +29,12 @@ enum Storage {
     }
 
     /// As `open`, for commands that look at a store and must not make one out of a mistyped path.
-    static func openExisting(_ settings: ServerSettings, readOnly: Bool = false) throws -> Ledger {
+    static func openExisting(_ settings: ServerSettings) throws -> Ledger {
         guard FileManager.default.fileExists(atPath: settings.dataDirectory + "/data.mdb") else {
             printError("cannot open the store: \(LedgerError.noLedger(directory: settings.dataDirectory))")
             throw exitCode
         }
-        return try open(settings, readOnly: readOnly)
+        return try open(settings)
     }
 
     /// Given up when the disk is full, so that what frees space can still be written.

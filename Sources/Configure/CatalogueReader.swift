@@ -100,8 +100,10 @@ extension MappingReader {
     }
 
     func displayName() -> String {
-        value("display_name", expected: "text of at most 64 bytes without control characters") {
-            Quantities.identifier($0, bytesMax: 64)
+        value(
+            "display_name", expected: "text of at most \(Limits.displayNameBytesMax) bytes without control characters"
+        ) {
+            Quantities.identifier($0, bytesMax: Limits.displayNameBytesMax)
         } ?? ""
     }
 

@@ -16,8 +16,8 @@ public struct LedgerOptions: Sendable {
     public var epoch: UInt64 = 0
     /// Beside a running server, for backup, export and verify: takes no lock and writes nothing.
     public var readOnly = false
-    /// Walks the whole file at opening, so that a damaged tree is an error and not a crash later. About 0.6 s a
-    /// gigabyte from the page cache. A read-only ledger ignores it while a writer is at work.
+    /// Walks the whole file at opening, so that a damaged tree is an error and not a crash later. A read-only ledger
+    /// ignores it while a writer is at work.
     public var checksStructure = true
     /// Called on the writer's thread at named points around a commit; for tests that kill the process there.
     public var failpoint: @Sendable (Failpoint) -> Void = { _ in }
