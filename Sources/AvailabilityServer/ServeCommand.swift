@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Configure
 internal import Engine
 internal import Foundation
+internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Logging
@@ -26,11 +27,20 @@ struct ServeCommand: AsyncParsableCommand {
         if loaded.isDevelopmentMode { printError(loaded.developmentBanner) }
         let ledger = try Storage.open(loaded.settings)
         if ledger.wasRestored { logger.notice("a backup was opened", metadata: ["epoch": "\(ledger.epoch)"]) }
-        let engine = try Storage.openEngine(loaded, ledger: ledger)
+        let engine = try Storage.openEngine(
+            loaded, ledger: ledger, hotTable: Self.makeHotTable(loaded.settings.hotTable, logger))
         let host = ServerHost(
             loaded: loaded, flags: flags, ledger: ledger, board: engine.board, tenant: engine.tenantNumber,
             logger: logger)
         try await host.run(engine: engine)
+    }
+
+    /// Nil when it is switched off or cannot be had: the ledger then answers alone.
+    private static func makeHotTable(_ settings: ServerSettings.HotTable, _ logger: Logger) -> HotTable? {
+        guard settings.isEnabled else { return nil }
+        let table = HotTable(bytesMax: Int(settings.bytesMax), seed: UInt64.random(in: 0 ... .max))
+        if table == nil { logger.warning("no address space for the hot table; reads go to the store") }
+        return table
     }
 
     private static func makeLogger(_ settings: ServerSettings) -> Logger {

@@ -3,6 +3,7 @@ internal import Catalogue
 internal import Configure
 internal import Engine
 internal import Foundation
+internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Logging
@@ -33,6 +34,7 @@ struct ServerHost {
         }
         defer { writer.stop() }
         try loadSampleIfNew(writer)
+        loadHotTable()
 
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(ledger: ledger, writer: writer, board: board, health: health)
@@ -96,6 +98,23 @@ struct ServerHost {
         } catch {
             printError("cannot listen on \(settings.listen): \(error.description)")
             throw ExitFailure.code
+        }
+    }
+
+    /// Starts filling the hot table; until it is full the ledger answers.
+    private func loadHotTable() {
+        guard let table = board.hotTable else { return }
+        HotTableLoader(table: table, ledger: ledger, tenant: tenant).start { [logger] error in
+            if let error {
+                return logger.error("the hot table stays off; reads go to the store", metadata: ["reason": "\(error)"])
+            }
+            let statistics = table.statistics
+            logger.notice(
+                statistics.isComplete ? "the hot table answers" : "the hot table is full; the store answers the rest",
+                metadata: [
+                    "skus": "\(statistics.skus)", "positions": "\(statistics.positions)",
+                    "bytes": "\(statistics.bytes)",
+                ])
         }
     }
 

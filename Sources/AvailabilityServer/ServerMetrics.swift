@@ -1,4 +1,5 @@
 internal import Engine
+internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Operations
@@ -11,7 +12,7 @@ struct ServerMetrics: Sendable {
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
-        return sourceFamilies(state) + channelFamilies(state) + ledgerFamilies()
+        return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies()
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
@@ -59,6 +60,29 @@ struct ServerMetrics: Sendable {
                 "availability_channel_policy_version", help: "The version of the channel's policy in force.",
                 kind: .gauge, samples: samples { .count($0.channel.policyVersion) }),
         ]
+    }
+
+    private func readFamilies() -> [MetricFamily] {
+        let answered = board.callsAnswered
+        var families = [
+            MetricFamily(
+                "availability_check_calls_answered_total", help: "CheckAvailability calls by where they were read.",
+                kind: .counter,
+                samples: [
+                    MetricFamily.Sample([MetricLabel("from", "hot_table")], .count(answered.fromHotTable)),
+                    MetricFamily.Sample([MetricLabel("from", "ledger")], .count(answered.fromLedger)),
+                ])
+        ]
+        guard let statistics = board.hotTable?.statistics else { return families }
+        func gauge(_ name: String, _ help: String, _ value: Int) {
+            families.append(MetricFamily(name, help: help, kind: .gauge, value: .whole(Int64(value))))
+        }
+        gauge("availability_hot_table_ready", "1 once it answers.", statistics.isReady ? 1 : 0)
+        gauge("availability_hot_table_complete", "1 while it holds every sku.", statistics.isComplete ? 1 : 0)
+        gauge("availability_hot_table_positions", "Positions it holds.", statistics.positions)
+        gauge("availability_hot_table_bytes", "Memory of its rows and its index.", statistics.bytes)
+        gauge("availability_hot_table_bytes_max", "The most memory it takes.", statistics.bytesMax)
+        return families
     }
 
     private func ledgerFamilies() -> [MetricFamily] {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Configure
 internal import Engine
 internal import Foundation
+internal import HotTable
 internal import Inventory
 internal import Ledger
 
@@ -43,14 +44,16 @@ enum Storage {
     /// One for each loop, and room for exports, backups and status.
     private static let readersMax: UInt32 = 1_024
 
-    static func openEngine(_ loaded: LoadedConfiguration, ledger: Ledger) throws -> Engine {
+    static func openEngine(
+        _ loaded: LoadedConfiguration, ledger: Ledger, hotTable: HotTable? = nil
+    ) throws -> Engine {
         do throws(OpeningError) {
             return try Engine.open(
                 ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded.settings),
                 seed: CatalogueSeed(
                     locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
                     sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
-                nowNanoseconds: wallClockNanoseconds())
+                nowNanoseconds: wallClockNanoseconds(), hotTable: hotTable)
         } catch {
             switch error {
             case .ledger:
