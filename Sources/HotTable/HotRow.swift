@@ -66,9 +66,13 @@ public struct HotRow {
         )
     }
 
-    /// Cache lines of a row.
+    /// Cache lines that a row is given. Long rows have up to a quarter to spare, so that one that grows by and by is
+    /// seldom moved.
     static func lines(locations: Int, skuWords: Int) -> Int {
-        (1 + skuWords + locations * wordsPerLocation + wordsPerLine - 1) / wordsPerLine
+        let needed = (1 + skuWords + locations * wordsPerLocation + wordsPerLine - 1) / wordsPerLine
+        if needed <= 4 { return needed }
+        let step = (1 << (Int.bitWidth - 1 - needed.leadingZeroBitCount)) / 4
+        return (needed + step - 1) / step * step
     }
 }
 
