@@ -1,7 +1,15 @@
 internal import ArgumentParser
 
-/// The server's binary and its verbs.
+/// Where the binary begins: what must hold before anything is opened, then the verb.
 @main
+enum Entrance {
+    static func main() async {
+        StandardDescriptors.open()
+        await AvailabilityServerCommand.main()
+    }
+}
+
+/// The server's binary and its verbs.
 struct AvailabilityServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "availability-server",

@@ -1,0 +1,195 @@
+"""The disk fails, is slow, is full: nothing acknowledged is lost, and others are answered meanwhile."""
+import concurrent.futures
+import pathlib
+import random
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+
+from support.api import APPLIED, Api, Failure, adjustment, failure_of, new_name, snapshot
+from support.bystander import MEBIBYTE
+from support.faults import (
+    Deliveries, Traced, WrappedServer, fill_disk, library, mounted, needed, others_answered, shut_down_filesystem)
+from support.server import eventually, run
+
+
+@pytest.mark.parametrize("sync", [1, 2, 3, 7])
+def test_kill_9_in_a_sync_loses_nothing_acknowledged(new_server, sync):
+    server, deliveries = new_server().start(), Deliveries()
+    api = Api(server.channel())
+    deliveries.send(api, 3)
+    with Traced(server, f"fdatasync:signal=SIGKILL:when={sync}"):
+        deliveries.send(api, 1_000)
+        assert server.wait() == -9
+    assert deliveries.acknowledged == 3 + sync - 1
+    assert deliveries.lost(Api(server.start().channel())) == 0
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync", "pwrite64"])
+def test_kill_9_while_a_store_is_made_leaves_a_store_that_opens(tmp_path, new_server, call):
+    for number in (1, 2, 4):
+        data = tmp_path / f"data-{number}"
+        making = WrappedServer(tmp_path, data=data, wrapper=[
+            needed("strace"), "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+            f"inject={call}:signal=SIGKILL:when={number}"])
+        try:
+            making.start()
+        except AssertionError as ended:
+            # In words of its own: it is the process that is gone, not the test that failed otherwise.
+            assert "ended with -9" in str(ended)
+            making.process = None
+        making.stop()
+        server, deliveries = new_server(data=data).start(), Deliveries()
+        deliveries.send(Api(server.channel()), 3)
+        assert deliveries.acknowledged == 3 and server.terminate() == 0
+
+
+@pytest.mark.parametrize("inject", ["fdatasync:error=EIO", "pwrite64:error=EIO"])
+def test_failed_sync_stops_the_process_and_nothing_of_it_is_acknowledged(new_server, inject):
+    server, deliveries = new_server().start(), Deliveries()
+    api = Api(server.channel())
+    deliveries.send(api, 5)
+    with Traced(server, inject):
+        deliveries.send(api, 1)
+        assert server.process.wait(timeout=1) == 70
+    server.wait()
+    assert deliveries.acknowledged == 5 and deliveries.failure.code() == grpc.StatusCode.UNAVAILABLE
+    last = server.logs()[-1]
+    assert last["level"] == "critical" and "the store failed" in last["message"] and "nput/output" in last["reason"]
+    assert deliveries.lost(Api(server.start().channel())) == 0
+
+
+def test_slow_disk_bounds_the_queue_and_leaves_reads_alone(new_server):
+    server = new_server().start()
+    batches = [[adjustment(new_name(), 1) for _ in range(1_000)] for _ in range(40)]
+    apis = [Api(server.channel()) for _ in range(4)]
+
+    def publish(number):
+        try:
+            return apis[number % 4].publish(*batches[number])
+        except grpc.RpcError as error:
+            return Failure(error)
+
+    with Traced(server, "fdatasync:delay_enter=200000"), concurrent.futures.ThreadPoolExecutor(40) as pool:
+        with others_answered(server, 128 * MEBIBYTE):
+            answers = list(pool.map(publish, range(40)))
+    refused = [answer for answer in answers if isinstance(answer, Failure)]
+    assert refused and len(refused) < 40, "some were taken and the rest was told to come again"
+    for failure in refused:
+        assert failure.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert failure.detail(error_details_pb2.RetryInfo).retry_delay.ToNanoseconds() > 0
+    for answer in answers:
+        assert isinstance(answer, Failure) or all(result.outcome == APPLIED for result in answer)
+
+
+def assert_storage_is_full(failure):
+    assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL"), failure.message
+
+
+def publish_until_refused(api):
+    """Publishes large batches until one is refused; the failure."""
+    for _ in range(1_000):
+        try:
+            api.publish(*[snapshot(new_name(), on_hand=1) for _ in range(500)])
+        except grpc.RpcError as error:
+            return Failure(error)
+    raise AssertionError("the store never filled up")
+
+
+def test_full_disk_refuses_changes_answers_reads_and_recovers(tmp_path, new_server):
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as disk:
+        server = new_server(data=disk / "data").start()
+        ballast = disk / "data" / "ballast"
+        api, known = Api(server.channel()), new_name()
+        api.apply(snapshot(known, on_hand=9))
+        assert ballast.stat().st_blocks * 512 >= 16 * MEBIBYTE
+        filler = fill_disk(disk)
+        with others_answered(server):
+            assert_storage_is_full(publish_until_refused(api))
+            for _ in range(20):
+                assert_storage_is_full(failure_of(api.publish, adjustment(known, 1)))
+            # What was held in reserve is there for what frees space.
+            assert ballast.stat().st_blocks == 0
+            assert server.get("/readyz")[0] == 200
+            filler.unlink()
+            eventually(lambda: is_accepted(api, adjustment(new_name(), 1)), "a change after space was freed")
+        assert ballast.stat().st_blocks * 512 >= 16 * MEBIBYTE
+        api.apply(adjustment(known, 1))
+        server.restart()
+        assert Api(server.channel()).available("web", known) == 8
+        assert server.terminate() == 0
+
+
+def is_accepted(api, *events):
+    try:
+        return api.publish(*events)
+    except grpc.RpcError as error:
+        assert_storage_is_full(Failure(error))
+        return False
+
+
+def test_server_starts_and_answers_on_a_full_disk(tmp_path, new_server):
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as disk:
+        server, known = new_server(data=disk / "data").start(), new_name()
+        Api(server.channel()).apply(snapshot(known, on_hand=9))
+        assert server.terminate() == 0
+        filler = fill_disk(disk)
+        api = Api(server.start().channel())
+        assert api.available("web", known) == 7
+        filler.unlink()
+        eventually(lambda: is_accepted(api, adjustment(known, 1)), "a change after space was freed")
+        assert server.terminate() == 0
+
+
+def test_full_map_refuses_changes_answers_reads_and_takes_more_with_a_larger_one(new_server):
+    sizes = ["--storage-map-bytes", "16MiB", "--storage-headroom-bytes", "2MiB"]
+    server, known = new_server(*sizes).start(), new_name()
+    api = Api(server.channel())
+    api.apply(snapshot(known, on_hand=9))
+    with others_answered(server):
+        for _ in range(5):
+            assert_storage_is_full(publish_until_refused(api))
+        assert server.get("/readyz")[0] == 200
+    assert (server.data / "data.mdb").stat().st_size <= 16 * MEBIBYTE
+    assert server.terminate() == 0
+    server.arguments = ["--storage-map-bytes", "64MiB", "--storage-headroom-bytes", "2MiB"]
+    api = Api(server.start().channel())
+    assert api.available("web", known) == 7
+    api.apply(adjustment(known, 1))
+    assert api.available("web", known) == 8
+
+
+def power_cut(tmp_path, new_server, batches, environment=None):
+    """Writes to a new file system until it is cut off, brings it back, and says how many acknowledged batches are lost."""
+    image, deliveries = tmp_path / f"image-{new_name()}", Deliveries()
+    image.touch()
+    # The smallest that mkfs.xfs makes; sparse.
+    with open(image, "r+b") as file:
+        file.truncate(320 * MEBIBYTE)
+    made = run(pathlib.Path(needed("mkfs.xfs")), "-q", image)
+    assert made.returncode == 0, made.stderr
+    with mounted(tmp_path / "disk", "-o", "loop", image) as disk:
+        server = new_server(data=disk / "data", environment=environment).start()
+        deliveries.send(Api(server.channel()), batches)
+        shut_down_filesystem(disk)
+        deliveries.send(Api(server.channel()), 1)
+        server.kill()
+    assert deliveries.acknowledged == batches, "nothing is acknowledged after the cut"
+    with mounted(tmp_path / "disk", "-o", "loop", image) as disk:
+        server = new_server(data=disk / "data").start()
+        lost = deliveries.lost(Api(server.channel()))
+        assert server.terminate() == 0
+        assert run("verify", "--data", disk / "data").returncode == 0
+    image.unlink()
+    return lost
+
+
+def test_power_cut_loses_nothing_acknowledged(tmp_path, new_server, seed):
+    assert power_cut(tmp_path, new_server, random.Random(seed).randint(20, 120)) == 0
+
+
+def test_power_cut_without_syncs_loses_data_so_the_one_above_proves_something(tmp_path, new_server):
+    environment = {"LD_PRELOAD": library("/usr/lib/*/libeatmydata.so", "/usr/lib/*/libeatmydata/libeatmydata.so",
+                                         "/usr/lib/libeatmydata/libeatmydata.so")}
+    assert power_cut(tmp_path, new_server, 50, environment) > 0
