@@ -1,4 +1,5 @@
 import Calls
+import Testing
 
 @testable import RPC
 
@@ -80,7 +81,7 @@ final class Bench {
         context = LoopContext(
             limits: limits, methods: methods, counters: counters, observer: nil, mailbox: mailbox, handler: handler,
             nowNanoseconds: 1_000_000_000)
-        session = Session(context: context, peer: nil)
+        session = try #require(Session(context: context, peer: nil))
         _ = output()
     }
 
