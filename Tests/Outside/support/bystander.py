@@ -13,7 +13,7 @@ import sys
 import time
 
 from . import PATIENCE
-from .frames import CHECK, PREFACE, WINDOW_MAX, WINDOW_UPDATE, Peer, frame, message, number, settings
+from .frames import CHECK, WIDE_OPENING, Peer, message
 
 # CheckAvailabilityRequest{channel: "web", lines: [{sku: "SKU-1"}]}, and the harness's echo.
 REQUESTS = {CHECK: message(b"\x0a\x03web\x12\x07\x0a\x05SKU-1"), "/test.Echo/Inline": message(b"x")}
@@ -70,7 +70,7 @@ class Bystander:
 
 
 def main(address, pid, path):
-    peer = Peer(address, PREFACE + settings() + frame(WINDOW_UPDATE, 0, number(WINDOW_MAX - 65_535)))
+    peer = Peer(address, WIDE_OPENING)
 
     def probe():
         began = time.monotonic()

@@ -17,6 +17,7 @@ NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, 
 HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = range(1, 6)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WINDOW_MAX = (1 << 31) - 1
+FRAME_MAX = 16_384
 CHECK = "/availability.v1.AvailabilityService/CheckAvailability"
 
 
@@ -42,6 +43,11 @@ def message(body, flag=0, length=None):
 def literal(name, value):
     """A header field that leaves the tables alone (RFC 7541 6.2.2), for names and values below 127 bytes."""
     return b"\0" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
+
+
+# A caller that never holds us back: its windows are as wide as they can be.
+WIDE_OPENING = PREFACE + settings((INITIAL_WINDOW_SIZE, WINDOW_MAX)) + frame(
+    WINDOW_UPDATE, 0, number(WINDOW_MAX - 65_535))
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,9 @@ class Peer:
         frames = frame(HEADERS, stream, self.head(path, **head), flags)
         if body is None:
             return frames
-        while len(body) > 16_384:
-            frames += frame(DATA, stream, body[:16_384])
-            body = body[16_384:]
-        return frames + frame(DATA, stream, body, END_STREAM if end else 0)
+        last = max(0, len(body) - 1) // FRAME_MAX * FRAME_MAX
+        pieces = [frame(DATA, stream, body[start:start + FRAME_MAX]) for start in range(0, last, FRAME_MAX)]
+        return frames + b"".join(pieces) + frame(DATA, stream, body[last:], END_STREAM if end else 0)
 
     def open(self, stream=None):
         """The next stream id, unless one is given."""
@@ -220,15 +225,16 @@ class Peer:
         if not received:
             self.is_closed = True
             return True
-        self._unread += received
-        while len(self._unread) >= 9:
-            end = 9 + int.from_bytes(self._unread[:3], "big")
-            if len(self._unread) < end:
+        unread, start = self._unread + received, 0
+        while len(unread) >= start + 9:
+            end = start + 9 + int.from_bytes(unread[start:start + 3], "big")
+            if len(unread) < end:
                 break
-            kind, flags, stream = self._unread[3], self._unread[4], int.from_bytes(self._unread[5:9], "big")
-            payload = self._unread[9:end]
+            kind, flags = unread[start + 3], unread[start + 4]
+            stream, payload = int.from_bytes(unread[start + 5:start + 9], "big"), unread[start + 9:end]
             # Every header block is decoded, in order, or the table would be lost.
             fields = dict(self.decoder.decode(payload)) if kind == HEADERS else {}
             self.frames.append(Frame(kind, flags, stream, payload, fields))
-            self._unread = self._unread[end:]
+            start = end
+        self._unread = unread[start:]
         return True
