@@ -1,6 +1,6 @@
 """The disk fails, is slow, is full: nothing acknowledged is lost, and others are answered meanwhile."""
 import concurrent.futures
-import pathlib
+import os
 import random
 
 import grpc
@@ -10,8 +10,9 @@ from google.rpc import error_details_pb2
 from support.api import APPLIED, Api, Failure, adjustment, failure_of, new_name, snapshot
 from support.bystander import MEBIBYTE
 from support.faults import (
-    Deliveries, Traced, WrappedServer, fill_disk, library, mounted, needed, others_answered, shut_down_filesystem)
-from support.server import eventually, run
+    Deliveries, Traced, assert_storage_is_full, fill_disk, is_accepted, kill_while_starting, mounted, others_answered,
+    power_cut, publish_until_refused, without_syncs)
+from support.server import eventually
 
 
 @pytest.mark.parametrize("sync", [1, 2, 3, 7])
@@ -29,18 +30,9 @@ def test_kill_9_in_a_sync_loses_nothing_acknowledged(new_server, sync):
 @pytest.mark.parametrize("call", ["fdatasync", "fsync", "pwrite64"])
 def test_kill_9_while_a_store_is_made_leaves_a_store_that_opens(tmp_path, new_server, call):
     for number in (1, 2, 4):
-        data = tmp_path / f"data-{number}"
-        making = WrappedServer(tmp_path, data=data, wrapper=[
-            needed("strace"), "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-            f"inject={call}:signal=SIGKILL:when={number}"])
-        try:
-            making.start()
-        except AssertionError as ended:
-            # In words of its own: it is the process that is gone, not the test that failed otherwise.
-            assert "ended with -9" in str(ended)
-            making.process = None
-        making.stop()
-        server, deliveries = new_server(data=data).start(), Deliveries()
+        data, deliveries = tmp_path / f"data-{number}", Deliveries()
+        kill_while_starting(tmp_path, data, call, number)
+        server = new_server(data=data).start()
         deliveries.send(Api(server.channel()), 3)
         assert deliveries.acknowledged == 3 and server.terminate() == 0
 
@@ -83,20 +75,6 @@ def test_slow_disk_bounds_the_queue_and_leaves_reads_alone(new_server):
         assert isinstance(answer, Failure) or all(result.outcome == APPLIED for result in answer)
 
 
-def assert_storage_is_full(failure):
-    assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL"), failure.message
-
-
-def publish_until_refused(api):
-    """Publishes large batches until one is refused; the failure."""
-    for _ in range(1_000):
-        try:
-            api.publish(*[snapshot(new_name(), on_hand=1) for _ in range(500)])
-        except grpc.RpcError as error:
-            return Failure(error)
-    raise AssertionError("the store never filled up")
-
-
 def test_full_disk_refuses_changes_answers_reads_and_recovers(tmp_path, new_server):
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as disk:
         server = new_server(data=disk / "data").start()
@@ -121,12 +99,18 @@ def test_full_disk_refuses_changes_answers_reads_and_recovers(tmp_path, new_serv
         assert server.terminate() == 0
 
 
-def is_accepted(api, *events):
-    try:
-        return api.publish(*events)
-    except grpc.RpcError as error:
-        assert_storage_is_full(Failure(error))
-        return False
+def test_disk_that_takes_a_part_of_a_write_is_a_full_one(tmp_path, new_server):
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=96m", "tmpfs") as disk:
+        server = new_server(data=disk / "data").start()
+        api = Api(server.channel())
+        with others_answered(server):
+            for pages_left in (1, 3, 7, 20, 60):
+                filler = fill_disk(disk)
+                os.truncate(filler, filler.stat().st_size - pages_left * 4_096)
+                assert_storage_is_full(publish_until_refused(api))
+                filler.unlink()
+                eventually(lambda: is_accepted(api, adjustment(new_name(), 1)), "a change after space was freed")
+        assert server.terminate() == 0
 
 
 def test_server_starts_and_answers_on_a_full_disk(tmp_path, new_server):
@@ -160,36 +144,9 @@ def test_full_map_refuses_changes_answers_reads_and_takes_more_with_a_larger_one
     assert api.available("web", known) == 8
 
 
-def power_cut(tmp_path, new_server, batches, environment=None):
-    """Writes to a new file system until it is cut off, brings it back, and says how many acknowledged batches are lost."""
-    image, deliveries = tmp_path / f"image-{new_name()}", Deliveries()
-    image.touch()
-    # The smallest that mkfs.xfs makes; sparse.
-    with open(image, "r+b") as file:
-        file.truncate(320 * MEBIBYTE)
-    made = run(pathlib.Path(needed("mkfs.xfs")), "-q", image)
-    assert made.returncode == 0, made.stderr
-    with mounted(tmp_path / "disk", "-o", "loop", image) as disk:
-        server = new_server(data=disk / "data", environment=environment).start()
-        deliveries.send(Api(server.channel()), batches)
-        shut_down_filesystem(disk)
-        deliveries.send(Api(server.channel()), 1)
-        server.kill()
-    assert deliveries.acknowledged == batches, "nothing is acknowledged after the cut"
-    with mounted(tmp_path / "disk", "-o", "loop", image) as disk:
-        server = new_server(data=disk / "data").start()
-        lost = deliveries.lost(Api(server.channel()))
-        assert server.terminate() == 0
-        assert run("verify", "--data", disk / "data").returncode == 0
-    image.unlink()
-    return lost
-
-
 def test_power_cut_loses_nothing_acknowledged(tmp_path, new_server, seed):
     assert power_cut(tmp_path, new_server, random.Random(seed).randint(20, 120)) == 0
 
 
 def test_power_cut_without_syncs_loses_data_so_the_one_above_proves_something(tmp_path, new_server):
-    environment = {"LD_PRELOAD": library("/usr/lib/*/libeatmydata.so", "/usr/lib/*/libeatmydata/libeatmydata.so",
-                                         "/usr/lib/libeatmydata/libeatmydata.so")}
-    assert power_cut(tmp_path, new_server, 50, environment) > 0
+    assert power_cut(tmp_path, new_server, 50, environment=without_syncs()) > 0

@@ -3,6 +3,7 @@
 Mounts need root. Where they are not permitted the tests that need them fail and say so; AVAILABILITY_WITHOUT_MOUNTS=1
 leaves them out, and pytest prints which.
 """
+import concurrent.futures
 import contextlib
 import glob
 import os
@@ -14,9 +15,9 @@ import subprocess
 import grpc
 import pytest
 
-from .api import APPLIED, DUPLICATE, Api, adjustment, new_name
+from .api import APPLIED, DUPLICATE, Api, Failure, adjustment, new_name, snapshot
 from .bystander import MEBIBYTE, Bystander
-from .server import Server, clean_environment, eventually
+from .server import Server, eventually, run
 
 
 def needed(program):
@@ -115,6 +116,21 @@ class WrappedServer(Server):
         return self.wrapper + super().command()
 
 
+def kill_while_starting(folder, data, call, number):
+    """Starts a server that is killed in the system call of that name and number, if it gets so far. True if it did."""
+    server = WrappedServer(folder, data=data, wrapper=[
+        needed("strace"), "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+        f"inject={call}:signal=SIGKILL:when={number}"])
+    try:
+        server.start()
+    except AssertionError:
+        # It ended before it listened; any other end than this is a failure.
+        assert server.wait() == -9
+        return True
+    server.stop()
+    return False
+
+
 @contextlib.contextmanager
 def mounted(directory, *arguments):
     """Mounts at `directory` with the arguments of mount(8), and takes the mount away at the end."""
@@ -133,6 +149,28 @@ def mounted(directory, *arguments):
         raise
     eventually(lambda: subprocess.run([needed("umount"), str(directory)], capture_output=True).returncode == 0,
                f"{directory} unmounted")
+
+
+def assert_storage_is_full(failure):
+    assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL"), failure.message
+
+
+def publish_until_refused(api):
+    """Publishes large batches until one is refused; the failure."""
+    for _ in range(1_000):
+        try:
+            api.publish(*[snapshot(new_name(), on_hand=1) for _ in range(500)])
+        except grpc.RpcError as error:
+            return Failure(error)
+    raise AssertionError("the store never filled up")
+
+
+def is_accepted(api, *events):
+    try:
+        return api.publish(*events)
+    except grpc.RpcError as error:
+        assert_storage_is_full(Failure(error))
+        return False
 
 
 def fill_disk(directory):
@@ -176,7 +214,38 @@ class FakedClock:
         fresh.replace(self.file)
 
 
-def shut_down_filesystem(directory):
-    """What a power cut leaves: nothing reaches the disk any more that was not synced."""
-    subprocess.run([needed("xfs_io"), "-x", "-c", "shutdown", str(directory)], check=True, capture_output=True,
-                   env=clean_environment())
+def without_syncs():
+    """An environment in which nothing reaches the disk before the kernel feels like it."""
+    return {"LD_PRELOAD": library("/usr/lib/*/libeatmydata.so", "/usr/lib/*/libeatmydata/libeatmydata.so",
+                                  "/usr/lib/libeatmydata/libeatmydata.so")}
+
+
+def power_cut(folder, new_server, batches, writers=1, environment=None):
+    """Writes to a new file system until it is cut off, brings it back, and says how many acknowledged batches are lost.
+
+    What is cut is what a power cut takes: everything that was not synced.
+    """
+    image, all_deliveries = folder / f"image-{new_name()}", [Deliveries() for _ in range(writers)]
+    with open(image, "wb") as file:
+        # The smallest that mkfs.xfs makes; sparse.
+        file.truncate(320 * MEBIBYTE)
+    made = run(pathlib.Path(needed("mkfs.xfs")), "-q", image)
+    assert made.returncode == 0, made.stderr
+    with mounted(folder / "disk", "-o", "loop", image) as disk:
+        server = new_server(data=disk / "data", environment=environment).start()
+        apis = [Api(server.channel()) for _ in all_deliveries]
+        with concurrent.futures.ThreadPoolExecutor(writers) as pool:
+            for deliveries, api in zip(all_deliveries, apis):
+                pool.submit(deliveries.send, api, 1_000_000)
+            eventually(lambda: sum(deliveries.acknowledged for deliveries in all_deliveries) >= batches, "some batches")
+            cut = run(pathlib.Path(needed("xfs_io")), "-x", "-c", "shutdown", disk)
+            assert cut.returncode == 0, cut.stderr
+        server.kill()
+    with mounted(folder / "disk", "-o", "loop", image) as disk:
+        server = new_server(data=disk / "data").start()
+        api = Api(server.channel())
+        lost = sum(deliveries.lost(api) for deliveries in all_deliveries)
+        assert server.terminate() == 0
+        assert run("verify", "--data", disk / "data").returncode == 0
+    image.unlink()
+    return lost
