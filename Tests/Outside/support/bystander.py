@@ -1,12 +1,13 @@
 """An innocent caller beside a fault: a process of its own that keeps asking over a connection opened before.
 
-It also watches the server's memory. As a program: `python -m support.bystander ADDRESS PID`; each line on its input
+It also watches the server's memory. As a program: `python -m support.bystander ADDRESS PID PATH [AUTHORITY]`; each line on its input
 begins or ends a watch, each answer is a line of JSON.
 """
 import contextlib
 import json
 import pathlib
 import select
+import ssl
 import statistics
 import subprocess
 import sys
@@ -37,8 +38,9 @@ def processor_seconds(pid):
 class Bystander:
     """The process, as a test holds it."""
 
-    def __init__(self, address, pid, path=CHECK):
+    def __init__(self, address, pid, path=CHECK, authority=None):
         command = [sys.executable, "-m", "support.bystander", address, str(pid), path]
+        command += [str(authority)] if authority else []
         self._process = subprocess.Popen(command, cwd=pathlib.Path(__file__).parents[1], text=True,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -69,8 +71,12 @@ class Bystander:
         return json.loads(answer)
 
 
-def main(address, pid, path):
-    peer = Peer(address, WIDE_OPENING)
+def main(address, pid, path, authority=None):
+    context = None
+    if authority:
+        context = ssl.create_default_context(cafile=authority)
+        context.set_alpn_protocols(["h2"])
+    peer = Peer(address, WIDE_OPENING, tls=context)
 
     def probe():
         began = time.monotonic()
@@ -78,24 +84,37 @@ def main(address, pid, path):
         peer.frames.clear()
         return time.monotonic() - began, answer.status
 
-    def say(what):
-        print(json.dumps(what), flush=True)
+    watch = None
+    while True:
+        seconds, status = probe()
+        if watch:
+            watch.add(seconds, status)
+        # Between watches as well: an idle connection would be closed.
+        may_end = watch is None or len(watch.latencies) >= PROBES_MIN or watch.failures
+        if may_end and select.select([sys.stdin], [], [], 0.01)[0]:
+            if not sys.stdin.readline():
+                return
+            print(json.dumps(watch.report() if watch else {}), flush=True)
+            watch = None if watch else Watch(pid)
 
-    probe()
-    while sys.stdin.readline():
-        latencies, failures, before = [], [], anonymous_bytes(pid)
-        peak = before
-        say({})
-        while len(latencies) < PROBES_MIN or not select.select([sys.stdin], [], [], 0.01)[0]:
-            seconds, status = probe()
-            latencies.append(seconds)
-            if status != 0:
-                failures.append(status)
-                break
-            peak = max(peak, anonymous_bytes(pid))
-        if not sys.stdin.readline():
-            break
-        say({"latencies": latencies, "failures": failures, "before": before, "peak": max(peak, anonymous_bytes(pid))})
+
+class Watch:
+    """What is seen from its beginning to its end."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.before = self.peak = anonymous_bytes(pid)
+        self.latencies, self.failures = [], []
+
+    def add(self, seconds, status):
+        self.latencies.append(seconds)
+        if status != 0:
+            self.failures.append(status)
+        self.peak = max(self.peak, anonymous_bytes(self.pid))
+
+    def report(self):
+        return {"latencies": self.latencies, "failures": self.failures, "before": self.before,
+                "peak": max(self.peak, anonymous_bytes(self.pid))}
 
 
 if __name__ == "__main__":

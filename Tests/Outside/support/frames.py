@@ -189,14 +189,14 @@ class Peer:
 
     def wait(self):
         """Reads once."""
-        assert self._read_within(PATIENCE), "the server says nothing"
+        assert self.hears(PATIENCE), "the server says nothing"
 
     def ending(self):
         """Reads until the server ends the connection: its last GOAWAY, or nothing."""
         deadline = time.monotonic() + PATIENCE
         while not self.is_closed:
             assert time.monotonic() < deadline, "the server does not end the connection"
-            self._read_within(1)
+            self.hears(1)
         return next((one for one in reversed(self.frames) if one.kind == GOAWAY), None)
 
     def goaway(self):
@@ -208,7 +208,8 @@ class Peer:
     def resets(self):
         return [one for one in self.frames if one.kind == RST_STREAM and one.code != NO_ERROR]
 
-    def _read_within(self, seconds):
+    def hears(self, seconds):
+        """Reads once, if something comes within the time; whether it did, the connection's end included."""
         self.socket.settimeout(seconds)
         try:
             return self._read()
