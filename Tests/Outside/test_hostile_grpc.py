@@ -8,31 +8,15 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from grpc_reflection.v1alpha import reflection_pb2
 
-from support.bystander import MEBIBYTE, Bystander
+from support.bystander import MEBIBYTE
 from support.frames import END_STREAM, HEADERS, WIDE_OPENING, Answer, Peer, message
+from support.hostile import bystander, server  # noqa: F401 (fixtures)
 from support.methods import every_method
-from support.server import SMALL, Server
 
 OK, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 2, 3, 4, 8, 12, 13
 MESSAGE_MAX = 4 * MEBIBYTE
 # Field 15 of no request of ours, each as one varint and as bytes.
 STRANGE_VARINT, STRANGE_BYTES = b"\x78", b"\x7a"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("hostile"), "--loops", "1", configuration=SMALL)
-    try:
-        yield server.start()
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def bystander(server):
-    bystander = Bystander(server.grpc_address, server.process.pid)
-    yield bystander
-    bystander.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,33 +9,13 @@ import re
 
 import pytest
 
-from support.bystander import MEBIBYTE, Bystander
+from support.bystander import MEBIBYTE
 from support.frames import (
     ACK, CANCEL, CHECK, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
     NO_ERROR, PADDED, PING, PREFACE, PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS,
     STREAM_CLOSED, WINDOW_MAX, WINDOW_UPDATE, WITH_PRIORITY, Peer, frame, literal, message, number, settings)
-from support.server import SMALL, Server
-
-STREAM_EVENTS = "/availability.v1.InventoryFeedService/StreamEvents"
-BODY = message(b"\x0a\x03web\x12\x07\x0a\x05SKU-1")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """One event loop: whoever is hurt on it is everybody."""
-    server = Server(tmp_path_factory.mktemp("hostile"), "--loops", "1", configuration=SMALL)
-    try:
-        yield server.start()
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def bystander(server):
-    bystander = Bystander(server.grpc_address, server.process.pid)
-    yield bystander
-    bystander.close()
+from support.hostile import BODY, STREAM_EVENTS, bystander, server  # noqa: F401 (fixtures)
 
 
 @pytest.fixture

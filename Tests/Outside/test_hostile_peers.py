@@ -16,10 +16,9 @@ from support.bystander import MEBIBYTE, Bystander, processor_seconds
 from support.frames import (
     ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR,
     PING, PREFACE, WIDE_OPENING, Peer, frame, literal, message, settings)
+from support.hostile import BODY, STREAM_EVENTS, bystander  # noqa: F401 (fixtures)
 from support.server import SMALL, Server, eventually
 
-STREAM_EVENTS = "/availability.v1.InventoryFeedService/StreamEvents"
-BODY = message(b"\x0a\x03web\x12\x07\x0a\x05SKU-1")
 HANDSHAKE, IDLE, STALLED, KEEPALIVE, KEEPALIVE_TIMEOUT = 0.4, 1.2, 0.8, 0.6, 0.3
 CONNECTIONS_MAX = 30
 LIMITS = f"""
@@ -40,13 +39,6 @@ def server(tmp_path_factory):
         yield server.start()
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def bystander(server):
-    bystander = Bystander(server.grpc_address, server.process.pid)
-    yield bystander
-    bystander.close()
 
 
 def seconds_until_closed(peer):
