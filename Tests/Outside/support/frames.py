@@ -112,12 +112,14 @@ class Peer:
         """Sends while it reads, so that neither side waits for the other. False when the connection ended first."""
         data = memoryview(b"".join(parts))
         deadline = time.monotonic() + PATIENCE
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN | select.POLLOUT)
         while data and not self.is_closed:
             assert time.monotonic() < deadline, "the server does not read"
-            readable, writable, _ = select.select([self.socket], [self.socket], [], 1)
-            if readable and not isinstance(self.socket, ssl.SSLSocket):
+            events = sum(found for _, found in poll.poll(1_000))
+            if events & ~select.POLLOUT and not isinstance(self.socket, ssl.SSLSocket):
                 self._read()
-            if writable and not self.is_closed:
+            if events & select.POLLOUT and not self.is_closed:
                 try:
                     data = data[self.socket.send(data[:65_536]):]
                 except OSError:
