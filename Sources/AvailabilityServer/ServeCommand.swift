@@ -20,6 +20,10 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var flags: SettingFlags
 
     func run() async throws {
+        // Until somebody listens for it: a reload that is asked for too early has nothing to do.
+        signal(SIGHUP, SIG_IGN)
+        // Nobody may take the log, from the first line on.
+        signal(SIGPIPE, SIG_IGN)
         let loaded = try flags.load()
         Limits.check()
         let format = Self.logFormat(loaded.settings)

@@ -158,6 +158,11 @@ def test_directory_removed_under_the_server_is_not_written_to_any_more(copied):
     assert "removed" in server.logs()[-1]["reason"]
 
 
+def test_verify_leaves_the_word_it_took(copied):
+    assert run("verify", "--data", copied.data).returncode == 0
+    assert (copied.data / "ended-in-order").exists()
+
+
 def test_half_written_and_foreign_words_of_an_end_are_not_believed(copied):
     word = copied.data / "ended-in-order"
     for text in ["", "transaction", word.read_text().replace("transaction ", "transaction 1"), "\0" * 4_000]:

@@ -15,8 +15,10 @@ import pytest
 
 from support.api import Api, adjustment, new_name, snapshot
 from support.bystander import MEBIBYTE, processor_seconds
-from support.faults import Deliveries, WrappedServer, mounted, needed, others_answered
-from support.server import SMALL, clean_environment, eventually, run
+from support.faults import (
+    Deliveries, WrappedServer, assert_storage_is_full, is_accepted, mounted, needed, others_answered,
+    publish_until_refused)
+from support.server import SERVER, clean_environment, eventually, run
 
 
 def free_port():
@@ -27,22 +29,23 @@ def free_port():
 class MuteServer(WrappedServer):
     """A server whose log goes where the test says and is not read: it listens at addresses chosen beforehand."""
 
-    def start(self, **streams):
-        self.listen = f"127.0.0.1:{free_port()}"
-        self.grpc_address, self.http_address = self.listen, f"127.0.0.1:{free_port()}"
-        self.arguments += ["--http", self.http_address]
+    def launch(self, **streams):
+        self.listen = self.grpc_address = f"127.0.0.1:{free_port()}"
+        self.http_address = f"127.0.0.1:{free_port()}"
         # The level of the most talkative: a line for every call.
         environment = clean_environment(AVAILABILITY_LOG_FORMAT="json", AVAILABILITY_LOG_LEVEL="debug")
-        command = [part for part in self.command()]
-        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **streams)
+        self.process = subprocess.Popen(self.command(), env=environment, stdin=subprocess.DEVNULL, **streams)
+        return self
+
+    def start(self, **streams):
+        self.launch(**streams)
         eventually(lambda: self.get("/readyz")[0] == 200, "readiness")
         return self
 
     def command(self):
         command = super().command()
-        # The base's own choice of an HTTP address; ours comes later on the line.
-        place = command.index("--http")
-        return command[:place] + command[place + 2:]
+        command[command.index("--http") + 1] = self.http_address
+        return command
 
 
 @pytest.fixture
@@ -88,9 +91,9 @@ def test_log_that_nobody_reads_stops_nobody_and_tells_later_what_is_missing(mute
 
 def test_log_whose_reader_has_gone_stops_nobody(mute):
     read, write = os.pipe()
+    os.close(read)
     server = mute().start(stderr=write, stdout=write)
     os.close(write)
-    os.close(read)
     talk(server)
     assert server.terminate() == 0
 
@@ -119,7 +122,7 @@ def test_stopped_process_goes_on_where_it_was(new_server):
     for _ in range(3):
         eventually(lambda: deliveries.acknowledged % 20 == 10 or not writer.is_alive(), "some more")
         server.signal(signal.SIGSTOP)
-        eventually(lambda: f"State:\tT" in pathlib.Path(f"/proc/{server.process.pid}/status").read_text(), "a stop")
+        eventually(lambda: "State:\tT" in pathlib.Path(f"/proc/{server.process.pid}/status").read_text(), "a stop")
         time.sleep(0.3)
         server.signal(signal.SIGCONT)
     writer.join()
@@ -142,10 +145,7 @@ def test_sighup_again_and_again_and_sigpipe_disturb_nobody(new_server):
 
 def test_sigterm_right_after_the_first_answer_is_an_orderly_end(mute):
     for _ in range(5):
-        server = mute()
-        server.listen = f"127.0.0.1:{free_port()}"
-        server.arguments = ["--http", f"127.0.0.1:{free_port()}"]
-        server.process = subprocess.Popen(server.command(), env=clean_environment(), stderr=subprocess.DEVNULL)
+        server = mute().launch(stderr=subprocess.DEVNULL)
         host, port = server.listen.split(":")
 
         def accepts():
@@ -154,6 +154,7 @@ def test_sigterm_right_after_the_first_answer_is_an_orderly_end(mute):
                 return True
 
         eventually(accepts, "a listener")
+        server.signal(signal.SIGHUP)
         assert server.terminate() == 0
         assert (server.data / "ended-in-order").exists()
 
@@ -180,11 +181,22 @@ def test_changes_are_stored_while_every_descriptor_is_taken(new_server):
     eventually(lambda: Api(server.channel()).available("web", sku) == 27, "a new connection")
 
 
+def test_file_that_may_not_grow_is_a_full_disk(new_server):
+    server = new_server().start()
+    api = Api(server.channel())
+    with others_answered(server):
+        subprocess.run([needed("prlimit"), f"--fsize={20 * MEBIBYTE}:", "--pid", str(server.process.pid)], check=True)
+        assert_storage_is_full(publish_until_refused(api))
+        subprocess.run([needed("prlimit"), "--fsize=unlimited:", "--pid", str(server.process.pid)], check=True)
+        eventually(lambda: is_accepted(api, adjustment(new_name(), 1)), "a change after the limit was lifted")
+    assert server.terminate() == 0
+    assert run("verify", "--data", server.data).returncode == 0
+
+
 def test_backup_without_descriptors_says_so_and_leaves_no_half(new_server, tmp_path):
     server = new_server().start()
     Api(server.channel()).apply(snapshot(new_name(), on_hand=9))
-    limited = [pathlib.Path(needed("prlimit")), "--nofile=7", *server.command()[:1], "backup", tmp_path / "copy", "--data",
-               server.data]
+    limited = [pathlib.Path(needed("prlimit")), "--nofile=7", SERVER, "backup", tmp_path / "copy", "--data", server.data]
     told = run(*limited)
     assert told.returncode == 74 and "Too many open files" in told.stderr, told
     assert not (tmp_path / "copy" / "data.mdb").exists()

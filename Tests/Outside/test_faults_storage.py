@@ -12,7 +12,7 @@ from support.bystander import MEBIBYTE
 from support.faults import (
     Deliveries, Traced, assert_storage_is_full, fill_disk, is_accepted, kill_while_starting, mounted, others_answered,
     power_cut, publish_until_refused, without_syncs)
-from support.server import eventually
+from support.server import eventually, run
 
 
 @pytest.mark.parametrize("sync", [1, 2, 3, 7])
@@ -97,6 +97,16 @@ def test_full_disk_refuses_changes_answers_reads_and_recovers(tmp_path, new_serv
         server.restart()
         assert Api(server.channel()).available("web", known) == 8
         assert server.terminate() == 0
+
+
+def test_store_on_a_disk_without_room_is_refused_in_words(tmp_path, new_server):
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1m", "tmpfs") as disk:
+        for bytes_left in (0, 1_000, 9_000):
+            filler = fill_disk(disk)
+            os.truncate(filler, filler.stat().st_size - bytes_left)
+            told = run(*new_server(data=disk / f"data-{bytes_left}").command()[1:])
+            assert told.returncode == 74 and "cannot open the store" in told.stderr, told
+            filler.unlink()
 
 
 def test_disk_that_takes_a_part_of_a_write_is_a_full_one(tmp_path, new_server):

@@ -88,15 +88,15 @@ class Traced:
     def __enter__(self):
         call = self.inject.split(":", 1)[0]
         self._tracer = subprocess.Popen(
-            [needed("strace"), "-f", "-qq", "-e", f"trace={call}", "-e", f"inject={self.inject}", "-o", "/dev/null", "-p",
-             str(self.server.process.pid)], stderr=subprocess.PIPE, text=True)
+            [needed("strace"), "-f", "-qq", "-e", f"trace={call}", "-e", f"inject={self.inject}", "-o", "/dev/null",
+             "-p", str(self.server.process.pid)], stderr=subprocess.PIPE, text=True)
         eventually(self._is_attached, "strace on every thread")
         return self
 
     def _is_attached(self):
         assert self._tracer.poll() is None, self._tracer.stderr.read()
-        statuses = [pathlib.Path(path).read_text() for path in glob.glob(f"/proc/{self.server.process.pid}/task/*/status")]
-        return all(f"TracerPid:\t{self._tracer.pid}" in status for status in statuses)
+        statuses = pathlib.Path(f"/proc/{self.server.process.pid}/task").glob("*/status")
+        return all(f"TracerPid:\t{self._tracer.pid}" in status.read_text() for status in statuses)
 
     def __exit__(self, *_):
         with contextlib.suppress(ProcessLookupError):

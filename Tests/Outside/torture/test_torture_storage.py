@@ -1,5 +1,6 @@
-"""The long forms of the storage faults: minutes, not seconds. `make torture` runs them; AVAILABILITY_SEED repeats one."""
+"""The long forms of the storage faults: `make torture` runs them, AVAILABILITY_SEED repeats one."""
 import concurrent.futures
+import json
 import os
 import random
 import shutil
@@ -142,7 +143,6 @@ def start_on_damage(server):
 
             line = eventually(listening, "a start or an end")
             if line != "ended":
-                import json
                 server.grpc_address = json.loads(line)["grpc"]
                 if ask_everything(server):
                     server.close_channels()
