@@ -21,11 +21,17 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var flags: SettingFlags
 
     func run() async throws {
+        // Until somebody listens for it: a reload that is asked for too early has nothing to do.
+        signal(SIGHUP, SIG_IGN)
+        // Nobody may take the log, from the first line on.
+        signal(SIGPIPE, SIG_IGN)
         let loaded = try flags.load()
         Limits.check()
-        let logger = Self.makeLogger(loaded.settings)
+        let format = Self.logFormat(loaded.settings)
+        let logger = Self.makeLogger(loaded.settings, format: format)
+        LostPage.install(format: format)
         if loaded.isDevelopmentMode { printError(loaded.developmentBanner) }
-        let ledger = try Storage.open(loaded.settings)
+        let ledger = try Storage.open(loaded.settings, structureCheck: .unlessEndedInOrder)
         if ledger.wasRestored { logger.notice("a backup was opened", metadata: ["epoch": "\(ledger.epoch)"]) }
         let engine = try Storage.openEngine(
             loaded, ledger: ledger, hotTable: Self.makeHotTable(loaded.settings.hotTable, logger))
@@ -43,13 +49,15 @@ struct ServeCommand: AsyncParsableCommand {
         return table
     }
 
-    private static func makeLogger(_ settings: ServerSettings) -> Logger {
-        let format: LogFormat =
-            switch settings.logFormat {
-            case .json: .json
-            case .text: .text
-            case .auto: .automatic
-            }
+    private static func logFormat(_ settings: ServerSettings) -> LogFormat {
+        switch settings.logFormat {
+        case .json: .json
+        case .text: .text
+        case .auto: .automatic
+        }
+    }
+
+    private static func makeLogger(_ settings: ServerSettings, format: LogFormat) -> Logger {
         let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
         LoggingSystem.bootstrap { format.handler(label: $0, level: level) }
         return Logger(label: "availability-server")

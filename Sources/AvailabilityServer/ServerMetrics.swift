@@ -7,6 +7,7 @@ internal import Operations
 /// What the metrics page says of stock, sources and store, besides the calls.
 struct ServerMetrics: Sendable {
     let ledger: Ledger
+    let watch: StructureWatch
     let writer: EngineThread
     let board: StateBoard
 
@@ -103,6 +104,9 @@ struct ServerMetrics: Sendable {
         gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
         gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)
         gauge("availability_ledger_quota_bytes", "The most the store may fill.", statistics.quotaBytes)
+        gauge(
+            "availability_ledger_structure_checked", "1 once every page of the data file was checked since the start.",
+            watch.progress == .complete ? 1 : 0)
         gauge("availability_ledger_readers", "Reader slots in use.", UInt64(statistics.readers))
         gauge(
             "availability_ledger_oldest_reader_lag_commits", "Commits that the oldest snapshot is behind.",

@@ -97,5 +97,5 @@ struct SettingFlags: ParsableArguments {
 
 /// One line, or several, for the person at the terminal; never on stdout, which is for data.
 func printError(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
 }

@@ -9,9 +9,13 @@ internal import Ledger
 /// How the commands open the store, and what they exit with when they cannot.
 enum Storage {
     /// The store cannot be opened (EX_IOERR of sysexits.h).
-    static let exitCode = ExitCode(74)
+    static let exitCode = ExitCode(exitStatus)
+    static var exitStatus: Int32 { 74 }
 
-    static func open(_ settings: ServerSettings, readOnly: Bool = false) throws -> Ledger {
+    /// `structureCheck` may only be less than `.always` for a caller that has the rest of the file looked at.
+    static func open(
+        _ settings: ServerSettings, readOnly: Bool = false, structureCheck: StructureCheck = .always
+    ) throws -> Ledger {
         var options = LedgerOptions()
         options.mapBytes = UInt64(settings.storage.mapBytes)
         if settings.storage.quotaBytes > 0 { options.quotaBytes = UInt64(settings.storage.quotaBytes) }
@@ -19,6 +23,7 @@ enum Storage {
         options.maxReaders = readersMax
         options.ballastBytes = ballastBytes
         options.readOnly = readOnly
+        options.structureCheck = structureCheck
         // Within 63 bits, so that it stays positive for clients in languages without unsigned numbers.
         options.epoch = UInt64.random(in: 1...UInt64(Int64.max))
         do throws(LedgerError) {

@@ -24,6 +24,7 @@ extension LedgerError {
     var callStatus: CallStatus {
         switch self {
         case .corrupt(let key): EngineError.dataLoss(key).callStatus
+        case _ where isDamage: EngineError.dataLoss("a page of the data file").callStatus
         case .storageFull: EngineError.storageFull.callStatus
         default:
             .failure(
