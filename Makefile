@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test bench format check proto clean
+.PHONY: build run test fuzz sanitize bench format check proto clean
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -9,6 +9,12 @@ run: build ## the server with the sample catalogue on 127.0.0.1:50051, and a fir
 
 test: ## every test
 	@scripts/test.sh
+
+fuzz: ## every parser of outside bytes on made-up inputs, FUZZ_SECONDS (600) each
+	@scripts/fuzz.sh
+
+sanitize: ## the server's tests under the thread and the address sanitizer
+	@scripts/sanitize.sh
 
 bench: build ## the benchmarks; prints one table
 	@Benchmarks/run.sh
