@@ -147,7 +147,8 @@ if let fuzzerArchive {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Services", protobuf,
+                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Services",
+                protobuf,
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "Regressions"], swiftSettings: strict,
             linkerSettings: [

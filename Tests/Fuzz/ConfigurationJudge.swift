@@ -10,8 +10,9 @@ enum ConfigurationJudge {
         do throws(ConfigurationError) {
             file = try ConfigurationFile(name: "fuzz.yaml", text: text)
         } catch {
+            let problem = error.problems.first
             return expect(
-                error.problems.count == 1 && error.problems[0].place == "fuzz.yaml" && !error.problems[0].reason.isEmpty,
+                error.problems.count == 1 && problem?.place == "fuzz.yaml" && problem?.reason.isEmpty == false,
                 "what is no YAML is told otherwise: \(error)")
         }
         do throws(ConfigurationError) {
@@ -36,7 +37,8 @@ enum ConfigurationJudge {
         for index in locations.indices { locations[index].number = LocationNumber(index + 1) }
         let listed = catalogue.sources.map(\.id)
         // A source that is only named as an owner is made known by that.
-        let owners = Set(locations.flatMap { [$0.owner].compactMap(\.self) + $0.bucketOwners.values }).subtracting(listed)
+        let owners = Set(locations.flatMap { [$0.owner].compactMap(\.self) + $0.bucketOwners.values }).subtracting(
+            listed)
         let terms = catalogue.sources + owners.sorted().map { SourceTerms(id: $0) }
         do {
             let directory = try LocationDirectory(

@@ -24,7 +24,7 @@ enum FramingJudge {
         if reference.code == .ok, reference.messages.count == 1 {
             expect(whole.messages == reference.messages && whole.code == cut.code, "the one message is another")
         } else {
-            expect(whole.messages.isEmpty && whole.code != .ok && cut.code != .ok, "answered, but there is no one message")
+            expect(whole.messages.isEmpty && whole.code != .ok && cut.code != .ok, "answered without one message")
         }
     }
 

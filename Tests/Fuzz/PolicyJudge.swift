@@ -20,7 +20,7 @@ enum PolicyJudge {
         do throws(PolicyError) {
             try policy.check()
         } catch {
-            return expect(error.field.hasPrefix("policy") && !error.problem.isEmpty, "an error names no field: \(error)")
+            return expect(isTold(error), "an error names no field: \(error)")
         }
         compile(policy)
 
@@ -32,6 +32,10 @@ enum PolicyJudge {
         let reread = again.map { second.read($0) }
         expect(second.violations.isEmpty, "a policy of ours is refused: \(second.violations)")
         expect(reread == policy, "a policy reads otherwise than it was written")
+    }
+
+    private static func isTold(_ error: PolicyError) -> Bool {
+        error.field.hasPrefix("policy") && !error.problem.isEmpty
     }
 
     /// With a directory that has every location the policy names.
@@ -51,7 +55,7 @@ enum PolicyJudge {
             let compiled = try CompiledChannel(channel, directory: directory)
             expect(compiled.sourcing.count <= policy.sourcing.count, "more to sell from than was named")
         } catch {
-            expect(error.field.hasPrefix("policy") && !error.problem.isEmpty, "an error names no field: \(error)")
+            expect(isTold(error), "an error names no field: \(error)")
         }
     }
 }

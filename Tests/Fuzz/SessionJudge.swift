@@ -35,7 +35,9 @@ enum SessionJudge {
         let goAway = connection.frames.last { $0.type == 7 }
         return Trace(
             notes: connection.application.notes,
-            frames: connection.frames.map { Frame(type: $0.type, stream: $0.stream, payload: $0.type == 1 ? [] : $0.payload) },
+            frames: connection.frames.map { frame in
+                Frame(type: frame.type, stream: frame.stream, payload: frame.type == 1 ? [] : frame.payload)
+            },
             endedByFlood: goAway?.payload.dropFirst(8).elementsEqual("too_many_frames".utf8) ?? false)
     }
 
@@ -57,7 +59,12 @@ enum SessionJudge {
         case 12: answer(&source, connection, ends: true)
         case 13: receiver(&source, connection)?.sink.resumeReading()
         case 14: connection.flush()
-        default: action >> 4 == 15 ? connection.stop() : action >> 4 == 14 ? connection.beginDrain() : connection.flush()
+        default:
+            switch action >> 4 {
+            case 15: connection.stop()
+            case 14: connection.beginDrain()
+            default: connection.flush()
+            }
         }
     }
 
@@ -76,13 +83,18 @@ enum SessionJudge {
         if options & 8 != 0 { more += [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "identity,gzip")] }
         if options & 16 != 0 { more.append(("grpc-timeout", "\(source.byte())m")) }
         if options & 32 != 0 {
-            let name = String(decoding: source.bytes(Int(source.byte() & 31)).map { $0 & 127 }, as: UTF8.self)
-            more.append((name, String(decoding: source.bytes(Int(source.byte() & 127)).map { $0 & 127 }, as: UTF8.self)))
+            let name = text(&source, countMax: 31)
+            more.append((name, text(&source, countMax: 127)))
         }
         if options & 64 != 0 { more.append(("x-channel-id", "refused")) }
         var frame = Frames.request(stream: stream, path: options & 128 != 0 ? "/test.Echo/None" : method, more: more)
         if options & 4 != 0 { frame[4] |= 1 }
         return frame
+    }
+
+    /// ASCII, control characters among it.
+    private static func text(_ source: inout ByteSource, countMax: UInt8) -> String {
+        String(decoding: source.bytes(Int(source.byte() & countMax)).map { $0 & 127 }, as: UTF8.self)
     }
 
     /// A DATA frame with one whole message, or with what the options make of it.
