@@ -52,6 +52,7 @@ class Process:
 
     def __init__(self, command, port, core=SERVER_CORE, environment=None, patience_seconds=120):
         self.port = port
+        self.at_end = []
         self.log = tempfile.TemporaryFile("w+")
         pinned = ["taskset", "-c", core] if core else []
         self.child = subprocess.Popen([*pinned, *map(str, command)], stdout=self.log, stderr=self.log,
@@ -93,6 +94,8 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
+        while self.at_end:
+            self.at_end.pop()()
 
     def __enter__(self):
         return self
@@ -134,3 +137,23 @@ def load(server, *arguments, core=LOAD_CORE):
     if done.returncode != 0:
         fail(f"{done.args} ended with {done.returncode}:\n{done.stdout}{done.stderr}\nThe server said:\n{server.said()}")
     return json.loads(done.stdout)
+
+
+class background:
+    """A load generator that runs beside what the `with` block does."""
+
+    def __init__(self, command):
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self):
+        said, errors = self.child.communicate(timeout=120)
+        if self.child.returncode != 0:
+            fail(f"{self.child.args} ended with {self.child.returncode}:\n{said}{errors}")
+        return json.loads(said)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.communicate()
