@@ -15,14 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 << 10, WRITE_BYTES = 64 << 10 };
+enum { READ_BYTES = 64 << 10, WRITE_BYTES = 64 << 10, FRAME_BYTES_MAX = 32 << 10 };
 
 struct connection {
     int descriptor;
     SSL *ssl;
     struct session *session; // null while the TLS handshake goes on
-    uint8_t *pending;
-    size_t pending_start, pending_end, pending_room;
+    uint8_t *pending; // what the socket did not take
+    size_t pending_count;
 };
 
 uint64_t turn_ns;
@@ -71,38 +71,51 @@ static ssize_t receive(struct connection *connection) {
     }
 }
 
-static bool write_pending(struct connection *connection) {
-    while (connection->pending_start < connection->pending_end) {
-        const uint8_t *bytes = connection->pending + connection->pending_start;
-        size_t waiting = connection->pending_end - connection->pending_start;
-        ssize_t count = connection->ssl ? SSL_write(connection->ssl, bytes, (int)waiting)
-                                        : send(connection->descriptor, bytes, waiting, MSG_NOSIGNAL);
-        count = transfer(connection, count, count > 0);
-        if (count < 0) return false;
-        if (count == 0) return true;
-        connection->pending_start += (size_t)count;
+// Sends from `bytes`; how much was taken, -1: the connection is over.
+static ssize_t send_some(struct connection *connection, const uint8_t *bytes, size_t count) {
+    size_t sent = 0;
+    while (sent < count) {
+        ssize_t taken = connection->ssl ? SSL_write(connection->ssl, bytes + sent, (int)(count - sent))
+                                        : send(connection->descriptor, bytes + sent, count - sent, MSG_NOSIGNAL);
+        taken = transfer(connection, taken, taken > 0);
+        if (taken < 0) return -1;
+        if (taken == 0) break;
+        sent += (size_t)taken;
     }
-    connection->pending_start = connection->pending_end = 0;
+    return (ssize_t)sent;
+}
+
+static bool write_pending(struct connection *connection) {
+    if (connection->pending_count == 0) return true;
+    ssize_t sent = send_some(connection, connection->pending, connection->pending_count);
+    if (sent < 0) return false;
+    connection->pending_count -= (size_t)sent;
+    memmove(connection->pending, connection->pending + sent, connection->pending_count);
+    if (connection->pending_count > 0) return true;
+    free(connection->pending);
+    connection->pending = NULL;
     return true;
 }
 
+// Frames are gathered in memory that all connections share; only what the socket does not take is kept by one.
 static bool flush(struct connection *connection) {
-    do {
-        if (!write_pending(connection)) return false;
-        if (connection->pending_end > 0) break;
+    static uint8_t gathered[WRITE_BYTES + FRAME_BYTES_MAX];
+    if (!write_pending(connection)) return false;
+    while (connection->pending_count == 0) {
+        size_t count = 0, bytes;
         const uint8_t *frame;
-        size_t count;
-        while (connection->pending_end < WRITE_BYTES && (count = session_output(connection->session, &frame)) > 0) {
-            if (connection->pending_end + count > connection->pending_room) {
-                connection->pending_room = WRITE_BYTES * 2;
-                connection->pending = realloc(connection->pending, connection->pending_room);
-                if (!connection->pending) fail("realloc", "out of memory");
-            }
-            memcpy(connection->pending + connection->pending_end, frame, count);
-            connection->pending_end += count;
+        while (count < WRITE_BYTES && (bytes = session_output(connection->session, &frame)) > 0) {
+            memcpy(gathered + count, frame, bytes);
+            count += bytes;
         }
-    } while (connection->pending_end > 0);
-    if (connection->pending_end > 0) {
+        if (count == 0) return true;
+        ssize_t sent = send_some(connection, gathered, count);
+        if (sent < 0) return false;
+        if ((size_t)sent == count) continue;
+        connection->pending_count = count - (size_t)sent;
+        connection->pending = malloc(connection->pending_count);
+        if (!connection->pending) fail("malloc", "out of memory");
+        memcpy(connection->pending, gathered + sent, connection->pending_count);
         struct epoll_event event = {.events = EPOLLOUT, .data.ptr = connection};
         epoll_ctl(poller, EPOLL_CTL_MOD, connection->descriptor, &event);
     }
@@ -123,16 +136,16 @@ static void ready(struct connection *connection, uint32_t events) {
     if (!connection->session) open = shake_hands(connection);
     else if (events & EPOLLOUT) {
         open = flush(connection);
-        if (open && connection->pending_end == 0) {
+        if (open && connection->pending_count == 0) {
             struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
             epoll_ctl(poller, EPOLL_CTL_MOD, connection->descriptor, &event);
         }
     }
-    if (open && connection->session && connection->pending_end == 0) {
+    if (open && connection->session && connection->pending_count == 0) {
         ssize_t count = receive(connection);
         open = count >= 0 && (count == 0 || session_receive(connection->session, read_bytes, (size_t)count));
         if (open && count > 0) open = flush(connection);
-        if (open && connection->ssl && SSL_has_pending(connection->ssl) && connection->pending_end == 0)
+        if (open && connection->ssl && SSL_has_pending(connection->ssl) && connection->pending_count == 0)
             return ready(connection, EPOLLIN);
     }
     if (!open) close_connection(connection);
