@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test bench bench-quick bench-scale bench-gate format check proto clean
+.PHONY: build run test torture bench bench-quick bench-scale bench-gate format check proto clean
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -9,6 +9,9 @@ run: build ## the server with the sample catalogue on 127.0.0.1:50051, and a fir
 
 test: ## every test
 	@scripts/test.sh
+
+torture: build ## the long forms of the faults, which `make test` has in short; minutes
+	@scripts/torture.sh
 
 bench: build ## the benchmarks; prints one table as Markdown (half an hour; BENCH="--rounds 7 --only ours" for less)
 	@scripts/install-dependencies.sh --tests

@@ -10,7 +10,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     // The hot path crosses modules, and tests run on the release build that `make run` made. Set here and not on the
     // command line, so that the dependencies build with their own settings.
-    .unsafeFlags(["-cross-module-optimization", "-enable-testing"]),
+    .unsafeFlags(["-cross-module-optimization", "-enable-testing", "-enforce-exclusivity=unchecked"]),
 ]
 // Modules that wrap C or touch raw memory name each unsafe use.
 let raw = strict + [.strictMemorySafety()]
@@ -50,6 +50,7 @@ let package = Package(
         // C libraries: a module map and, where macros need it, a static-inline shim. One Swift module imports each.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CMemory"),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -59,7 +60,8 @@ let package = Package(
         .target(name: "Inventory", swiftSettings: strict),
         .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: raw),
         .target(name: "Ledger", dependencies: ["LMDB", "Inventory"], swiftSettings: raw),
-        .target(name: "Engine", dependencies: ["Ledger", "Inventory"], swiftSettings: strict),
+        .target(name: "HotTable", dependencies: ["CMemory", "Inventory"], swiftSettings: raw),
+        .target(name: "Engine", dependencies: ["HotTable", "Ledger", "Inventory"], swiftSettings: strict),
         .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
 
         // Edges.
@@ -68,7 +70,8 @@ let package = Package(
             name: "Proto", dependencies: [protobuf], exclude: ["availability", "google", "grpc"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(
-            name: "Services", dependencies: ["Calls", "Engine", "Inventory", "Ledger", "Proto", protobuf],
+            name: "Services",
+            dependencies: ["Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", protobuf],
             swiftSettings: raw),
         .target(
             name: "Operations",
@@ -85,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "AvailabilityServer",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Operations", "RPC", "Services",
+                "Calls", "Catalogue", "Configure", "Engine", "HotTable", "Inventory", "Ledger", "Operations", "RPC", "Services",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -114,7 +117,8 @@ let package = Package(
             name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger"],
             swiftSettings: strict),
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
+        .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB"], swiftSettings: strict),

@@ -105,9 +105,8 @@ def build(name):
 
 def all_contenders(names=None):
     """Those asked for, built; all by default. A server without a hot table has one row."""
-    if knows_flag("--hot-table"):
-        ours = [Ours("ours, LMDB", "--hot-table", "off"), Ours("ours, hot table", "--hot-table", "on")]
-    else:
+    ours = [Ours("ours, LMDB", "--hot-table-enabled", "false"), Ours("ours, hot table", "--hot-table-enabled", "true")]
+    if not knows_flag("--hot-table-enabled"):
         ours = [Ours("ours, LMDB")]
     peers = [Limit("C limit", "limit"), Contender("gRPC C++", "grpc-cpp"), Go("gRPC-Go", "grpc-go"),
              Contender("grpc-swift-2", "grpc-swift"), Redis("Redis", "redis")]

@@ -20,20 +20,20 @@ def stripped(binary):
     return target
 
 
-def instructions(command, runs):
-    """Of a whole life of the server: start, each run of the load, stop. `command` maps a port to a command line."""
+def instructions(command, arguments):
+    """Of a whole life of the server: start, load, stop. `command` maps a port to a command line."""
     port = harness.free_port()
     with tempfile.TemporaryDirectory() as directory:
         out = f"{directory}/callgrind"
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *command(port)]
         with harness.Process(valgrind, port, core=None) as server:
-            for arguments in runs:
-                harness.load(server, *arguments, core=None)
+            server.settle()
+            harness.load(server, *arguments, core=None)
         return int(re.search(r"^(?:totals|summary): (\d+)", open(out).read(), re.MULTILINE).group(1))
 
 
 def instructions_per_request(command, arguments, lengths):
-    few, many = (instructions(command, [[*arguments, "--requests", length]]) for length in lengths)
+    few, many = (instructions(command, [*arguments, "--requests", length]) for length in lengths)
     return (many - few) / (lengths[1] - lengths[0])
 
 
@@ -50,6 +50,7 @@ def allocations_per_request(command, arguments, lengths):
             return struct.unpack("<Q", counter.read(8))[0]
 
         with harness.Process(command(port), port, environment=environment) as server:
+            server.settle()
             # The first run fills pools and tables.
             harness.load(server, *arguments, "--requests", lengths[1])
             used = []

@@ -18,10 +18,14 @@ import harness
 COMMITTED = harness.HERE / "gate.json"
 TOLERANCE = 0.05
 POSITIONS = 2_000
-# Name, arguments of the load generator, the two run lengths.
+LEDGER, HOT_TABLE = ["--hot-table-enabled", "false"], ["--hot-table-enabled", "true"]
+ONE, HUNDRED = ["--connections", 4, "--streams", 100], ["--connections", 4, "--streams", 100, "--lines", 100, "--locations"]
+# Name, flags of the server, arguments of the load generator, the two run lengths.
 CASES = [
-    ("one_sku", ["--connections", 4, "--streams", 100], (2_000, 12_000)),
-    ("hundred_skus", ["--connections", 4, "--streams", 100, "--lines", 100, "--locations"], (400, 800)),
+    ("one_sku_ledger", LEDGER, ONE, (2_000, 8_000)),
+    ("hundred_skus_ledger", LEDGER, HUNDRED, (400, 800)),
+    ("one_sku_hot_table", HOT_TABLE, ONE, (2_000, 8_000)),
+    ("hundred_skus_hot_table", HOT_TABLE, HUNDRED, (400, 800)),
 ]
 
 
@@ -31,11 +35,12 @@ def measure():
     with tempfile.TemporaryDirectory() as directory:
         dataset.write(pathlib.Path(directory), POSITIONS)
 
-        def command(port):
-            return harness.serve_command(directory, port, "--storage-map-bytes", "4GiB", binary=binary)
-
-        for name, arguments, lengths in CASES:
+        for name, flags, arguments, lengths in CASES:
             arguments = [*arguments, "--positions", POSITIONS]
+
+            def command(port):
+                return harness.serve_command(directory, port, "--storage-map-bytes", "4GiB", *flags, binary=binary)
+
             figures[name] = {
                 "instructions": round(counting.instructions_per_request(command, arguments, lengths)),
                 "allocations": round(counting.allocations_per_request(command, arguments, lengths), 2),

@@ -80,6 +80,14 @@ class Process:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def settle(self):
+        """Waits until it burns no CPU: what it builds in the background is there then. At most a minute."""
+        for _ in range(240):
+            before = self.cpu_seconds()
+            time.sleep(0.25)
+            if self.cpu_seconds() - before < 0.05:
+                return
+
     def memory_bytes(self):
         """Anonymous and file-backed resident memory."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()

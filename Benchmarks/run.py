@@ -8,7 +8,6 @@ name contains TEXT. --full: also the crossings that tell little. Stdlib only.
 """
 import argparse
 import contextlib
-import statistics
 import sys
 import time
 
@@ -70,7 +69,8 @@ def measure(chosen, cases, rounds, timing):
                 report.progress(f"starting {one.name}{', TLS' if tls else ''}")
                 servers[one.name, tls] = stack.enter_context(
                     one.start(POSITIONS, harness.certificate() if tls else None))
-        sections.wait_for_hot_tables(servers.values())
+        for server in servers.values():
+            server.settle()
         for number in range(1, rounds + 1):
             for case in cases:
                 for one in chosen:

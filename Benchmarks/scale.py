@@ -11,7 +11,6 @@ import sys
 import contenders
 import harness
 import report
-import sections
 
 SIZES = [10_000, 1_000_000, 10_000_000]
 CASES = {"1 sku": (1, []), "100 skus": (100, ["--lines", 100, "--locations"])}
@@ -26,7 +25,8 @@ def main():
     ours, results = contenders.all_contenders(["ours"]), {}
     with contextlib.ExitStack() as stack:
         servers = {(one.name, size): stack.enter_context(one.start(size)) for one in ours for size in sizes}
-        sections.wait_for_hot_tables(servers.values())
+        for server in servers.values():
+            server.settle()
         for number in range(1, options.rounds + 1):
             for (name, size), server in servers.items():
                 for case, (_, arguments) in CASES.items():

@@ -1,11 +1,10 @@
-"""What is measured beside the table: idle connections, two loops, and the cold start."""
-import json
+"""What is measured beside the table: idle connections, and two loops against one."""
 import resource
 import statistics
 import subprocess
-import sys
 import time
 
+import contenders
 import harness
 import report
 
@@ -13,35 +12,26 @@ IDLE_CONNECTIONS = 10_000
 POSITIONS = 1_000_000
 
 
-def wait_for_hot_tables(servers):
-    """Gives tables that are built in the background the time to be: until no server burns CPU any more."""
-    for server in servers:
-        for _ in range(240):
-            before = server.cpu_seconds()
-            time.sleep(0.25)
-            if server.cpu_seconds() - before < 0.05:
-                break
-
-
 def all_sections(chosen, rounds, timing):
     ours = [one for one in chosen if one.takes_events]
     found = {}
     if ours:
-        found["idle_connection_bytes"] = statistics.median(idle_connection_bytes(ours[0]) for _ in range(3))
+        whole, bare = (idle_connection_bytes(one) for one in (ours[0], contenders.Limit("C limit", "limit")))
+        found["idle_connection_bytes"] = whole, bare
         found["loops"] = loops(ours[-1], rounds, timing)
-        found["cold_start"] = cold_start()
     return found
 
 
 def idle_connection_bytes(one):
-    """Anonymous memory of our process for each of 10,000 connections that have said hello and do nothing."""
+    """Anonymous memory of the process for each of 10,000 connections that have said hello and do nothing. Of the C limit
+    it is what nghttp2 takes for a session; what a server of ours has beyond that is our own."""
     report.progress(f"{IDLE_CONNECTIONS:,} idle connections: {one.name}")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard < IDLE_CONNECTIONS + 500:
         return None
     with one.start(POSITIONS) as server:
-        wait_for_hot_tables([server])
+        server.settle()
         before = server.memory_bytes()[0]
         command = harness.load_command(server, "--connections", IDLE_CONNECTIONS, "--streams", 1, "--idle",
                                        "--seconds", 4)
@@ -61,20 +51,7 @@ def loops(one, rounds, timing):
             server = one.start(POSITIONS, None, "--loops", str(count))
             subprocess.run(["taskset", "-acp", "0,1", str(server.pid)], check=True, capture_output=True)
             with server:
-                wait_for_hot_tables([server])
+                server.settle()
                 result = harness.load(server, *arguments, core=None)
             measured.append(result["server_cpu_seconds"] / result["requests"] * 1e6)
     return {count: statistics.median(measured) for count, measured in results.items()}
-
-
-def cold_start():
-    """From the command to the first answer; measured by cold_start.py. Milliseconds, or nothing."""
-    script = harness.HERE / "cold_start.py"
-    if not script.exists():
-        return None
-    report.progress("cold start")
-    done = subprocess.run([sys.executable, script, "--json"], capture_output=True, text=True)
-    if done.returncode != 0:
-        print(f"bench: cold_start.py failed:\n{done.stderr}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout)

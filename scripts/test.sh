@@ -5,12 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install-dependencies.sh --tests
 . scripts/environment.sh
-
-if ! cmp -s Tests/Outside/requirements.txt .venv/requirements.txt; then
-    python3 -m venv .venv
-    .venv/bin/pip install -q --disable-pip-version-check -r Tests/Outside/requirements.txt
-    cp Tests/Outside/requirements.txt .venv/requirements.txt
-fi
+scripts/python-environment.sh
 
 swift build "${build_flags[@]}" --build-tests
 swift build "${build_flags[@]}"

@@ -18,16 +18,17 @@ ALLOWED = {
     "Inventory": {"Synchronization"},
     "LMDB": {"CLMDB", "Glibc"},
     "Ledger": {"LMDB", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
-    "Engine": {"Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "HotTable": {"CMemory", "Inventory", "Glibc", "Synchronization"},
+    "Engine": {"HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},
-    "Services": {"Calls", "Engine", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Services": {"Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Catalogue": {"Engine", "Inventory", "Ledger", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Configure": {"Inventory", "Configuration", "Yams", "SystemPackage", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Operations": {"Calls", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle", "Foundation",
                    "FoundationEssentials"} | SYSTEM,
 }
-C_MODULES = {"CLMDB": "LMDB", "CNGHTTP2": "RPC", "COpenSSL": "RPC", "CZlib": "RPC", "CLinux": "RPC"}
+C_MODULES = {"CLMDB": "LMDB", "CMemory": "HotTable", "CNGHTTP2": "RPC", "COpenSSL": "RPC", "CZlib": "RPC", "CLinux": "RPC"}
 IMPORT = re.compile(r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public|internal|package|private|fileprivate)?\s*import\s+"
                     r"(?:struct|class|enum|func|protocol|let|var|typealias)?\s*([A-Za-z_][\w]*)")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented yet|simplified for now")

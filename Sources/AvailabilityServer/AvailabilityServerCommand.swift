@@ -1,7 +1,18 @@
 internal import ArgumentParser
+internal import Glibc
+
+/// Where the binary begins: what must hold before anything is opened, then the verb.
+@main
+enum Entrance {
+    static func main() async {
+        StandardDescriptors.open()
+        // A file that may not grow is a full disk, not an end.
+        signal(SIGXFSZ, SIG_IGN)
+        await AvailabilityServerCommand.main()
+    }
+}
 
 /// The server's binary and its verbs.
-@main
 struct AvailabilityServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "availability-server",

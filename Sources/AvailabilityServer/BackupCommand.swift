@@ -47,6 +47,8 @@ struct VerifyCommand: ParsableCommand {
             printError("the store cannot be verified: \(error)")
             throw Storage.exitCode
         }
+        // Opening walked every page, and nothing was written since.
+        ledger.recordOrderlyEnd()
         bar.clear()
         for problem in report.problems { print(problem) }
         print(

@@ -4,6 +4,7 @@ internal import Configure
 internal import Engine
 internal import Foundation
 internal import Inventory
+internal import Ledger
 
 /// Brings positions in from a file, offline.
 struct ImportCommand: ParsableCommand {
@@ -31,7 +32,10 @@ struct ImportCommand: ParsableCommand {
             printError("the store failed: \(description)")
             Foundation.exit(70)
         }
-        defer { writer.stop() }
+        defer {
+            writer.stop()
+            ledger.recordOrderlyEnd()
+        }
         var options = ImportOptions(path: file)
         options.source = source
         options.format = format

@@ -9,11 +9,32 @@ internal import Logging
 internal import RPC
 internal import ServiceLifecycle
 internal import Services
+internal import Synchronization
 internal import UnixSignals
 
 /// How the process ends when it could not run.
 enum ExitFailure {
     static let code = ExitCode(1)
+}
+
+/// SIGTERM and SIGINT while callers are answered already and the service group does not listen for signals yet: kept for
+/// it, since by default they would end the process without a drain.
+enum EarlySignals {
+    private static let kept = Atomic<Int32>(0)
+
+    static func keep() {
+        // Made before a handler can run: making it takes a lock.
+        kept.store(0, ordering: .relaxed)
+        for number in [SIGTERM, SIGINT] {
+            signal(number) { EarlySignals.kept.store($0, ordering: .relaxed) }
+        }
+    }
+
+    /// Once the group listens.
+    static func deliver() {
+        let number = kept.exchange(0, ordering: .relaxed)
+        if number != 0 { kill(getpid(), number) }
+    }
 }
 
 /// The wire in the service group: it runs on its own threads; this waits for the shutdown and drains it.
@@ -24,6 +45,7 @@ struct WireService: Service {
     let logger: Logger
 
     func run() async throws {
+        EarlySignals.deliver()
         // Ends when the group shuts down gracefully or is cancelled.
         try? await gracefulShutdown()
         logger.notice("draining", metadata: ["grace_ms": "\(graceMilliseconds)"])

@@ -6,6 +6,7 @@ internal import Services
 /// Whether the server should get traffic, check by check.
 struct Readiness: Sendable {
     let ledger: Ledger
+    let watch: StructureWatch
     let writer: EngineThread
     let board: StateBoard
     let health: HealthBoard
@@ -24,7 +25,8 @@ struct Readiness: Sendable {
             return ReadinessCheck(
                 name: "ledger", isHealthy: true,
                 detail:
-                    "sequence \(statistics.state.sequence), \(statistics.usedBytes) of \(statistics.quotaBytes) bytes")
+                    "sequence \(statistics.state.sequence), \(statistics.usedBytes) of \(statistics.quotaBytes) bytes, "
+                    + "data file \(watch.progress.rawValue)")
         } catch {
             return ReadinessCheck(name: "ledger", isHealthy: false, detail: error.description)
         }

@@ -3,6 +3,7 @@ internal import Catalogue
 internal import Configure
 internal import Engine
 internal import Foundation
+internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Logging
@@ -31,18 +32,26 @@ struct ServerHost {
             logger.critical("the store failed; stopping", metadata: ["reason": "\(description)"])
             _exit(70)
         }
-        defer { writer.stop() }
+        let watch = StructureWatch(ledger: ledger, logger: logger)
+        watch.start()
+        defer {
+            watch.stop()
+            writer.stop()
+            ledger.recordOrderlyEnd()
+        }
         try loadSampleIfNew(writer)
+        loadHotTable()
 
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
-        let readiness = Readiness(ledger: ledger, writer: writer, board: board, health: health)
+        let readiness = Readiness(ledger: ledger, watch: watch, writer: writer, board: board, health: health)
         let application = makeApplication(writer, health, readiness)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
                 .observer(everyCall: logger.logLevel <= .debug))
+        EarlySignals.keep()
         try start(wire)
-        var services: [any Service] = [makeOperations(wire, writer, readiness, methods: application.methods)]
+        var services: [any Service] = [makeOperations(wire, writer, watch, readiness, methods: application.methods)]
         if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
@@ -75,13 +84,14 @@ struct ServerHost {
     }
 
     private func makeOperations(
-        _ wire: Server, _ writer: EngineThread, _ readiness: Readiness, methods: [MethodDescriptor]
+        _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness,
+        methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
-                families: ServerMetrics(ledger: ledger, writer: writer, board: board).families),
+                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board).families),
             logger: logger,
             onRunning: { [settings, logger] port in
                 let grpc = ListenAddress(host: settings.listen.host, port: wire.port)
@@ -96,6 +106,23 @@ struct ServerHost {
         } catch {
             printError("cannot listen on \(settings.listen): \(error.description)")
             throw ExitFailure.code
+        }
+    }
+
+    /// Starts filling the hot table; until it is full the ledger answers.
+    private func loadHotTable() {
+        guard let table = board.hotTable else { return }
+        HotTableLoader(table: table, ledger: ledger, tenant: tenant).start { [logger] error in
+            if let error {
+                return logger.error("the hot table stays off; reads go to the store", metadata: ["reason": "\(error)"])
+            }
+            let statistics = table.statistics
+            logger.notice(
+                statistics.isComplete ? "the hot table answers" : "the hot table is full; the store answers the rest",
+                metadata: [
+                    "skus": "\(statistics.skus)", "positions": "\(statistics.positions)",
+                    "bytes": "\(statistics.bytes)",
+                ])
         }
     }
 

@@ -1,4 +1,5 @@
 internal import Engine
+internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Operations
@@ -6,12 +7,13 @@ internal import Operations
 /// What the metrics page says of stock, sources and store, besides the calls.
 struct ServerMetrics: Sendable {
     let ledger: Ledger
+    let watch: StructureWatch
     let writer: EngineThread
     let board: StateBoard
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
-        return sourceFamilies(state) + channelFamilies(state) + ledgerFamilies()
+        return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies()
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
@@ -61,6 +63,29 @@ struct ServerMetrics: Sendable {
         ]
     }
 
+    private func readFamilies() -> [MetricFamily] {
+        let answered = board.callsAnswered
+        var families = [
+            MetricFamily(
+                "availability_check_calls_answered_total", help: "CheckAvailability calls by where they were read.",
+                kind: .counter,
+                samples: [
+                    MetricFamily.Sample([MetricLabel("from", "hot_table")], .count(answered.fromHotTable)),
+                    MetricFamily.Sample([MetricLabel("from", "ledger")], .count(answered.fromLedger)),
+                ])
+        ]
+        guard let statistics = board.hotTable?.statistics else { return families }
+        func gauge(_ name: String, _ help: String, _ value: Int) {
+            families.append(MetricFamily(name, help: help, kind: .gauge, value: .whole(Int64(value))))
+        }
+        gauge("availability_hot_table_ready", "1 once it answers.", statistics.isReady ? 1 : 0)
+        gauge("availability_hot_table_complete", "1 while it holds every sku.", statistics.isComplete ? 1 : 0)
+        gauge("availability_hot_table_positions", "Positions it holds.", statistics.positions)
+        gauge("availability_hot_table_bytes", "Memory of its rows and its index.", statistics.bytes)
+        gauge("availability_hot_table_bytes_max", "The most memory it takes.", statistics.bytesMax)
+        return families
+    }
+
     private func ledgerFamilies() -> [MetricFamily] {
         var families = [
             MetricFamily(
@@ -79,6 +104,9 @@ struct ServerMetrics: Sendable {
         gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
         gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)
         gauge("availability_ledger_quota_bytes", "The most the store may fill.", statistics.quotaBytes)
+        gauge(
+            "availability_ledger_structure_checked", "1 once every page of the data file was checked since the start.",
+            watch.progress == .complete ? 1 : 0)
         gauge("availability_ledger_readers", "Reader slots in use.", UInt64(statistics.readers))
         gauge(
             "availability_ledger_oldest_reader_lag_commits", "Commits that the oldest snapshot is behind.",

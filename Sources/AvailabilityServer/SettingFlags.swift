@@ -21,6 +21,8 @@ struct SettingFlags: ParsableArguments {
     @Option(help: "Address space for the store, for example 1TiB.") var storageMapBytes: String?
     @Option(help: "The most the store may fill; 0: no bound of its own.") var storageQuotaBytes: String?
     @Option(help: "Kept free inside the quota for writes that free space.") var storageHeadroomBytes: String?
+    @Option(help: "true or false: positions are kept in memory as well.") var hotTableEnabled: String?
+    @Option(help: "The most memory they take, for example 1GiB.") var hotTableBytesMax: String?
     @Option(help: "Connections at a time.") var limitsConnectionsMax: String?
     @Option(help: "Calls in flight on one connection.") var limitsStreamsPerConnectionMax: String?
     @Option(help: "For the TLS handshake, the preface and each header block.") var limitsHandshake: String?
@@ -53,6 +55,8 @@ struct SettingFlags: ParsableArguments {
         case .storageMapBytes: storageMapBytes
         case .storageQuotaBytes: storageQuotaBytes
         case .storageHeadroomBytes: storageHeadroomBytes
+        case .hotTableEnabled: hotTableEnabled
+        case .hotTableBytesMax: hotTableBytesMax
         case .limitsConnectionsMax: limitsConnectionsMax
         case .limitsStreamsPerConnectionMax: limitsStreamsPerConnectionMax
         case .limitsHandshake: limitsHandshake
@@ -93,5 +97,5 @@ struct SettingFlags: ParsableArguments {
 
 /// One line, or several, for the person at the terminal; never on stdout, which is for data.
 func printError(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
 }

@@ -2,15 +2,20 @@ internal import ArgumentParser
 internal import Configure
 internal import Engine
 internal import Foundation
+internal import HotTable
 internal import Inventory
 internal import Ledger
 
 /// How the commands open the store, and what they exit with when they cannot.
 enum Storage {
     /// The store cannot be opened (EX_IOERR of sysexits.h).
-    static let exitCode = ExitCode(74)
+    static let exitCode = ExitCode(exitStatus)
+    static var exitStatus: Int32 { 74 }
 
-    static func open(_ settings: ServerSettings, readOnly: Bool = false) throws -> Ledger {
+    /// `structureCheck` may only be less than `.always` for a caller that has the rest of the file looked at.
+    static func open(
+        _ settings: ServerSettings, readOnly: Bool = false, structureCheck: StructureCheck = .always
+    ) throws -> Ledger {
         var options = LedgerOptions()
         options.mapBytes = UInt64(settings.storage.mapBytes)
         if settings.storage.quotaBytes > 0 { options.quotaBytes = UInt64(settings.storage.quotaBytes) }
@@ -18,6 +23,7 @@ enum Storage {
         options.maxReaders = readersMax
         options.ballastBytes = ballastBytes
         options.readOnly = readOnly
+        options.structureCheck = structureCheck
         // Within 63 bits, so that it stays positive for clients in languages without unsigned numbers.
         options.epoch = UInt64.random(in: 1...UInt64(Int64.max))
         do throws(LedgerError) {
@@ -43,14 +49,16 @@ enum Storage {
     /// One for each loop, and room for exports, backups and status.
     private static let readersMax: UInt32 = 1_024
 
-    static func openEngine(_ loaded: LoadedConfiguration, ledger: Ledger) throws -> Engine {
+    static func openEngine(
+        _ loaded: LoadedConfiguration, ledger: Ledger, hotTable: HotTable? = nil
+    ) throws -> Engine {
         do throws(OpeningError) {
             return try Engine.open(
                 ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded.settings),
                 seed: CatalogueSeed(
                     locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
                     sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
-                nowNanoseconds: wallClockNanoseconds())
+                nowNanoseconds: wallClockNanoseconds(), hotTable: hotTable)
         } catch {
             switch error {
             case .ledger:

@@ -19,6 +19,9 @@ extension ServerSettings {
         storage = Storage(
             mapBytes: reader.bytes(.storageMapBytes), quotaBytes: reader.bytes(.storageQuotaBytes),
             headroomBytes: reader.bytes(.storageHeadroomBytes))
+        hotTable = HotTable(
+            isEnabled: reader.value(.hotTableEnabled, expected: "true or false", Quantities.flag),
+            bytesMax: reader.bytes(.hotTableBytesMax))
         limits = Self.limits(reader)
         feeds = Feeds(
             horizonNanoseconds: reader.nanoseconds(.feedsHorizon, atLeast: 60_000_000_000),
@@ -32,6 +35,9 @@ extension ServerSettings {
             }
         shutdownGraceMilliseconds = reader.milliseconds(.shutdownGrace, atLeast: 0)
         checkStorage(reader)
+        if hotTable.bytesMax < 1 << 20 || hotTable.bytesMax > 1 << 40 {
+            reader.report(.hotTableBytesMax, "must be 1MiB to 1TiB")
+        }
         checkExposure(reader)
     }
 

@@ -32,6 +32,14 @@ public struct ServerSettings: Sendable, Equatable {
         public var headroomBytes: Int64
     }
 
+    /// The positions in memory.
+    public struct HotTable: Sendable, Equatable {
+        /// Without it every read goes to the store.
+        public var isEnabled: Bool
+        /// The most memory it takes; what does not fit is read from the store.
+        public var bytesMax: Int64
+    }
+
     /// The bounds of the wire that an operator may set.
     public struct Limits: Sendable, Equatable {
         public var connectionsMax: Int
@@ -77,6 +85,7 @@ public struct ServerSettings: Sendable, Equatable {
     /// Absent: cleartext HTTP/2.
     public var tls: TLS?
     public var storage: Storage
+    public var hotTable: HotTable
     public var limits: Limits
     public var feeds: Feeds
     /// Whether the built-in sample catalogue is used; `auto` is already decided.

@@ -1,3 +1,4 @@
+public import HotTable
 public import Inventory
 public import Ledger
 
@@ -17,10 +18,11 @@ public enum OpeningError: Error, Sendable, CustomStringConvertible {
 
 extension Engine {
     /// Opens the tenant's part of the ledger and adds what `seed` has and the ledger lacks: the file is where
-    /// locations, groups, sources and channels start, the ledger is where they live.
+    /// locations, groups, sources and channels start, the ledger is where they live. `hotTable` is kept up to date from
+    /// the first commit on; see `HotTableLoader`.
     public static func open(
         ledger: Ledger, tenantName: String, settings: EngineSettings, seed: CatalogueSeed,
-        nowNanoseconds: WallNanoseconds
+        nowNanoseconds: WallNanoseconds, hotTable: HotTable? = nil
     ) throws(OpeningError) -> Engine {
         var problem: CatalogueProblem?
         do throws(LedgerError) {
@@ -31,10 +33,10 @@ extension Engine {
                 batch: batch, catalogue: stored, tenant: tenant, settings: settings, nowNanoseconds: nowNanoseconds)
             problem = try work.add(seed)
             if problem == nil {
-                let (catalogue, _) = try work.commit()
+                let catalogue = try work.commit().catalogue
                 return Engine(
                     ledger: ledger, tenant: tenant, settings: settings, catalogue: catalogue,
-                    board: StateBoard(catalogue.published))
+                    board: StateBoard(catalogue.published, hotTable: hotTable))
             }
         } catch {
             throw .ledger(error)

@@ -1,3 +1,4 @@
+internal import HotTable
 public import Inventory
 internal import Ledger
 
@@ -74,20 +75,22 @@ public final class Engine {
         try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            nowNanoseconds: nowNanoseconds)
+            nowNanoseconds: nowNanoseconds, gathersChanges: board.hotTable != nil)
         var outcomes: [CommandOutcome] = []
         for command in commands { outcomes.append(try work.execute(command)) }
         if let problem = work.seedProblem {
             return .failure(.invalidField(path: problem.path, reason: problem.reason))
         }
-        let (committed, sequence) = try work.commit()
-        for (id, entry) in committed.channels where catalogue.channels[id] !== entry {
+        let committed = try work.commit()
+        for (id, entry) in committed.catalogue.channels where catalogue.channels[id] !== entry {
             entry.throttle.update(entry.channel.policy.throttle)
         }
-        catalogue = committed
+        catalogue = committed.catalogue
+        // Before the state: a watermark must not vouch for a position that is older than itself.
+        board.hotTable?.apply(committed.changes, sequence: committed.sequence)
         board.publish(catalogue.published)
         ledger.reached(.beforeReply)
-        return .success(outcomes.map { $0.reply(sequence: sequence) })
+        return .success(outcomes.map { $0.reply(sequence: committed.sequence) })
     }
 }
 

@@ -1,3 +1,4 @@
+internal import HotTable
 internal import Inventory
 internal import Ledger
 
@@ -94,6 +95,8 @@ extension GroupWork {
         }
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: tenant, sku: event.sku, location: stock.location)
+        changes?.append(
+            HotTable.Change(sku: event.sku, location: stock.location, figures: StockFigures(position)))
         return (position.sequence, placement == .applied ? .applied : .superseded)
     }
 

@@ -1,3 +1,4 @@
+internal import HotTable
 internal import Inventory
 internal import Ledger
 
@@ -18,6 +19,8 @@ struct GroupWork: ~Copyable {
     var seedProblem: CatalogueProblem?
     /// Why the event at work could not be placed.
     var rejection = EventRejection(.invalidField, "")
+    /// Changed positions in order, for the table in memory; nil without one.
+    var changes: [HotTable.Change]?
     let tenant: TenantNumber
     let settings: EngineSettings
     let nowNanoseconds: WallNanoseconds
@@ -27,8 +30,9 @@ struct GroupWork: ~Copyable {
 
     init(
         batch: consuming WriteBatch, catalogue: CatalogueState, tenant: TenantNumber, settings: EngineSettings,
-        nowNanoseconds: WallNanoseconds
+        nowNanoseconds: WallNanoseconds, gathersChanges: Bool = false
     ) {
+        changes = gathersChanges ? [] : nil
         self.batch = batch
         self.catalogue = catalogue
         self.tenant = tenant
@@ -54,8 +58,8 @@ struct GroupWork: ~Copyable {
         }
     }
 
-    /// Writes what the group gathered and makes it durable; returns the catalogue and the sequence now committed.
-    consuming func commit() throws(LedgerError) -> (CatalogueState, sequence: UInt64) {
+    /// Writes what the group gathered and makes it durable.
+    consuming func commit() throws(LedgerError) -> CommittedGroup {
         for name in touchedSources {
             guard let source = catalogue.sources[name] else { continue }
             // Under the name that was interned: another spelling of the same Unicode text is another key.
@@ -64,9 +68,8 @@ struct GroupWork: ~Copyable {
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
         batch.advanceLedgerTime(to: nowNanoseconds)
-        let catalogue = catalogue
-        let sequence = try batch.commit()
-        return (catalogue, sequence)
+        let (catalogue, changes) = (catalogue, changes)
+        return CommittedGroup(catalogue: catalogue, changes: changes ?? [], sequence: try batch.commit())
     }
 
     private mutating func pruneEventIDs() throws(LedgerError) {
@@ -77,4 +80,12 @@ struct GroupWork: ~Copyable {
             return source.progress.newestOccurredAtNanoseconds - horizonNanoseconds
         }
     }
+}
+
+/// What a commit left.
+struct CommittedGroup {
+    let catalogue: CatalogueState
+    let changes: [HotTable.Change]
+    /// The sequence now committed.
+    let sequence: UInt64
 }

@@ -1,3 +1,4 @@
+public import HotTable
 public import Inventory
 internal import Synchronization
 
@@ -91,9 +92,24 @@ public final class PublishedState: Sendable {
 public final class StateBoard: Sendable {
     private let version = Atomic<UInt64>(0)
     private let current: Mutex<PublishedState>
+    /// The positions in memory; nil when it is switched off.
+    public let hotTable: HotTable?
+    private let readCounts = Mutex<[ReadCounts]>([])
 
-    init(_ state: PublishedState) {
+    init(_ state: PublishedState, hotTable: HotTable?) {
         current = Mutex(state)
+        self.hotTable = hotTable
+    }
+
+    func register(_ counts: ReadCounts) {
+        readCounts.withLock { $0.append(counts) }
+    }
+
+    /// Calls answered since the server started: from the hot table, and from the ledger.
+    public var callsAnswered: (fromHotTable: UInt64, fromLedger: UInt64) {
+        readCounts.withLock { loops in
+            (loops.reduce(0) { $0 + $1.hotTable }, loops.reduce(0) { $0 + $1.ledger })
+        }
     }
 
     /// Writer's thread only; before the replies of the commit that made it.

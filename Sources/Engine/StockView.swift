@@ -1,18 +1,26 @@
+public import HotTable
 public import Inventory
 public import Ledger
 
-/// One event loop's view of the stock: the published state and a snapshot of the ledger. This is the one seam that reads
-/// go through; an in-memory table of hot fields would stand behind it.
+/// One event loop's view of the stock: the published state, the hot table, and a snapshot of the ledger. This is the one
+/// seam that reads go through.
 ///
-/// Thread: the owning loop's only. `renew` before the requests of a socket read, `release` after them: nothing is pinned
-/// while the loop sleeps.
+/// Thread: the owning loop's only. `beginTurn` before the requests of a socket read, `endTurn` after them: nothing is
+/// pinned while the loop sleeps. The snapshot is opened only when the ledger is asked.
 public final class StockView {
     private let board: StateBoard
     private let reader: SnapshotReader
     private let tenant: TenantNumber
     private var seenVersion: UInt64
+    private var isOpen = false
+    /// The greatest sequence the hot table has shown to this loop's callers.
+    private var shownSequence: UInt64 = 0
     /// The policies and watermarks that belong to the present turn.
     public private(set) var state: PublishedState
+    /// The positions in memory; nil when it is switched off.
+    public let hotTable: HotTable?
+    /// Who answered this loop's reads.
+    public let counts = ReadCounts()
 
     public init(ledger: Ledger, board: StateBoard, tenant: TenantNumber) throws(LedgerError) {
         self.board = board
@@ -20,36 +28,55 @@ public final class StockView {
         reader = try ledger.makeReader()
         state = board.state
         seenVersion = .max
+        hotTable = board.hotTable
+        board.register(counts)
     }
 
-    /// Moves to the newest commit. The state is taken first, so that a watermark never vouches for a position that is
-    /// older than itself.
-    public func renew() throws(LedgerError) {
+    /// Takes the newest state. It is taken before any position is read, so that a watermark never vouches for a position
+    /// that is older than itself.
+    @inline(__always)
+    public func beginTurn() {
         if let newer = board.newer(than: &seenVersion) { state = newer }
-        try reader.renew()
     }
 
-    public func release() {
+    public func endTurn() {
+        guard isOpen else { return }
         reader.release()
+        isOpen = false
     }
 
-    /// The ledger sequence that this view was renewed at.
+    /// Opens the turn's snapshot: the newest commit. Every read of the ledger below needs it. What the hot table has shown
+    /// is in the ledger already, so the sequence a caller sees never runs back.
+    @inline(__always)
+    public func openSnapshot() throws(LedgerError) {
+        if isOpen, reader.sequence >= shownSequence { return }
+        try reader.renew()
+        isOpen = true
+    }
+
+    /// Says that an answer was given from the hot table as it stood at a sequence.
+    @inline(__always)
+    public func showed(_ sequence: UInt64) {
+        shownSequence = sequence
+    }
+
+    /// The ledger sequence of the open snapshot.
     public var sequence: UInt64 { reader.sequence }
 
     /// Lends every position of a sku in order of location numbers; returns how many there are.
     @inline(__always)
     public func positions(
-        of sku: UnsafeRawBufferPointer, _ body: (LocationNumber, borrowing Position) -> Void
+        of sku: UnsafeRawBufferPointer, _ body: (LocationNumber, LentPosition) -> Void
     ) throws(LedgerError) -> Int {
         try reader.positions(tenant: tenant, sku: sku, body)
     }
 
-    /// One position; false when there is none, and `position` is as it was.
+    /// One position; nil when there is none.
     @inline(__always)
     public func position(
-        of sku: UnsafeRawBufferPointer, at location: LocationNumber, into position: inout Position
-    ) throws(LedgerError) -> Bool {
-        try reader.position(tenant: tenant, sku: sku, location: location, into: &position)
+        of sku: UnsafeRawBufferPointer, at location: LocationNumber
+    ) throws(LedgerError) -> LentPosition? {
+        try reader.position(tenant: tenant, sku: sku, location: location)
     }
 
     /// Whether the sku has a position anywhere.

@@ -2,7 +2,7 @@
 /// counting or strings. What explains an answer is this same code with another `Recorder`.
 ///
 ///     var line = LineEvaluation(channel, watermarks, sku: sku, scope: scope, nowNanoseconds: now, ...)
-///     for each position of the sku, by location number: line.add(location: number, position: position)
+///     for each position of the sku, by location number: line.add(location: number, figures: figures)
 ///     let answer = line.finish(quantity: 3, knownSku: false)
 ///
 /// It keeps addresses into `channel` and `watermarks`, not references: both must be kept alive by the caller (a loop's
@@ -53,13 +53,25 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
     /// Counts one position of the sku in. Any order, each location at most once.
     ///
     /// - Parameter openHolds: units this channel holds there; part of what its share allows it.
-    public mutating func add(location: LocationNumber, position: borrowing Position, openHolds: Int64 = 0) {
+    public mutating func add(location: LocationNumber, figures: StockFigures, openHolds: Int64 = 0) {
+        add(location, figures, of: nil, openHolds: openHolds)
+    }
+
+    /// As above; a recorder that records needs the whole position.
+    public mutating func add(location: LocationNumber, position: Position, openHolds: Int64 = 0) {
+        add(location, StockFigures(position), of: position, openHolds: openHolds)
+    }
+
+    @inline(__always)
+    private mutating func add(
+        _ location: LocationNumber, _ figures: StockFigures, of position: Position?, openHolds: Int64
+    ) {
         isKnownSku = true
         // A location newer than the channel's catalogue is not for sale yet.
         guard Int(location) < channel.pointee.rows.count, isInScope(location) else { return }
         let row = channel.pointee.rows.pointer(at: Int(location))
         guard row.pointee.isEligible, row.pointee.isActive else {
-            if scope != .all, position.sellable > 0 { hasStock = true }
+            if scope != .all, figures.sellable() > 0 { hasStock = true }
             if Recorder.isRecording { recordExcluded(location, row.pointee) }
             return
         }
@@ -67,15 +79,16 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         if overrides != SkuOverrides.none {
             channel.pointee.overrides.apply(node: overrides, location: location, to: &terms)
         }
-        if position.sellable > 0 { hasStock = true }
+        if figures.sellable() > 0 { hasStock = true }
 
-        let voucher = row.pointee.owner != 0 ? row.pointee.owner : position.authoritativeSource
-        let vouched = max(position.authoritativeTimeNanoseconds, watermarks.watermark(of: voucher), 0)
+        let voucher = row.pointee.owner != 0 ? row.pointee.owner : figures.authoritativeSource
+        let vouched = max(figures.authoritativeTimeNanoseconds, watermarks.watermark(of: voucher), 0)
         let age = max(0, nowNanoseconds - vouched)
         oldestAgeNanoseconds = max(oldestAgeNanoseconds, age)
-        var step = LocationStep(location: location, source: voucher, age: age, sequence: position.sequence)
+        var step = LocationStep(location: location, source: voucher, age: age, sequence: position?.sequence ?? 0)
 
-        applyPolicy(terms, position, openHolds: openHolds, &step)
+        if Recorder.isRecording, let position { recordBuckets(position, terms, step) }
+        applyPolicy(terms, figures, openHolds: openHolds, &step)
         applyFreshness(terms, age: age, &step)
         record(.locationAvailable, amount: 0, step)
         greatestContribution = max(greatestContribution, step.figure)
@@ -124,12 +137,11 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
 
     /// From the buckets to the most the policy lets go: at least 0.
     private mutating func applyPolicy(
-        _ terms: PolicyTerms, _ position: borrowing Position, openHolds: Int64, _ step: inout LocationStep
+        _ terms: PolicyTerms, _ figures: StockFigures, openHolds: Int64, _ step: inout LocationStep
     ) {
-        if Recorder.isRecording { recordBuckets(position, terms, step) }
-        step.figure = position.sellable(safetyStockAtLeast: terms.safetyStock)
+        step.figure = figures.sellable(safetyStockAtLeast: terms.safetyStock)
         record(.sellable, amount: 0, step)
-        if terms.countInTransit { change(.inTransit, by: position.buckets[.inTransit], &step) }
+        if terms.countInTransit { change(.inTransit, by: figures.inTransit, &step) }
         let stock = step.figure
         switch terms.buffer {
         case .units(0), .percent(0): break

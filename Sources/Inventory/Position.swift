@@ -22,13 +22,7 @@ public struct Position: Sendable, Equatable {
     public init() {}
 
     /// on_hand − quarantined − damaged − allocated − reserved − releasing − safety_stock; signed.
-    public var sellable: Int64 { sellable(safetyStockAtLeast: 0) }
-
-    /// As `sellable`, with the larger of the position's own safety stock and a channel's.
-    public func sellable(safetyStockAtLeast floor: Int64) -> Int64 {
-        buckets[.onHand] &- buckets[.quarantined] &- buckets[.damaged] &- buckets[.allocated] &- buckets[.reserved]
-            &- buckets[.releasing] &- max(buckets[.safetyStock], floor)
-    }
+    public var sellable: Int64 { StockFigures(self).sellable() }
 
     /// By how many units our open holds exceed what is there; 0 when they do not.
     public var shortfall: Int64 { max(0, min(buckets[.reserved], -sellable)) }

@@ -1,7 +1,32 @@
 /// What ids and names may contain: printable UTF-8, no control characters (Unicode category Cc).
 public enum TextRules {
     /// Whether the bytes are valid UTF-8 (RFC 3629) without control characters. Allocates nothing.
+    @inline(__always)
     public static func isPrintable(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        isPrintableASCII(bytes) || isPrintableScalars(bytes)
+    }
+
+    /// The usual case, eight bytes at a time; the last eight may overlap those before. False for fewer than eight.
+    @inline(__always)
+    private static func isPrintableASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 8 else { return false }
+        let last = bytes.count - 8
+        var offset = 0
+        while offset < last {
+            if !isPrintableASCII(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) { return false }
+            offset += 8
+        }
+        return isPrintableASCII(bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+    }
+
+    /// Whether each of eight bytes is 0x20 to 0x7E: the top bit of a byte is set by itself, by taking 0x20 from a smaller
+    /// one, or by adding 1 to 0x7F. A borrow can only refuse what the slow way then accepts.
+    @inline(__always)
+    private static func isPrintableASCII(_ word: UInt64) -> Bool {
+        (word | (word &- 0x2020_2020_2020_2020) | (word &+ 0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080 == 0
+    }
+
+    private static func isPrintableScalars(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         while index < bytes.count {
             let byte = bytes[index]

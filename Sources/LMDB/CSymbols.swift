@@ -3,7 +3,8 @@ internal import CLMDB
 // Every symbol of liblmdb 0.9 that this module uses; no other module imports CLMDB.
 //
 //   environment   mdb_env_create, mdb_env_set_mapsize, mdb_env_set_maxreaders, mdb_env_set_maxdbs, mdb_env_open,
-//                 mdb_env_close, mdb_env_copyfd2, mdb_env_info, mdb_env_stat, mdb_reader_list, mdb_reader_check
+//                 mdb_env_close, mdb_env_get_fd, mdb_env_copyfd2, mdb_env_info, mdb_env_stat, mdb_reader_list,
+//                 mdb_reader_check
 //   transactions  mdb_txn_begin, mdb_txn_commit, mdb_txn_abort, mdb_txn_reset, mdb_txn_renew, mdb_txn_id
 //   databases     mdb_dbi_open, mdb_stat, mdb_get, mdb_put, mdb_del
 //   cursors       mdb_cursor_open, mdb_cursor_close, mdb_cursor_renew, mdb_cursor_get, mdb_cursor_put, mdb_cursor_del

@@ -44,7 +44,7 @@ struct DataFile: ~Copyable {
         close(descriptor)
     }
 
-    /// Refuses a file that ends before its trees do and, if asked, one whose pages make no sense.
+    /// Refuses a file that ends before its trees do and, as far as asked, one whose pages make no sense.
     static func check(path: String, options: EnvironmentOptions) throws(LMDBError) {
         guard let file = try DataFile(path: path) else { return }
         // A writer in another process may commit and reuse pages meanwhile; then the findings mean nothing.
@@ -55,10 +55,11 @@ struct DataFile: ~Copyable {
             let meta = try file.meta()
             let isShort = try file.size() / UInt64(meta.pageBytes) <= meta.lastPage
             // The last pages may be free ones that were never written, so a short file is not yet a truncated one.
-            guard isShort || options.checksStructure else { return }
-            var walk = try StructureCheck(file: file, meta: meta)
+            guard isShort || options.structureCheck != .lengthOnly else { return }
+            let levelsMax = options.structureCheck == .topOfTrees ? 2 : StructureCheck.levelsMax
+            var walk = try StructureCheck(file: file, meta: meta, levelsMax: levelsMax)
             do throws(LMDBError) {
-                try walk.run()
+                _ = try walk.run()
                 return
             } catch {
                 if try file.meta().transactionID == meta.transactionID { throw error }
@@ -84,6 +85,14 @@ struct DataFile: ~Copyable {
             if count == 0 { throw damage("the file ends before page \(page), which is in use: it was truncated") }
             done += count
         }
+    }
+
+    /// The meta page of one commit; nil when two later ones have passed over it, or when it is unreadable.
+    borrowing func meta(of transactionID: UInt64, pageBytes: Int) throws(LMDBError) -> Meta? {
+        for offset in [0, pageBytes] {
+            if let meta = try meta(at: offset), meta.transactionID == transactionID { return meta }
+        }
+        return nil
     }
 
     /// The newer valid meta page.

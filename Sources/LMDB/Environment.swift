@@ -15,6 +15,7 @@ public struct Environment: ~Copyable, @unchecked Sendable {
     /// A file shorter than its own trees need is refused here: mapped, it would be a SIGBUS at the first touch.
     public init(directory: String, options: EnvironmentOptions) throws(LMDBError) {
         try DataFile.check(path: directory + "/data.mdb", options: options)
+        if !options.readOnly { try Environment.reserveReaderTable(directory: directory, options: options) }
         unsafe pointer = try Environment.open(directory: directory, options: options)
     }
 
@@ -42,6 +43,17 @@ public struct Environment: ~Copyable, @unchecked Sendable {
             throw error
         }
         return unsafe environment
+    }
+
+    /// Takes the disk space of the reader table beforehand: it is written through a map, where a full disk is a SIGBUS.
+    private static func reserveReaderTable(directory: String, options: EnvironmentOptions) throws(LMDBError) {
+        let path = directory + "/lock.mdb"
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LMDBError(code: errno, operation: "open", detail: path) }
+        // A cache line for each reader and two for the header. The library takes a longer file for more readers.
+        let code = posix_fallocate(descriptor, 0, (Int(options.maxReaders) + 2) * 64)
+        close(descriptor)
+        if code != 0 { throw LMDBError(code: code, operation: "posix_fallocate", detail: path) }
     }
 
     /// Opens named trees in one transaction of its own. Call once, before any other transaction.

@@ -13,7 +13,12 @@ struct StructureCheck: ~Copyable {
     /// One page buffer per level, since a branch is read on after each child. Owned; a named tree's levels follow those
     /// of the tree that names it.
     private let levels: UnsafeMutableRawBufferPointer
-    private static let levelsMax = 64
+    /// Levels of each tree that are walked.
+    private let levelsMax: Int
+    private let isCancelled: () -> Bool
+    private var wasCancelled = false
+    /// More than a tree of this format can have.
+    static let levelsMax = 64
 
     /// What a walk counts, to compare with what the tree says of itself.
     private struct Count: Equatable {
@@ -38,12 +43,19 @@ struct StructureCheck: ~Copyable {
         case values
     }
 
-    init(file: borrowing DataFile, meta: DataFile.Meta) throws(LMDBError) {
+    /// `levelsMax`: how far down each tree the walk goes; what a tree counts is only compared when it goes all the way.
+    /// `isCancelled` is asked before every branch page.
+    init(
+        file: borrowing DataFile, meta: DataFile.Meta, levelsMax: Int = StructureCheck.levelsMax,
+        isCancelled: @escaping () -> Bool = { false }
+    ) throws(LMDBError) {
         let size = try file.size()
         let duplicate = dup(file.descriptor)
         guard duplicate >= 0 else { throw LMDBError(code: errno, operation: "dup") }
         self.file = DataFile(descriptor: duplicate)
         self.meta = meta
+        self.levelsMax = levelsMax
+        self.isCancelled = isCancelled
         pagesInFile = size / UInt64(meta.pageBytes)
         claimed = Array(repeating: 0, count: Int(min(meta.lastPage, pagesInFile) / 64 + 1))
         unsafe levels = UnsafeMutableRawBufferPointer.allocate(
@@ -54,7 +66,8 @@ struct StructureCheck: ~Copyable {
         unsafe levels.deallocate()
     }
 
-    mutating func run() throws(LMDBError) {
+    /// False when it was cancelled before the end.
+    mutating func run() throws(LMDBError) -> Bool {
         // Commits write the two in turn; a flipped bit in a number would bring an old state back.
         if let older = meta.olderTransactionID, meta.transactionID - older > 1 {
             throw damage("the meta pages are of commits \(older) and \(meta.transactionID)")
@@ -64,6 +77,7 @@ struct StructureCheck: ~Copyable {
         try claim(1)
         try walk(meta.main, from: 0, content: .main)
         try walk(meta.freeList, from: 0, content: .freeList)
+        return !wasCancelled
     }
 
     private mutating func walk(_ tree: DataFile.Tree, from level: Int, content: Content) throws(LMDBError) {
@@ -72,8 +86,10 @@ struct StructureCheck: ~Copyable {
         var count = Count()
         if let root = tree.root {
             let bottom = level + Int(tree.depth) - 1
+            let last = level + levelsMax - 1
             unsafe try walk(
-                page: root, level: level, bottom: bottom, content: content, range: Range(), count: &count)
+                page: root, level: level, last: last, bottom: bottom, content: content, range: Range(), count: &count)
+            guard bottom <= last, !wasCancelled else { return }
         }
         let stated = Count(
             branchPages: tree.branchPages, leafPages: tree.leafPages, overflowPages: tree.overflowPages,
@@ -82,7 +98,7 @@ struct StructureCheck: ~Copyable {
     }
 
     private mutating func walk(
-        page: UInt64, level: Int, bottom: Int, content: Content, range: Range, count: inout Count
+        page: UInt64, level: Int, last: Int, bottom: Int, content: Content, range: Range, count: inout Count
     ) throws(LMDBError) {
         guard level < Self.levelsMax, level <= bottom else { throw damage("page \(page) lies deeper than its tree") }
         try claim(page)
@@ -95,7 +111,9 @@ struct StructureCheck: ~Copyable {
         try unsafe checkKeys(bytes, nodes, page: page, content: content, range: range)
         if flags & PageFlag.branch != 0 {
             count.branchPages += 1
-            for index in 0..<nodes {
+            if level == last { return }
+            if isCancelled() { wasCancelled = true }
+            for index in 0..<nodes where !wasCancelled {
                 let offset = try unsafe nodeOffset(bytes, index, page: page)
                 let child =
                     unsafe UInt64(bytes.little(offset, UInt32.self))
@@ -104,7 +122,8 @@ struct StructureCheck: ~Copyable {
                     lower: index == 0 ? range.lower : key(bytes, index),
                     upper: index + 1 == nodes ? range.upper : key(bytes, index + 1))
                 unsafe try walk(
-                    page: child, level: level + 1, bottom: bottom, content: content, range: childRange, count: &count)
+                    page: child, level: level + 1, last: last, bottom: bottom, content: content, range: childRange,
+                    count: &count)
             }
         } else {
             guard level == bottom else { throw damage("leaf page \(page) is not at its tree's depth") }

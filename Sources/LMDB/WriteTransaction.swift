@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import Glibc
 
 /// The one write transaction. It belongs to the thread that began it, reads its own writes, and is aborted unless
 /// committed.
@@ -21,7 +22,10 @@ public struct WriteTransaction: ~Copyable {
         let transaction = unsafe pointer
         // mdb_txn_commit frees the transaction whatever it returns.
         discard self
-        try check(unsafe mdb_txn_commit(transaction), "mdb_txn_commit")
+        errno = 0
+        let code = unsafe mdb_txn_commit(transaction)
+        // A disk that fills up takes the first part of a write; the library calls that EIO, though no call has failed.
+        try check(code == EIO && errno == 0 ? ENOSPC : code, "mdb_txn_commit")
     }
 
     public var transactionID: UInt64 {

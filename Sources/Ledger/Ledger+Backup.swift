@@ -30,8 +30,7 @@ extension Ledger {
     private static func markBackup(directory: String, epoch: UInt64, options: LedgerOptions) throws(LedgerError) {
         var writable = options
         writable.readOnly = false
-        writable.checksStructure = false
-        let environment = try openEnvironment(directory: directory, options: writable)
+        let environment = try openEnvironment(directory: directory, options: writable, depth: .lengthOnly)
         let databases = try openDatabases(of: environment, directory: directory, options: writable)
         var identity = LedgerIdentity(epoch: epoch)
         identity.isBackup = true

@@ -20,7 +20,9 @@ extension Ledger {
         }
     }
 
-    static func openEnvironment(directory: String, options: LedgerOptions) throws(LedgerError) -> Environment {
+    static func openEnvironment(
+        directory: String, options: LedgerOptions, depth: StructureCheckDepth
+    ) throws(LedgerError) -> Environment {
         if unsafe options.readOnly && access(directory + "/data.mdb", F_OK) != 0 {
             throw .noLedger(directory: directory)
         }
@@ -29,15 +31,24 @@ extension Ledger {
         environment.maxReaders = options.maxReaders
         environment.maxDatabases = UInt32(Tree.allCases.count)
         environment.readOnly = options.readOnly
-        environment.checksStructure = options.checksStructure
+        environment.structureCheck = depth
         do throws(LMDBError) {
             let opened = try Environment(directory: directory, options: environment)
             if !options.readOnly { try opened.clearStaleReaders() }
             return opened
         } catch {
-            if error.isDamage { throw .damagedFile(error.detail.isEmpty ? error.description : error.detail) }
-            throw LedgerError(error)
+            if error.code == ENOMEM {
+                throw .invalidOptions(
+                    "mapBytes: \(options.mapBytes) bytes of address space are not to be had: "
+                        + "raise the limit (ulimit -v) or make the map smaller")
+            }
+            throw openingError(error)
         }
+    }
+
+    /// What a whole file fails with, as against a record of it.
+    static func openingError(_ error: LMDBError) -> LedgerError {
+        error.isDamage ? .damagedFile(error.detail.isEmpty ? error.description : error.detail) : LedgerError(error)
     }
 
     /// Looks at the identity first: another layout may have other trees, and none of ours may be added to it.

@@ -1,12 +1,17 @@
+internal import Glibc
 internal import LMDB
 internal import Synchronization
 
 extension Ledger {
-    /// Throws `storageFull` when a group of commands should not be begun. Only on the writer's thread, outside a batch.
+    /// Throws `storageFull` when a group of commands should not be begun, and `fatal` when the data file was removed:
+    /// what is committed to it then would be acknowledged and lost. Only on the writer's thread, outside a batch.
     ///
     /// Growing groups stop at the headroom, or while the ballast is spent; shrinking ones may use the headroom. So a
     /// full map never aborts a group that gives stock back.
     public func checkRoom(growing: Bool) throws(LedgerError) {
+        if try storing({ () throws(LMDBError) in try environment.isDataFileRemoved() }) {
+            throw .fatal(LMDBError(code: ENOENT, operation: "commit", detail: "data.mdb was removed or replaced"))
+        }
         if growing && !restoreBallast() {
             throw .storageFull("the disk is full and the ballast is spent")
         }

@@ -9,6 +9,8 @@ public final class Ledger: Sendable {
     public let directory: String
     /// True when this opening turned a backup into a ledger and so began a new epoch.
     public let wasRestored: Bool
+    /// Whether this opening walked every page; otherwise `checkStructure` should, soon.
+    public let isStructureChecked: Bool
     let options: LedgerOptions
     let databases: [Database]
     // Closed before the lock is let go.
@@ -35,13 +37,15 @@ public final class Ledger: Sendable {
             lock = try DirectoryLock(directory: directory)
             _ = ballast.restore()
         }
-        let environment = try Self.openEnvironment(directory: directory, options: options)
+        let depth = Self.structureCheckDepth(directory: directory, options: options)
+        let environment = try Self.openEnvironment(directory: directory, options: options, depth: depth)
         databases = try Self.openDatabases(of: environment, directory: directory, options: options)
         let opened = try Self.establish(
             environment, directory: directory, databases: databases, options: options)
         if !options.readOnly { try Self.synchronize(directory) }
         currentEpoch = Atomic(opened.epoch)
         wasRestored = opened.wasRestored
+        isStructureChecked = depth == .everyPage
         self.environment = environment
         self.directory = directory
         self.options = options

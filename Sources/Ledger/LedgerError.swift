@@ -1,3 +1,4 @@
+internal import Glibc
 public import LMDB
 
 /// What the ledger refuses or fails with.
@@ -30,6 +31,15 @@ public enum LedgerError: Error, Sendable, Equatable {
     /// Options that contradict each other.
     case invalidOptions(String)
 
+    /// Whether stored data itself is at fault, a record or a page.
+    public var isDamage: Bool {
+        switch self {
+        case .corrupt, .damagedFile: true
+        case .fatal(let error), .refused(let error): error.isDamage
+        default: false
+        }
+    }
+
     init(_ error: LMDBError) {
         switch error.severity {
         case .storageFull: self = .storageFull(error.description)
@@ -55,7 +65,9 @@ extension LedgerError: CustomStringConvertible {
         case .retriable(let error): "storage is busy: \(error)"
         case .fatal(let error): "storage failed: \(error)"
         case .refused(let error): "storage refused: \(error)"
-        case .system(let operation, let path, let code): "\(operation) \(path): error \(code)"
+        case .system(let operation, let path, let code):
+            // strerror's text is copied at once.
+            "\(operation) \(path): \(unsafe String(cString: strerror(code))) (\(code))"
         case .alreadyExists(let path): "\(path) exists already"
         case .numbersExhausted(let kind): "all 65,535 numbers of kind \(kind) are taken"
         case .unreadableDocument(let detail): "unreadable document: \(detail)"

@@ -16,9 +16,7 @@ public struct LedgerOptions: Sendable {
     public var epoch: UInt64 = 0
     /// Beside a running server, for backup, export and verify: takes no lock and writes nothing.
     public var readOnly = false
-    /// Walks the whole file at opening, so that a damaged tree is an error and not a crash later. A read-only ledger
-    /// ignores it while a writer is at work.
-    public var checksStructure = true
+    public var structureCheck = StructureCheck.always
     /// Called on the writer's thread at named points around a commit; for tests that kill the process there.
     public var failpoint: @Sendable (Failpoint) -> Void = { _ in }
 
@@ -35,6 +33,17 @@ public struct LedgerOptions: Sendable {
         }
         guard maxReaders >= 1 else { throw .invalidOptions("maxReaders must be at least 1") }
     }
+}
+
+/// When opening walks every page of the data file, so that a damaged tree is an error and not a crash later.
+public enum StructureCheck: Sendable {
+    /// A read-only ledger forgoes it while a writer is at work.
+    case always
+    /// Looks at the top of the trees only when the last process to write has recorded its orderly end; the caller then
+    /// has `Ledger.checkStructure` look at the rest while it serves.
+    case unlessEndedInOrder
+    /// Only whether the file is long enough.
+    case never
 }
 
 /// Named moments around a commit.

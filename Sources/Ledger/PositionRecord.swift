@@ -1,4 +1,4 @@
-internal import Inventory
+public import Inventory
 
 /// A `Position` as bytes; see Schema.swift.
 enum PositionRecord {
@@ -20,28 +20,55 @@ enum PositionRecord {
     }
 
     /// False when the record is damaged; `position` is then unchanged.
-    @inline(__always)
     static func decode(
         _ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, into position: inout Position
     ) -> Bool {
-        guard record.count == bytes, unsafe RecordHeader.isIntact(record, key: key) else { return false }
+        guard let lent = unsafe LentPosition(record, key: key) else { return false }
+        position = lent.position
+        return true
+    }
+}
+
+/// A position as it lies in the ledger, checked; the reader takes from it what it needs. Valid as long as the read that
+/// lent it.
+@safe
+public struct LentPosition {
+    private let record: UnsafeRawBufferPointer
+
+    /// Nil when the record is damaged. The record's length is checked here, for all reads below.
+    @inline(__always)
+    init?(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) {
+        guard record.count == PositionRecord.bytes, unsafe RecordHeader.isIntact(record, key: key) else { return nil }
+        unsafe self.record = unsafe record
+    }
+
+    /// What an answer needs.
+    @inline(__always)
+    public var figures: StockFigures {
+        unsafe StockFigures(
+            unreserved: bucket(.onHand) &- bucket(.quarantined) &- bucket(.damaged) &- bucket(.allocated)
+                &- bucket(.reserved) &- bucket(.releasing),
+            safetyStock: bucket(.safetyStock), inTransit: bucket(.inTransit),
+            authoritativeTimeNanoseconds: record.little(24, Int64.self),
+            authoritativeSource: record.little(2, UInt16.self))
+    }
+
+    /// All of it.
+    public var position: Position {
+        var position = Position()
         unsafe position.authoritativeSource = record.little(2, UInt16.self)
         unsafe position.sequence = record.little(16, UInt64.self)
         unsafe position.authoritativeTimeNanoseconds = record.little(24, Int64.self)
         unsafe position.nextExpiryNanoseconds = record.little(32, Int64.self)
         unsafe position.newestPrimary = record.little(40, Int64.self)
         unsafe position.prunedThroughPrimary = record.little(48, Int64.self)
-        unsafe position.buckets[.onHand] = record.little(56, Int64.self)
-        unsafe position.buckets[.allocated] = record.little(64, Int64.self)
-        unsafe position.buckets[.reserved] = record.little(72, Int64.self)
-        unsafe position.buckets[.releasing] = record.little(80, Int64.self)
-        unsafe position.buckets[.quarantined] = record.little(88, Int64.self)
-        unsafe position.buckets[.damaged] = record.little(96, Int64.self)
-        unsafe position.buckets[.inTransit] = record.little(104, Int64.self)
-        unsafe position.buckets[.incoming] = record.little(112, Int64.self)
-        unsafe position.buckets[.backordered] = record.little(120, Int64.self)
-        unsafe position.buckets[.safetyStock] = record.little(128, Int64.self)
+        for bucket in Bucket.allCases { position.buckets[bucket] = self.bucket(bucket) }
         unsafe position.newestAbsolutePrimary = record.little(136, Int64.self)
-        return true
+        return position
+    }
+
+    @inline(__always)
+    private func bucket(_ bucket: Bucket) -> Int64 {
+        unsafe record.little(56 + bucket.rawValue * 8, Int64.self)
     }
 }

@@ -60,19 +60,17 @@ public final class SnapshotReader: LedgerReading {
     /// `body` must not use this reader. A damaged record throws `corrupt` after those before it were given.
     @inline(__always)
     public func positions(
-        tenant: TenantNumber, sku: UnsafeRawBufferPointer,
-        _ body: (LocationNumber, borrowing Position) -> Void
+        tenant: TenantNumber, sku: UnsafeRawBufferPointer, _ body: (LocationNumber, LentPosition) -> Void
     ) throws(LedgerError) -> Int {
         guard unsafe KeyBuffer.canHold(sku: sku) else { return 0 }
         unsafe key.setStock(tenant: tenant, sku: sku, kind: .position)
         let prefix = unsafe key.bytes
         var count = 0
-        var position = Position()
         var entry = unsafe try seek(atOrAfter: prefix)
         while let found = unsafe entry, unsafe found.key.count == prefix.count + 2,
             unsafe found.key.starts(with: prefix)
         {
-            guard unsafe PositionRecord.decode(found.value, key: found.key, into: &position) else {
+            guard let position = unsafe LentPosition(found.value, key: found.key) else {
                 throw unsafe damaged(found.key, in: .stock)
             }
             unsafe body(found.key.big(prefix.count, LocationNumber.self), position)
@@ -82,19 +80,19 @@ public final class SnapshotReader: LedgerReading {
         return count
     }
 
-    /// One location of a sku. False when it has no position there; `position` is then unchanged.
+    /// One location of a sku; nil when it has no position there.
     @inline(__always)
     public func position(
-        tenant: TenantNumber, sku: UnsafeRawBufferPointer, location: LocationNumber, into position: inout Position
-    ) throws(LedgerError) -> Bool {
-        guard unsafe KeyBuffer.canHold(sku: sku) else { return false }
+        tenant: TenantNumber, sku: UnsafeRawBufferPointer, location: LocationNumber
+    ) throws(LedgerError) -> LentPosition? {
+        guard unsafe KeyBuffer.canHold(sku: sku) else { return nil }
         unsafe key.setStock(tenant: tenant, sku: sku, kind: .position)
         key.append(location)
-        guard let value = unsafe try record(key.bytes, in: .stock) else { return false }
-        guard unsafe PositionRecord.decode(value, key: key.bytes, into: &position) else {
+        guard let value = unsafe try record(key.bytes, in: .stock) else { return nil }
+        guard let position = unsafe LentPosition(value, key: key.bytes) else {
             throw unsafe damaged(key.bytes, in: .stock)
         }
-        return true
+        return position
     }
 
     /// Whether the sku has any row at all.

@@ -10,7 +10,7 @@ public struct JSONLogHandler: LogHandler {
     private let output: LogOutput
 
     /// Metadata under these names is written as `metadata.<name>`.
-    private static let reserved: Set<String> = ["timestamp", "level", "logger", "message", "error"]
+    private static let reserved: Set<String> = ["timestamp", "level", "logger", "message", "error", "dropped_lines"]
 
     public init(label: String, level: Logger.Level) {
         self.init(label: label, level: level, output: .standardError)
@@ -34,6 +34,7 @@ public struct JSONLogHandler: LogHandler {
         json.add("logger", string: label)
         json.add("message", string: event.message.description)
         if let error = event.error { json.add("error", string: "\(error)") }
+        if let dropped = output.untoldDropped() { json.add("dropped_lines", raw: "\(dropped)") }
         let merged = mergedMetadata(provider: metadataProvider, handler: metadata, record: event.metadata)
         for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
             Self.add(Self.reserved.contains(key) ? "metadata." + key : key, value, to: &json)

@@ -26,10 +26,12 @@ public enum LogFormat: Sendable {
 struct LogOutput: Sendable {
     var write: @Sendable (String) -> Void
     var now: @Sendable () -> Date
+    /// Lines that could not be written since the start, once after each time it has grown.
+    var untoldDropped: @Sendable () -> Int? = { nil }
 
-    /// One write for each line, so that lines of several threads do not mix. A closed standard error loses them.
     static let standardError = LogOutput(
-        write: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) }, now: { Date() })
+        write: DescriptorLines.standardError.write, now: { Date() },
+        untoldDropped: DescriptorLines.standardError.untoldDropped)
 
     /// RFC 3339 in UTC with milliseconds.
     func timestamp() -> String {

@@ -28,6 +28,7 @@ public struct TextLogHandler: LogHandler {
         var line = output.timestamp() + " " + level + String(repeating: " ", count: max(1, 9 - level.count))
         line += "\(Self.plain(label)): \(Self.plain(event.message.description))"
         if let error = event.error { line += " error=\(Self.quoted("\(error)"))" }
+        if let dropped = output.untoldDropped() { line += " dropped_lines=\(dropped)" }
         let merged = mergedMetadata(provider: metadataProvider, handler: metadata, record: event.metadata)
         for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
             line += " \(Self.plain(key))=\(Self.quoted("\(value)"))"

@@ -58,11 +58,11 @@ final class ServiceLoop: LoopHandler {
     }
 
     func turnBegan() {
-        reads.renew()
+        reads.stock.beginTurn()
     }
 
     func turnEnded() {
-        reads.release()
+        reads.stock.endTurn()
     }
 
     func answer(method: Int, request: UnsafeRawBufferPointer, reply: inout ReplyBuffer) throws(CallStatus) {

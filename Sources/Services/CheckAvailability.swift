@@ -1,21 +1,21 @@
 internal import Calls
 internal import Engine
+internal import HotTable
 internal import Inventory
-internal import Ledger
 
 /// availability.v1.AvailabilityService/CheckAvailability: the hot path. Decodes from the connection's buffer, answers
-/// from the loop's snapshot and writes into the loop's reply buffer; its usual course allocates nothing.
+/// from the hot table or else from the loop's snapshot, and writes into the loop's reply buffer; its usual course
+/// allocates nothing.
 struct CheckAvailability {
     let environment: ServiceEnvironment
 
     func answer(
         _ message: UnsafeRawBufferPointer, reads: LoopReads, reply: inout ReplyBuffer
     ) throws(CallStatus) {
-        try reads.requireSnapshot()
         let request: CheckAvailabilityCodec.Request
         do throws(MalformedMessage) {
             // The message outlives the request: both live in this call.
-            request = try unsafe CheckAvailabilityCodec.Request(message)
+            request = try unsafe CheckAvailabilityCodec.Request(message, lines: reads.lines)
         } catch {
             throw .malformed("availability.v1.CheckAvailabilityRequest")
         }
@@ -25,50 +25,65 @@ struct CheckAvailability {
         try question.admit(monotonicNanoseconds: environment.monotonicNow())
         defer { question.entry.throttle.leave() }
 
-        CheckAvailabilityCodec.Response.begin(&reply, lineCount: request.lineCount)
         let now = environment.now()
-        var index = 0
-        for line in request {
+        let sequence: UInt64
+        if let shown = try answerFromHotTable(question, reads, nowNanoseconds: now, reply: &reply) {
+            sequence = shown
+        } else {
+            try reads.requireSnapshot()
+            let source = LedgerStock(stock: reads.stock)
+            _ = try fill(&reply, question, reads, from: source, nowNanoseconds: now)
+            reads.stock.counts.countLedger()
+            sequence = reads.stock.sequence
+        }
+        CheckAvailabilityCodec.Response.finish(
+            &reply, policyVersion: question.entry.channel.policyVersion, sequence: sequence, epoch: environment.epoch)
+    }
+
+    /// Nil when the ledger must be asked. What was read while the table changed is not used, a refusal neither.
+    @inline(__always)
+    private func answerFromHotTable(
+        _ question: CheckQuestion, _ reads: LoopReads, nowNanoseconds: WallNanoseconds, reply: inout ReplyBuffer
+    ) throws(CallStatus) -> UInt64? {
+        guard let table = reads.stock.hotTable, let version = table.beginRead() else { return nil }
+        let sequence = table.sequence
+        let source = HotStock(table: table, lines: reads.lines, lineCount: question.lineCount)
+        let isWhole: Bool
+        do throws(CallStatus) {
+            isWhole = try fill(&reply, question, reads, from: source, nowNanoseconds: nowNanoseconds)
+        } catch {
+            if table.isUnchanged(since: version) { throw error }
+            return nil
+        }
+        guard isWhole, table.isUnchanged(since: version) else { return nil }
+        reads.stock.showed(sequence)
+        reads.stock.counts.countHotTable()
+        return sequence
+    }
+
+    /// Writes the lines of the answer. False when the source cannot tell of one of them.
+    @inline(__always)
+    private func fill<Source: StockSource>(
+        _ reply: inout ReplyBuffer, _ question: CheckQuestion, _ reads: LoopReads, from source: Source,
+        nowNanoseconds: WallNanoseconds
+    ) throws(CallStatus) -> Bool {
+        CheckAvailabilityCodec.Response.begin(&reply, lineCount: question.lineCount)
+        for index in 0..<question.lineCount {
+            let line = reads.lines[index]
             let asked = try unsafe question.line(sku: line.sku, location: line.location, quantity: line.quantity, index)
             var evaluation = unsafe LineEvaluation(
                 question.entry.compiled, reads.stock.state.watermarks, sku: line.sku, scope: asked.scope,
-                nowNanoseconds: now, maxStalenessNanoseconds: question.maxStalenessNanoseconds,
+                nowNanoseconds: nowNanoseconds, maxStalenessNanoseconds: question.maxStalenessNanoseconds,
                 recorder: SilentRecorder())
-            let answer = try unsafe reads.stock.evaluate(&evaluation, sku: line.sku, asked)
+            guard let answer = try unsafe source.evaluate(&evaluation, sku: line.sku, index: index, asked) else {
+                return false
+            }
             if let refused = answer.refused { throw question.staleData(refused, lineIndex: index) }
             unsafe CheckAvailabilityCodec.Response.addLine(
                 to: &reply, sku: line.sku, location: line.location, available: answer.available,
                 status: answer.status.rawValue, freshness: answer.isStale ? 2 : 1,
                 ageMilliseconds: answer.ageMilliseconds)
-            index += 1
         }
-        CheckAvailabilityCodec.Response.finish(
-            &reply, policyVersion: question.entry.channel.policyVersion, sequence: reads.stock.sequence,
-            epoch: environment.epoch)
-    }
-}
-
-extension StockView {
-    /// Feeds every position that the line is about to the evaluation and finishes it.
-    @inline(__always)
-    func evaluate<Recorder: EvaluationRecorder>(
-        _ evaluation: inout LineEvaluation<Recorder>, sku: UnsafeRawBufferPointer, _ asked: AskedLine
-    ) throws(CallStatus) -> LineAnswer {
-        do throws(LedgerError) {
-            guard case .one(let location) = asked.scope else {
-                let count = try unsafe positions(of: sku) { evaluation.add(location: $0, position: $1) }
-                return evaluation.finish(quantity: asked.quantity, knownSku: count > 0)
-            }
-            var position = Position()
-            var isKnown = true
-            if unsafe try self.position(of: sku, at: location, into: &position) {
-                evaluation.add(location: location, position: position)
-            } else {
-                unsafe isKnown = try self.isKnown(sku)
-            }
-            return evaluation.finish(quantity: asked.quantity, knownSku: isKnown)
-        } catch {
-            throw error.callStatus
-        }
+        return true
     }
 }

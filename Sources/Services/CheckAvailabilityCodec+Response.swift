@@ -1,4 +1,5 @@
-import Calls
+internal import Calls
+internal import Inventory
 
 extension CheckAvailabilityCodec {
     /// Writes a response: `begin`, then `addLine` for each line in order, then `finish`. Default values are not
@@ -11,33 +12,26 @@ extension CheckAvailabilityCodec {
         }
 
         /// Appends one line. `status` and `freshness` are the raw values of their enums.
+        @inline(__always)
         static func addLine(
             to reply: inout ReplyBuffer, sku: UnsafeRawBufferPointer, location: UnsafeRawBufferPointer,
             available: Int64, status: Int, freshness: Int, ageMilliseconds: Int64
         ) {
-            let available = UInt64(bitPattern: available)
-            let status = UInt64(bitPattern: Int64(status))
-            let freshness = UInt64(bitPattern: Int64(freshness))
-            let age = UInt64(bitPattern: ageMilliseconds)
-            // A nested message begins with its length, so the length is computed before the first byte is written.
-            let length =
-                WireWriter.bytesFieldSize(sku.count) + WireWriter.bytesFieldSize(location.count)
-                + WireWriter.varintFieldSize(available) + WireWriter.varintFieldSize(status)
-                + WireWriter.varintFieldSize(freshness) + WireWriter.varintFieldSize(age)
-            let byteCount = 1 + WireWriter.varintSize(UInt64(length)) + length
-
-            // `byteCount` is what is reserved, written and checked.
-            var writer = unsafe WireWriter(reply.reserve(byteCount))
+            // The service has checked the texts, so what is reserved is enough, and a line's length is one byte.
+            precondition(sku.count <= Limits.skuBytesMax && location.count <= Limits.nameBytesMax)
+            precondition((0..<128).contains(status) && (0..<128).contains(freshness))
+            let start = unsafe reply.reserve(lineByteCountMax)
+            var writer = unsafe WireWriter(start)
             writer.writeByte(ResponseTag.lines)
-            writer.writeVarint(UInt64(length))
+            writer.writeByte(0)
             unsafe writer.writeBytesField(AnsweredLineTag.sku, sku)
             unsafe writer.writeBytesField(AnsweredLineTag.location, location)
-            writer.writeVarintField(AnsweredLineTag.available, available)
-            writer.writeVarintField(AnsweredLineTag.status, status)
-            writer.writeVarintField(AnsweredLineTag.freshness, freshness)
-            writer.writeVarintField(AnsweredLineTag.age, age)
-            precondition(writer.count == byteCount)
-            reply.advance(by: byteCount)
+            writer.writeVarintField(AnsweredLineTag.available, UInt64(bitPattern: available))
+            writer.writeVarintField(AnsweredLineTag.status, UInt64(bitPattern: Int64(status)))
+            writer.writeVarintField(AnsweredLineTag.freshness, UInt64(bitPattern: Int64(freshness)))
+            writer.writeVarintField(AnsweredLineTag.age, UInt64(bitPattern: ageMilliseconds))
+            unsafe start.storeBytes(of: UInt8(writer.count - 2), toByteOffset: 1, as: UInt8.self)
+            reply.advance(by: writer.count)
         }
 
         /// Appends what holds for all lines.
@@ -54,6 +48,9 @@ extension CheckAvailabilityCodec {
         private static let tailByteCountMax = 33
         /// A sku and a location of some ten bytes each, small figures.
         private static let usualLineByteCount = 40
+        /// Tag and length; sku and location with a tag and a length; four numbers with a tag. Less its first two bytes it
+        /// is below 128, so that the length of a line is always one byte.
+        private static let lineByteCountMax = 2 + (2 + Limits.skuBytesMax) + (2 + Limits.nameBytesMax) + 11 + 2 + 2 + 11
     }
 
     private enum ResponseTag {

@@ -55,7 +55,10 @@ struct ExplainAvailability {
             var evaluation = unsafe LineEvaluation(
                 question.entry.compiled, state.watermarks, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
                 maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: ExplainingRecorder())
-            let answer = try unsafe reads.stock.evaluate(&evaluation, sku: sku, asked)
+            let source = LedgerStock(stock: reads.stock)
+            guard let answer = try unsafe source.evaluate(&evaluation, sku: sku, index: index, asked) else {
+                preconditionFailure("the ledger always can tell")
+            }
             if let refused = answer.refused { throw question.staleData(refused, lineIndex: index) }
             var explained = Availability_V1_ExplainedLine()
             explained.sku = line.sku

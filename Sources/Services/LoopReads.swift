@@ -2,33 +2,20 @@ internal import Calls
 internal import Engine
 internal import Ledger
 
-/// What one event loop reads from, and whether its snapshot is open. Thread: the owning loop's only.
+/// What one event loop reads from, and what it reads into. Thread: the owning loop's only.
 final class LoopReads {
     let stock: StockView
-    /// Why this turn has no snapshot; nil when it has one.
-    private(set) var failure: LedgerError?
+    /// The lines of the request at work.
+    let lines = RequestLines()
 
     init(stock: StockView) {
         self.stock = stock
     }
 
-    func renew() {
-        do throws(LedgerError) {
-            try stock.renew()
-            failure = nil
-        } catch {
-            failure = error
-        }
-    }
-
-    func release() {
-        stock.release()
-    }
-
-    /// Every handler that reads calls this first.
+    /// Every handler that reads the ledger calls this first.
     @inline(__always)
     func requireSnapshot() throws(CallStatus) {
-        if let failure { throw failure.callStatus }
+        do throws(LedgerError) { try stock.openSnapshot() } catch { throw error.callStatus }
     }
 }
 
@@ -37,6 +24,7 @@ extension LedgerError {
     var callStatus: CallStatus {
         switch self {
         case .corrupt(let key): EngineError.dataLoss(key).callStatus
+        case _ where isDamage: EngineError.dataLoss("a page of the data file").callStatus
         case .storageFull: EngineError.storageFull.callStatus
         default:
             .failure(

@@ -57,15 +57,14 @@ struct OperationsService {
         guard let location = state.locations.first(where: { $0.id == request.location }) else {
             throw .invalidField("location", "there is no location \(request.location)")
         }
-        var position = Position()
         let found = try unsafe Array(request.sku.utf8).withBytes { sku throws(CallStatus) in
             do throws(LedgerError) {
-                return try unsafe reads.stock.position(of: sku, at: location.number, into: &position)
+                return try unsafe reads.stock.position(of: sku, at: location.number)?.position
             } catch {
                 throw error.callStatus
             }
         }
-        guard found else {
+        guard let position = found else {
             throw .failure(
                 .notFound, .positionNotFound, "\(request.sku) has no position at \(request.location)",
                 metadata: ["sku": request.sku, "location": request.location])

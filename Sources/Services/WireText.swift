@@ -1,8 +1,13 @@
 /// Text on the wire.
 enum WireText {
     /// Whether the bytes are well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+    @inline(__always)
     static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var offset = unsafe asciiPrefixCount(bytes)
+        unsafe isASCII(bytes) || isUTF8Scalars(bytes)
+    }
+
+    private static func isUTF8Scalars(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var offset = 0
         while offset < bytes.count {
             let length = unsafe scalarLength(bytes, at: offset)
             if length == 0 { return false }
@@ -11,18 +16,24 @@ enum WireText {
         return true
     }
 
-    /// How many leading bytes are certainly ASCII: whole words, then single bytes.
-    private static func asciiPrefixCount(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let count = bytes.count
+    /// The usual case, eight bytes at a time; the last eight may overlap those before.
+    @inline(__always)
+    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        guard bytes.count >= 8 else {
+            var all: UInt8 = 0
+            for index in 0..<bytes.count { all |= unsafe bytes[index] }
+            return all < 0x80
+        }
+        let last = bytes.count - 8
+        // Both loads stay below the count; unaligned because a string begins anywhere in a message.
+        var all = unsafe bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self)
         var offset = 0
-        while offset + 8 <= count {
-            // Bounded by the condition; unaligned because a string begins anywhere in a message.
-            let word = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            if word & 0x8080_8080_8080_8080 != 0 { return offset }
+        while offset < last {
+            all |= unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             offset += 8
         }
-        while offset < count, unsafe bytes[offset] < 0x80 { offset += 1 }
-        return offset
+        return all & tops == 0
     }
 
     /// The length in bytes of the well-formed scalar at an offset below the count; 0 if there is none.

@@ -1,7 +1,7 @@
-/// Writes protobuf fields into memory whose size was computed with `varintSize` beforehand.
+/// Writes protobuf fields into memory of which there surely is enough.
 ///
 /// Lifetime: it borrows memory that `ReplyBuffer.reserve` lent, until the next `reserve`. Memory: it does not check
-/// bounds; its callers reserve what they compute and check the sum once, when they are done.
+/// bounds; its callers reserve the most that they can write.
 @safe
 struct WireWriter {
     private let start: UnsafeMutableRawPointer
@@ -13,24 +13,6 @@ struct WireWriter {
     }
 
     var count: Int { unsafe next - start }
-
-    /// Bytes of a value as a varint, 1 to 10: one for each 7 bits begun.
-    @inline(__always)
-    static func varintSize(_ value: UInt64) -> Int {
-        (9 * (63 - (value | 1).leadingZeroBitCount) + 73) / 64
-    }
-
-    /// Bytes of a field with a one-byte tag and a varint; 0 for the default value, which is not written.
-    @inline(__always)
-    static func varintFieldSize(_ value: UInt64) -> Int {
-        value == 0 ? 0 : 1 + varintSize(value)
-    }
-
-    /// Bytes of a field with a one-byte tag, a length and the bytes; 0 for the default value, which is not written.
-    @inline(__always)
-    static func bytesFieldSize(_ byteCount: Int) -> Int {
-        byteCount == 0 ? 0 : 1 + varintSize(UInt64(byteCount)) + byteCount
-    }
 
     @inline(__always)
     mutating func writeByte(_ byte: UInt8) {
@@ -63,8 +45,14 @@ struct WireWriter {
         guard bytes.count > 0, let base = bytes.baseAddress else { return }
         writeByte(tag)
         writeVarint(UInt64(bytes.count))
-        // Within what the caller reserved.
-        unsafe next.copyMemory(from: base, byteCount: bytes.count)
+        // Within what the caller reserved. Texts are short: two words that may overlap cost less than a call.
+        if bytes.count >= 8, bytes.count <= 16 {
+            let last = unsafe bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+            unsafe next.storeBytes(of: base.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            unsafe next.storeBytes(of: last, toByteOffset: bytes.count - 8, as: UInt64.self)
+        } else {
+            unsafe next.copyMemory(from: base, byteCount: bytes.count)
+        }
         unsafe next += bytes.count
     }
 }

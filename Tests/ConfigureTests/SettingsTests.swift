@@ -61,7 +61,7 @@ struct SettingsTests {
             .listen: "127.0.0.1:1", .http: "127.0.0.1:2", .data: "d", .tenant: "t", .insecure: "true", .loops: "3",
             .logLevel: "trace", .logFormat: "json", .tlsCertificate: "c", .tlsPrivateKey: "k",
             .tlsClientAuthority: "a", .storageMapBytes: "2GiB", .storageQuotaBytes: "1GiB",
-            .storageHeadroomBytes: "1MiB", .limitsConnectionsMax: "1", .limitsStreamsPerConnectionMax: "2",
+            .storageHeadroomBytes: "1MiB", .hotTableEnabled: "false", .hotTableBytesMax: "2MiB", .limitsConnectionsMax: "1", .limitsStreamsPerConnectionMax: "2",
             .limitsHandshake: "1s", .limitsIdle: "2s", .limitsStalled: "3s", .limitsKeepalive: "4s",
             .limitsKeepaliveTimeout: "5s", .limitsConnectionAgeMax: "6s", .limitsConnectionAgeGrace: "7s",
             .feedsHorizon: "1d", .feedsClockSkewMax: "1m", .feedsGapWait: "2m", .sampleCatalogue: "false",

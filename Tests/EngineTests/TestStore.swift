@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import Glibc
+import HotTable
 import Inventory
 import Ledger
 
@@ -29,22 +30,25 @@ final class TestStore {
             ])
     }
 
-    init(seed: CatalogueSeed = TestStore.seed) throws {
+    init(seed: CatalogueSeed = TestStore.seed, hotTable: HotTable? = nil) throws {
         directory = NSTemporaryDirectory() + "engine-tests-\(UUID().uuidString)"
-        (ledger, engine) = try Self.open(directory, seed)
+        (ledger, engine) = try Self.open(directory, seed, hotTable)
     }
 
     deinit {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    private static func open(_ directory: String, _ seed: CatalogueSeed) throws -> (Ledger, Engine) {
+    private static func open(
+        _ directory: String, _ seed: CatalogueSeed, _ hotTable: HotTable?
+    ) throws -> (Ledger, Engine) {
         var options = LedgerOptions()
         options.mapBytes = 1 << 30
         options.epoch = 7
         let ledger = try Ledger(directory: directory, options: options)
         let engine = try Engine.open(
-            ledger: ledger, tenantName: "demo", settings: EngineSettings(), seed: seed, nowNanoseconds: now)
+            ledger: ledger, tenantName: "demo", settings: EngineSettings(), seed: seed, nowNanoseconds: now,
+            hotTable: hotTable)
         return (ledger, engine)
     }
 

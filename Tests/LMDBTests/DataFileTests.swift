@@ -7,7 +7,7 @@ import Testing
     private func options() -> EnvironmentOptions {
         var options = EnvironmentOptions()
         options.mapBytes = 1 << 26
-        options.checksStructure = true
+        options.structureCheck = .everyPage
         return options
     }
 
@@ -74,7 +74,7 @@ import Testing
             #expect(truncate(file, pages * 4_096) == 0)
             let failed = #expect(throws: LMDBError.self) {
                 var quick = options()
-                quick.checksStructure = false
+                quick.structureCheck = .lengthOnly
                 _ = try Environment(directory: path, options: quick)
             }
             #expect(failed?.detail.contains("truncated") == true, "\(pages) pages: \(String(describing: failed))")

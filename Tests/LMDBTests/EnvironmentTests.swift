@@ -161,7 +161,7 @@ extension ReadTransaction {
         close(descriptor)
         var options = EnvironmentOptions()
         options.readOnly = true
-        options.checksStructure = true
+        options.structureCheck = .everyPage
         let opened = try Environment(directory: copy, options: options)
         let database = try #require(try opened.openDatabases(["tree", "none"], create: false)[0])
         #expect(try opened.beginRead().statistics(of: database).entries == 2_000)

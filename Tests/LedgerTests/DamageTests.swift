@@ -65,9 +65,9 @@ import Testing
     func truncatedFileIsRefused(pages: Int) throws {
         try fill()
         try edit(directory.dataFile) { $0.removeLast($0.count - pages * 4_096) }
-        for checks in [true, false] {
+        for checks in [StructureCheck.always, .unlessEndedInOrder, .never] {
             let error = failure { () throws(LedgerError) in
-                _ = try Ledger(directory: directory.ledger, options: smallOptions { $0.checksStructure = checks })
+                _ = try Ledger(directory: directory.ledger, options: smallOptions { $0.structureCheck = checks })
             }
             guard case .damagedFile(let detail) = error else {
                 Issue.record("\(String(describing: error))")

@@ -99,7 +99,7 @@ extension SnapshotReader {
         var found: [LocationNumber: Int64] = [:]
         let count = try Array(sku.utf8).withBytes { bytes throws(LedgerError) in
             try positions(tenant: tenant, sku: bytes) { location, position in
-                found[location] = position.buckets[.onHand]
+                found[location] = position.position.buckets[.onHand]
             }
         }
         precondition(count == found.count, "the count is that of the positions given")

@@ -70,12 +70,11 @@ import Testing
         }
         let reader = try ledger.makeReader()
         try reader.renew()
-        var position = Position()
-        let isThere = try Array("é".utf8).withBytes { sku throws(LedgerError) in
-            try reader.position(tenant: .max, sku: sku, location: .max, into: &position)
+        let lent = try Array("é".utf8).withBytes { sku throws(LedgerError) in
+            try reader.position(tenant: .max, sku: sku, location: .max)
         }
-        #expect(isThere)
-        #expect(position == makeFullPosition())
+        #expect(lent?.position == makeFullPosition())
+        #expect(lent?.figures == StockFigures(makeFullPosition()))
         #expect(try reader.position(tenant: .max, sku: "é", location: 1) == nil)
     }
 

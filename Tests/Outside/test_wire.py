@@ -17,6 +17,8 @@ import h2.connection
 import h2.events
 import pytest
 
+from support.bystander import processor_seconds
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 4 << 20
 
@@ -240,6 +242,15 @@ def test_deflate_is_unimplemented(harness):
         assert refused(unary(channel, "Inline"), b"x" * 2_000).code() == grpc.StatusCode.UNIMPLEMENTED
 
 
+def test_compressed_stream_to_a_slow_reader_finishes(harness):
+    # Each message takes a hundredth of what it was held back for; the application must hear of the room all the same.
+    with harness.channel(compression=grpc.Compression.Gzip) as channel:
+        stream = server_stream(channel)(b"300 200000", timeout=60)
+        next(stream)
+        threading.Event().wait(0.5)
+        assert sum(1 for _ in stream) == 299
+
+
 # Streams.
 
 @pytest.mark.parametrize("count,size", [(0, 1), (1, 0), (1_000, 10), (200, 20_000), (5, LIMIT)])
@@ -315,6 +326,18 @@ def test_lost_connection_reaches_the_application(harness):
     assert call.code() == grpc.StatusCode.CANCELLED
 
 
+def test_loops_rest_after_a_storm_of_replies_from_other_threads(own_harness):
+    harness = own_harness()
+    with harness.channel() as channel:
+        for _ in range(5):
+            calls = [unary(channel, "Unary").future(b"x", timeout=60) for _ in range(2_000)]
+            assert all(call.result() == b"x" for call in calls)
+    before = processor_seconds(harness.process.pid)
+    threading.Event().wait(1)
+    # A descriptor left readable with nothing to take would use a whole core.
+    assert processor_seconds(harness.process.pid) - before < 0.3
+
+
 # The end of the server.
 
 def test_drain_lets_calls_in_flight_finish(own_harness):
@@ -348,6 +371,11 @@ def test_connection_of_age_is_drained_and_calls_go_on(own_harness):
         for _ in range(30):
             assert unary(channel, "Slow")(b"50", timeout=20) == b"50"
     assert harness.process.poll() is None
+
+
+def test_port_that_another_server_has_is_refused(harness):
+    second = subprocess.run([harness_path(), "--listen", str(harness.port)], capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1 and second.stdout.startswith("cannot start")
 
 
 # TLS.

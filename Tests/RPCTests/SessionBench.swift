@@ -1,3 +1,4 @@
+import CNGHTTP2
 import Calls
 
 @testable import RPC
@@ -5,6 +6,7 @@ import Calls
 /// A frame as the session sent it.
 struct Frame: Equatable {
     let type: UInt8
+    let flags: UInt8
     let stream: Int32
     let payload: [UInt8]
 
@@ -56,7 +58,8 @@ enum Frames {
             let count = Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
             let stream = bytes[offset + 5..<offset + 9].reduce(Int32(0)) { $0 << 8 | Int32($1) }
             let payload = Array(bytes[offset + 9..<offset + 9 + count])
-            frames.append(Frame(type: bytes[offset + 3], stream: stream, payload: payload))
+            frames.append(
+                Frame(type: bytes[offset + 3], flags: bytes[offset + 4], stream: stream, payload: payload))
             offset += 9 + count
         }
         return frames
@@ -70,7 +73,10 @@ final class Bench {
     let handler = BenchHandler()
     let counters = LoopCounters(methodCount: 3)
 
-    init(limits: WireLimits = WireLimits()) throws {
+    /// There was no memory for one.
+    struct NoSession: Error {}
+
+    init(limits: WireLimits = WireLimits(), memory: UnsafeMutablePointer<nghttp2_mem>? = nil) throws {
         let mailbox = try Mailbox()
         mailbox.adoptCurrentThread()
         let methods = MethodTable([
@@ -79,16 +85,29 @@ final class Bench {
         ])
         context = LoopContext(
             limits: limits, methods: methods, counters: counters, observer: nil, mailbox: mailbox, handler: handler,
-            nowNanoseconds: 1_000_000_000)
-        session = Session(context: context, peer: nil)
-        _ = output()
+            nowNanoseconds: 1_000_000_000, memory: memory)
+        guard let made = Session(context: context, peer: nil) else { throw NoSession() }
+        session = made
+        _ = output(session)
     }
 
-    deinit { session.close(.connectionLost) }
+    deinit {
+        session.close(.connectionLost)
+        // These refer back to the context.
+        context.unflushed = []
+    }
 
-    func exchange(_ bytes: [UInt8]) -> [Frame] {
-        if !bytes.isEmpty { bytes.withUnsafeBytes { session.receive($0) } }
-        return output()
+    func exchange(_ bytes: [UInt8], with other: Session? = nil) -> [Frame] {
+        if !bytes.isEmpty { bytes.withUnsafeBytes { (other ?? session).receive($0) } }
+        return output(other ?? session)
+    }
+
+    /// The application ends the call that was opened last.
+    func finish(_ status: CallStatus, reply: [UInt8]? = nil) -> [Frame] {
+        if let reply { handler.opened.last?.send(reply) }
+        handler.opened.last?.finish(status)
+        handler.finished += 1
+        return output(session)
     }
 
     /// Time passes, and deadlines with it.
@@ -98,12 +117,12 @@ final class Bench {
         while let timer = context.wheel.nextDue() {
             session.deadlinePassed(StreamPointer(timer.pointee.owner!))
         }
-        return output()
+        return output(session)
     }
 
     func end() { session.close(.connectionLost) }
 
-    private func output() -> [Frame] {
+    private func output(_ session: Session) -> [Frame] {
         var bytes: [UInt8] = []
         while let frame = session.nextOutput() { bytes += Array(frame) }
         return Frames.parse(bytes)
@@ -114,6 +133,7 @@ final class Bench {
 final class BenchHandler: LoopHandler {
     private(set) var turns = 0
     private(set) var opened: [any ResponseSink] = []
+    fileprivate(set) var finished = 0
     fileprivate(set) var cancelled: [CancelReason] = []
 
     func turnBegan() { turns += 1 }

@@ -172,14 +172,6 @@ import Testing
         }
     }
 
-    @Test func varintSizesAreThoseOfTheirBytes() {
-        for shift in 0..<64 {
-            for value in [UInt64(1) << shift, (UInt64(1) << shift) - 1, (UInt64(1) << shift) + 1, .max] {
-                #expect(WireWriter.varintSize(value) == RequestBytes.varint(value).count, "\(value)")
-            }
-        }
-    }
-
     private func write(_ response: Availability_V1_CheckAvailabilityResponse, to reply: inout ReplyBuffer) {
         CheckAvailabilityCodec.Response.begin(&reply, lineCount: response.lines.count)
         for line in response.lines {
@@ -217,17 +209,18 @@ private struct RequestReading: Equatable {
     var lines: [Line]
 
     init?(_ message: UnsafeRawBufferPointer) {
-        guard let request = try? unsafe CheckAvailabilityCodec.Request(message) else { return nil }
+        let read = RequestLines()
+        guard let request = try? unsafe CheckAvailabilityCodec.Request(message, lines: read) else { return nil }
         channel = unsafe String(decoding: request.channel, as: UTF8.self)
         customer = unsafe String(decoding: request.customer, as: UTF8.self)
         maxStaleness = request.maxStaleness
-        lines = request.map { line in
-            unsafe Line(
+        lines = (0..<request.lineCount).map { index in
+            let line = read[index]
+            return unsafe Line(
                 sku: String(decoding: line.sku, as: UTF8.self),
                 location: String(decoding: line.location, as: UTF8.self),
                 quantity: line.quantity)
         }
-        if lines.count != request.lineCount { return nil }
     }
 
     init(_ request: Availability_V1_CheckAvailabilityRequest) {

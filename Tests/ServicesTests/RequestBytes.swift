@@ -27,8 +27,9 @@ enum RequestBytes {
             for _ in 0..<Int.random(in: 0...20, using: &random) {
                 $0.lines.append(
                     .with {
-                        $0.sku = text(using: &random)
-                        $0.location = text(using: &random)
+                        // The service has checked them before it answers.
+                        $0.sku = text(bytesMax: 64, using: &random)
+                        $0.location = text(bytesMax: 32, using: &random)
                         $0.available = number(using: &random)
                         $0.status = Availability_V1_AvailabilityStatus.allCases.randomElement(using: &random)!
                         $0.freshness = Availability_V1_Freshness.allCases.randomElement(using: &random)!
@@ -53,6 +54,12 @@ enum RequestBytes {
     }
 
     /// Text of one to four bytes a scalar, often ASCII only, sometimes longer than a sku may be.
+    private static func text(bytesMax: Int, using random: inout SeededGenerator) -> String {
+        var text = text(using: &random)
+        while text.utf8.count > bytesMax { text.unicodeScalars.removeLast() }
+        return text
+    }
+
     static func text(using random: inout SeededGenerator) -> String {
         let scalars: [ClosedRange<UInt32>] = [0x20...0x7e, 0...0x7f, 0x80...0x7ff, 0x800...0xd7ff, 0xe000...0x10ffff]
         let kinds = Bool.random(using: &random) ? 1 : scalars.count

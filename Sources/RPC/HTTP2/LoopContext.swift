@@ -36,9 +36,11 @@ final class LoopContext: @unchecked Sendable {
     private var inlineMethod = 0
     private var inlineCount: UInt64 = 0
 
+    /// `memory` is nghttp2's, for tests; absent: malloc.
+    @safe
     init(
         limits: WireLimits, methods: MethodTable, counters: LoopCounters, observer: CallObserver?, mailbox: Mailbox,
-        handler: any LoopHandler, nowNanoseconds: UInt64
+        handler: any LoopHandler, nowNanoseconds: UInt64, memory: UnsafeMutablePointer<nghttp2_mem>? = nil
     ) {
         self.limits = limits
         self.methods = methods
@@ -49,7 +51,7 @@ final class LoopContext: @unchecked Sendable {
         self.handler = handler
         self.nowNanoseconds = nowNanoseconds
         wheel = TimerWheel(nowNanoseconds: nowNanoseconds)
-        template = SessionTemplate(limits: limits)
+        template = unsafe SessionTemplate(limits: limits, memory: memory)
         requestIDs = UInt64.random(in: 0 ... .max)
     }
 

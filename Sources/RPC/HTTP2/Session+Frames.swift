@@ -6,16 +6,22 @@ import Glibc
 extension Session {
     func frameBegan(_ header: nghttp2_frame_hd) -> Bool {
         switch UInt32(header.type) {
-        case NGHTTP2_DATA.rawValue, NGHTTP2_CONTINUATION.rawValue:
+        case NGHTTP2_DATA.rawValue:
+            return dataBegan(header)
+        case NGHTTP2_CONTINUATION.rawValue:
             return true
         case NGHTTP2_HEADERS.rawValue:
-            if header.stream_id <= lastStreamID, skippedStreamIDs.contains(where: { $0.contains(header.stream_id) }) {
-                return goAway(NGHTTP2_PROTOCOL_ERROR, "stream id out of order")
+            if streamIDs.isSkipped(header.stream_id), stream(header.stream_id) == nil {
+                return goAway(NGHTTP2_PROTOCOL_ERROR, "stream_id_out_of_order")
             }
             return true
+        case NGHTTP2_PRIORITY.rawValue:
+            // nghttp2 ignores them whole (RFC 9113 5.3.2), but these are no such frames (6.3).
+            if header.stream_id == 0 { return goAway(NGHTTP2_PROTOCOL_ERROR, "priority_without_stream") }
+            if header.length != 5 { return goAway(NGHTTP2_FRAME_SIZE_ERROR, "priority_of_wrong_size") }
+            return controlFrameBegan()
         default:
-            if controlFrames.take(nowNanoseconds: context.nowNanoseconds) { return true }
-            return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_control_frames")
+            return controlFrameBegan()
         }
     }
 
@@ -25,7 +31,7 @@ extension Session {
         headBeganNanoseconds = context.nowNanoseconds
         headStream = nil
         guard isRequest else { return true }
-        noteStreamID(streamID)
+        streamIDs.note(streamID)
         let stream = context.streams.acquire()
         stream.pointee.id = streamID
         stream.pointee.method = context.methods.methods.count
@@ -45,7 +51,7 @@ extension Session {
         if headBytes > limits.headerListBytesMax || headFields > limits.headerFieldsMax {
             // HPACK decoding goes on, or the connection's table would be lost; only an absurd list ends it.
             if headBytes > limits.headerListBytesMax * 16 {
-                return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "header list too large")
+                return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "header_list_too_large")
             }
             headStream?.pointee.flags.insert(.headersTooLarge)
             return true
@@ -56,7 +62,8 @@ extension Session {
 
     func dataReceived(streamID: Int32, bytes: UnsafeRawBufferPointer, endsStream: Bool) -> Bool {
         // The connection's window is always given back: one slow stream must not stop the others.
-        unsafe nghttp2_session_consume_connection(handle, bytes.count)
+        submitted(unsafe nghttp2_session_consume_connection(handle, bytes.count))
+        emptyDataFrames = 0
         keepChunk()
         guard let stream = stream(streamID), !stream.pointee.flags.contains(.ended) else { return true }
         stream.pointee.progressNanoseconds = context.nowNanoseconds
@@ -77,7 +84,7 @@ extension Session {
         if stream.pointee.flags.contains(.paused) {
             stream.pointee.unconsumedBytes += bytes.count
         } else {
-            unsafe nghttp2_session_consume_stream(handle, streamID, bytes.count)
+            submitted(unsafe nghttp2_session_consume_stream(handle, streamID, bytes.count))
         }
         return true
     }
@@ -86,16 +93,7 @@ extension Session {
         let endsStream = UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
         switch UInt32(header.type) {
         case NGHTTP2_DATA.rawValue:
-            if endsStream {
-                if let stream = stream(header.stream_id) { requestEnded(stream) }
-            } else if header.length == 0 {
-                emptyDataFrames += 1
-                if emptyDataFrames > context.limits.emptyDataFramesMax {
-                    return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_empty_frames")
-                }
-                return true
-            }
-            emptyDataFrames = 0
+            if endsStream, let stream = stream(header.stream_id) { requestEnded(stream) }
         case NGHTTP2_HEADERS.rawValue:
             headBeganNanoseconds = nil
             if let stream = headStream {
@@ -136,17 +134,53 @@ extension Session {
                 let stream = stream(header.stream_id), !stream.pointee.flags.contains(.remoteEnded)
             {
                 // The caller need not send the rest of its request (RFC 9113 8.1).
-                unsafe nghttp2_submit_rst_stream(handle, 0, header.stream_id, NGHTTP2_NO_ERROR.rawValue)
+                submitted(unsafe nghttp2_submit_rst_stream(handle, 0, header.stream_id, NGHTTP2_NO_ERROR.rawValue))
             }
         case NGHTTP2_RST_STREAM.rawValue where unsafe frame.pointee.rst_stream.error_code != NGHTTP2_NO_ERROR.rawValue:
             context.counters.add(.protocolErrors, 1)
-            if !ownResets.take(nowNanoseconds: context.nowNanoseconds) {
-                goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets")
+            if countedResets > 0 {
+                countedResets -= 1
+            } else {
+                countReset()
             }
+        case NGHTTP2_GOAWAY.rawValue where unsafe frame.pointee.goaway.error_code != NGHTTP2_NO_ERROR.rawValue:
+            context.counters.add(.protocolErrors, 1)
         default:
             break
         }
         return true
+    }
+
+    /// nghttp2 is about to end the stream, or the connection, for this frame. A reset is counted here, not when it is
+    /// sent: one read may bring a thousand such frames, and the queue that they fill must not be what bounds them.
+    func invalidFrameReceived(_ header: nghttp2_frame_hd, _ code: Int32) -> Bool {
+        if UInt32(header.type) == NGHTTP2_HEADERS.rawValue { headBeganNanoseconds = nil }
+        guard header.stream_id != 0 else { return true }
+        countedResets += 1
+        return countReset()
+    }
+
+    /// One more RST_STREAM that the caller makes us send.
+    @discardableResult
+    private func countReset() -> Bool {
+        if ownResets.take(nowNanoseconds: context.nowNanoseconds) { return true }
+        return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets")
+    }
+
+    private func controlFrameBegan() -> Bool {
+        if controlFrames.take(nowNanoseconds: context.nowNanoseconds) { return true }
+        return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_control_frames")
+    }
+
+    /// Frames without data cost us work and the caller no window. Padding may be all there is in a frame: it counts as
+    /// empty until data comes of it. The last frame of a request may be empty.
+    private func dataBegan(_ header: nghttp2_frame_hd) -> Bool {
+        let flags = UInt32(header.flags)
+        if flags & NGHTTP2_FLAG_END_STREAM.rawValue != 0 { return true }
+        guard header.length == 0 || flags & NGHTTP2_FLAG_PADDED.rawValue != 0 else { return true }
+        emptyDataFrames += 1
+        if emptyDataFrames <= context.limits.emptyDataFramesMax { return true }
+        return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_empty_frames")
     }
 
     /// What lies in nghttp2's input moves to the stream's own queue before that input is gone.
@@ -164,13 +198,5 @@ extension Session {
         if requestBytes > context.limits.requestBytesPerConnectionMax {
             fail(stream, CallStatus(.resourceExhausted, "too many request bytes waiting on this connection"))
         }
-    }
-
-    private func noteStreamID(_ streamID: Int32) {
-        if streamID > lastStreamID + 2 {
-            skippedStreamIDs.append(lastStreamID + 2...streamID - 2)
-            if skippedStreamIDs.count > 16 { skippedStreamIDs.removeFirst() }
-        }
-        lastStreamID = streamID
     }
 }

@@ -29,17 +29,15 @@ extension Session {
     func beginDrain() {
         guard drain == .none, !isClosing else { return }
         drain = .announced(finalDueNanoseconds: context.nowNanoseconds + milliseconds(1_000))
-        unsafe nghttp2_submit_shutdown_notice(handle)
+        submitted(unsafe nghttp2_submit_shutdown_notice(handle))
         // The answer proves that the caller has seen the notice.
-        unsafe nghttp2_submit_ping(handle, 0, nil)
+        submitted(unsafe nghttp2_submit_ping(handle, 0, nil))
         scheduleFlush()
     }
 
     private func sendFinalGoAway() {
         drain = .final
-        let last = unsafe nghttp2_session_get_last_proc_stream_id(handle)
-        unsafe nghttp2_submit_goaway(handle, 0, last, NGHTTP2_NO_ERROR.rawValue, nil, 0)
-        scheduleFlush()
+        submitGoAway()
     }
 
     /// Enforces what depends on time. Returns when to look again; nil: close the connection now.
@@ -81,7 +79,7 @@ extension Session {
         let due = receivedNanoseconds + milliseconds(context.limits.keepaliveMilliseconds)
         guard now >= due else { return due }
         keepalivePingNanoseconds = now
-        unsafe nghttp2_submit_ping(handle, 0, nil)
+        submitted(unsafe nghttp2_submit_ping(handle, 0, nil))
         scheduleFlush()
         return now + milliseconds(context.limits.keepaliveTimeoutMilliseconds)
     }

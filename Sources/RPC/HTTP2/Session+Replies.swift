@@ -41,7 +41,7 @@ extension Session {
     func cutOff(_ stream: StreamPointer, _ status: CallStatus, telling reason: CancelReason = .connectionLost) {
         if stream.pointee.flags.contains(.ended) {
             // The outcome is on its way behind data the caller does not take; only a reset gets past that.
-            unsafe nghttp2_submit_rst_stream(handle, 0, stream.pointee.id, NGHTTP2_CANCEL.rawValue)
+            submitted(unsafe nghttp2_submit_rst_stream(handle, 0, stream.pointee.id, NGHTTP2_CANCEL.rawValue))
             return scheduleFlush()
         }
         let receiver = stream.pointee.receiver
@@ -160,15 +160,15 @@ extension Session {
         if stream.pointee.flags.contains(.deferred) {
             stream.pointee.flags.remove(.deferred)
             stream.pointee.progressNanoseconds = context.nowNanoseconds
-            unsafe nghttp2_session_resume_data(handle, stream.pointee.id)
+            submitted(unsafe nghttp2_session_resume_data(handle, stream.pointee.id))
         }
         scheduleFlush()
     }
 
     /// A stream that nghttp2 takes no headers for must not hang.
     private func submit(_ stream: StreamPointer, _ body: (_ streamID: Int32) -> Int32) {
-        guard body(stream.pointee.id) != 0 else { return }
-        unsafe nghttp2_submit_rst_stream(handle, 0, stream.pointee.id, NGHTTP2_INTERNAL_ERROR.rawValue)
+        if submitted(body(stream.pointee.id)) { return }
+        submitted(unsafe nghttp2_submit_rst_stream(handle, 0, stream.pointee.id, NGHTTP2_INTERNAL_ERROR.rawValue))
     }
 
     private func submitTrailersOnly(_ stream: StreamPointer, _ status: CallStatus) {
@@ -188,7 +188,7 @@ extension Session {
     private func submitTrailers(_ stream: StreamPointer) {
         stream.pointee.flags.insert(.trailersSubmitted)
         guard let status = stream.pointee.status else {
-            unsafe nghttp2_submit_trailer(handle, stream.pointee.id, context.replyHeaders.okTrailers, 1)
+            submitted(unsafe nghttp2_submit_trailer(handle, stream.pointee.id, context.replyHeaders.okTrailers, 1))
             return
         }
         var fields = HeaderList()

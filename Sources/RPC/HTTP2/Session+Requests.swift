@@ -177,7 +177,7 @@ extension Session {
             context.isInTurn = false
         }
         if !stream.pointee.flags.contains(.paused), stream.pointee.unconsumedBytes > 0 {
-            unsafe nghttp2_session_consume_stream(handle, stream.pointee.id, stream.pointee.unconsumedBytes)
+            submitted(unsafe nghttp2_session_consume_stream(handle, stream.pointee.id, stream.pointee.unconsumedBytes))
             stream.pointee.unconsumedBytes = 0
         }
         scheduleFlush()

@@ -20,6 +20,9 @@ final class Session {
     var streamsOpen = 0
     /// Nothing more is read; what is to be sent is sent, then the connection closes.
     private(set) var isClosing = false
+    /// GOAWAY written by hand: it overtakes what nghttp2 has queued, needs none of its memory, and nothing follows it.
+    private var farewell = ByteQueue()
+    private var isFarewellTaken = false
     var isUnflushed = false
 
     // One header block arrives at a time.
@@ -32,14 +35,14 @@ final class Session {
     var chunkStream: StreamPointer?
 
     var hasPreface = false
-    var lastStreamID: Int32 = -1
-    /// Stream ids the caller skipped: RFC 9113 5.1.1 closed them, so that opening one is a connection error.
-    var skippedStreamIDs: [ClosedRange<Int32>] = []
+    var streamIDs = StreamIDs()
     /// Bytes in the `inbound` queues of this session's streams.
     var requestBytes = 0
 
     var callerResets: TokenBucket
     var ownResets: TokenBucket
+    /// RST_STREAM frames that are counted already but not sent yet.
+    var countedResets = 0
     var controlFrames: TokenBucket
     var emptyDataFrames = 0
     var lastPingNanoseconds: UInt64?
@@ -61,7 +64,8 @@ final class Session {
     }
     var drain = Drain.none
 
-    init(context: LoopContext, peer: PeerIdentity?) {
+    /// nil when nghttp2 has no memory for another session.
+    init?(context: LoopContext, peer: PeerIdentity?) {
         self.context = context
         self.peer = peer
         let now = context.nowNanoseconds
@@ -75,11 +79,8 @@ final class Session {
         receivedNanoseconds = now
         idleSinceNanoseconds = now
 
-        var made: OpaquePointer?
-        let template = unsafe context.template.callbacks
-        unsafe precondition(
-            nghttp2_session_server_new2(&made, template, nil, context.template.options) == 0, "out of memory")
-        unsafe handle = made!
+        guard let made = unsafe context.template.makeSession() else { return nil }
+        unsafe handle = made
         unsafe nghttp2_session_set_user_data(handle, Unmanaged.passUnretained(self).toOpaque())
         submitSettings()
     }
@@ -102,10 +103,7 @@ final class Session {
         context.handler.turnEnded()
         context.isInTurn = false
         context.recordInlineCalls()
-        if taken < 0, !isClosing {
-            context.counters.add(.protocolErrors, 1)
-            isClosing = true
-        }
+        if taken < 0 { refuse(Int32(taken)) }
         if unsafe nghttp2_session_get_outbound_queue_size(handle) > context.limits.outboundFramesMax + 4 * streamsOpen {
             goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_frames")
         }
@@ -113,10 +111,16 @@ final class Session {
 
     /// The next frame to send, valid until the next call; nil when there is none for now.
     func nextOutput() -> UnsafeRawBufferPointer? {
-        var start: UnsafePointer<UInt8>?
-        let count = unsafe nghttp2_session_mem_send(handle, &start)
-        if count < 0 { isClosing = true }
-        return unsafe count > 0 ? UnsafeRawBufferPointer(start: start, count: count) : nil
+        if farewell.isEmpty {
+            var start: UnsafePointer<UInt8>?
+            let count = unsafe nghttp2_session_mem_send(handle, &start)
+            if count > 0 { return unsafe UnsafeRawBufferPointer(start: start, count: count) }
+            if count == 0 { return nil }
+            refuse(Int32(count))
+        }
+        if isFarewellTaken { return nil }
+        isFarewellTaken = true
+        return unsafe farewell.isEmpty ? nil : farewell.bytes
     }
 
     /// Ends every call UNAVAILABLE and the connection after that.
@@ -128,9 +132,15 @@ final class Session {
             guard !stream.pointee.flags.contains(.ended) else { continue }
             cutOff(stream, CallStatus(.unavailable, "the server is stopping"), telling: .serverStopping)
         }
-        let last = unsafe nghttp2_session_get_last_proc_stream_id(handle)
-        unsafe nghttp2_submit_goaway(handle, 0, last, NGHTTP2_NO_ERROR.rawValue, nil, 0)
+        submitGoAway()
         isClosing = true
+        scheduleFlush()
+    }
+
+    /// GOAWAY without a fault, in its turn behind what is queued: calls up to the last one received go on.
+    func submitGoAway() {
+        let last = unsafe nghttp2_session_get_last_proc_stream_id(handle)
+        submitted(unsafe nghttp2_submit_goaway(handle, 0, last, NGHTTP2_NO_ERROR.rawValue, nil, 0))
         scheduleFlush()
     }
 
@@ -140,17 +150,37 @@ final class Session {
             || (drain == .final && streamsOpen == 0)
     }
 
-    /// Ends the connection with a reason (RFC 9113 6.8). Returns false, which makes nghttp2 stop reading.
+    /// Ends the connection with a reason (RFC 9113 6.8), at once: a caller that floods us gets nothing else any more.
+    /// Returns false, which makes nghttp2 stop reading.
     @discardableResult
     func goAway(_ code: nghttp2_error_code, _ reason: StaticString) -> Bool {
         guard !isClosing else { return false }
         isClosing = true
         context.counters.add(.protocolErrors, 1)
-        unsafe nghttp2_submit_goaway(
-            handle, 0, nghttp2_session_get_last_proc_stream_id(handle), code.rawValue, reason.utf8Start,
-            reason.utf8CodeUnitCount)
+        let last = unsafe nghttp2_session_get_last_proc_stream_id(handle)
+        farewell.appendGoAway(lastStreamID: last, code: code.rawValue, reason: reason)
         scheduleFlush()
         return false
+    }
+
+    /// What nghttp2 says to what was submitted. Without memory for it some caller would wait for ever: the connection
+    /// ends instead.
+    @discardableResult
+    @inline(__always)
+    func submitted(_ code: Int32) -> Bool {
+        if code == 0 { return true }
+        if code == NGHTTP2_ERR_NOMEM.rawValue { refuse(code) }
+        return false
+    }
+
+    /// nghttp2 cannot go on with this connection (its fatal errors).
+    private func refuse(_ code: Int32) {
+        switch nghttp2_error(code) {
+        case NGHTTP2_ERR_NOMEM: goAway(NGHTTP2_INTERNAL_ERROR, "out_of_memory")
+        case NGHTTP2_ERR_BAD_CLIENT_MAGIC: goAway(NGHTTP2_PROTOCOL_ERROR, "bad_preface")
+        case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS: goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_continuations")
+        default: goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_frames")
+        }
     }
 
     /// Has the output sent at the end of the loop's turn at the latest.
@@ -207,7 +237,7 @@ final class Session {
             (NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headerListBytesMax),
             (NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
         ].map { nghttp2_settings_entry(settings_id: Int32($0.0.rawValue), value: UInt32($0.1)) }
-        unsafe nghttp2_submit_settings(handle, 0, settings, settings.count)
-        unsafe nghttp2_session_set_local_window_size(handle, 0, 0, Int32(limits.connectionWindowBytes))
+        submitted(unsafe nghttp2_submit_settings(handle, 0, settings, settings.count))
+        submitted(unsafe nghttp2_session_set_local_window_size(handle, 0, 0, Int32(limits.connectionWindowBytes)))
     }
 }

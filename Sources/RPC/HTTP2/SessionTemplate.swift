@@ -1,12 +1,15 @@
 import CNGHTTP2
 
-/// What every session of a loop is made with: the callbacks and nghttp2's own limits.
+/// What every session of a loop is made with: the callbacks, nghttp2's own limits, and where its memory comes from.
 @safe
 struct SessionTemplate: ~Copyable {
     let callbacks: OpaquePointer
     let options: OpaquePointer
+    /// Absent: malloc. It must outlive the sessions.
+    let memory: UnsafeMutablePointer<nghttp2_mem>?
 
-    init(limits: WireLimits) {
+    init(limits: WireLimits, memory: UnsafeMutablePointer<nghttp2_mem>? = nil) {
+        unsafe self.memory = unsafe memory
         var made: OpaquePointer?
         unsafe precondition(nghttp2_session_callbacks_new(&made) == 0, "out of memory")
         unsafe callbacks = made!
@@ -17,6 +20,14 @@ struct SessionTemplate: ~Copyable {
         unsafe nghttp2_option_set_no_auto_window_update(options, 1)
         unsafe nghttp2_option_set_no_closed_streams(options, 1)
         unsafe nghttp2_option_set_max_outbound_ack(options, limits.outboundFramesMax)
+        // Frames of types that nobody knows are skipped by nghttp2 in silence unless they are asked for: asked for, they
+        // are announced (`frameBegan`), counted, and then skipped.
+        for type in UInt8(NGHTTP2_CONTINUATION.rawValue) + 1 ... .max {
+            unsafe nghttp2_option_set_user_recv_extension_type(options, type)
+        }
+        unsafe nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, _, _, _ in
+            NGHTTP2_ERR_CANCEL.rawValue
+        }
 
         unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, frameBegan)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, headersBegan)
@@ -31,6 +42,13 @@ struct SessionTemplate: ~Copyable {
     deinit {
         unsafe nghttp2_session_callbacks_del(callbacks)
         unsafe nghttp2_option_del(options)
+    }
+
+    /// nil when there is no memory for it.
+    func makeSession() -> OpaquePointer? {
+        var made: OpaquePointer?
+        guard unsafe nghttp2_session_server_new3(&made, callbacks, nil, options, memory) == 0 else { return nil }
+        return unsafe made
     }
 }
 
@@ -93,10 +111,7 @@ private func frameReceived(
 private func invalidFrameReceived(
     _ handle: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?, _ code: Int32, _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    unsafe withSession(user) {
-        $0.context.counters.add(.protocolErrors, 1)
-        return true
-    }
+    unsafe withSession(user) { unsafe $0.invalidFrameReceived(header(frame), code) }
 }
 
 private func frameSent(

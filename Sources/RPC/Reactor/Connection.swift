@@ -136,7 +136,7 @@ final class Connection {
         let now = unsafe loop.context.nowNanoseconds
         switch phase {
         case .handshake:
-            return close(.connectionLost)
+            return closeForFault()
         case .linger, .closed:
             return close(.connectionLost)
         case .open:
@@ -145,11 +145,10 @@ final class Connection {
         guard let session else { return }
         let patience = unsafe milliseconds(loop.context.limits.stalledMilliseconds)
         if !pending.isEmpty, now >= writtenNanoseconds + patience {
-            unsafe loop.context.counters.add(.protocolErrors, 1)
-            return close(.connectionLost)
+            return closeForFault()
         }
         if now >= ageEndNanoseconds { endOfAge(session, now) }
-        guard let next = session.check() else { return close(.connectionLost) }
+        guard let next = session.check() else { return closeForFault() }
         flush()
         guard phase == .open else { return }
         let bounded = pending.isEmpty ? next : min(next, writtenNanoseconds + patience)
@@ -170,7 +169,8 @@ final class Connection {
 
 extension Connection {
     private func openSession(peer: PeerIdentity?) {
-        let made = unsafe Session(context: loop.context, peer: peer)
+        // Without memory the connection stays in its handshake: tried once more when the caller says something.
+        guard let made = unsafe Session(context: loop.context, peer: peer) else { return }
         unsafe made.connection = self
         session = made
         phase = .open
@@ -186,6 +186,7 @@ extension Connection {
         switch transport.handshake() {
         case .done:
             openSession(peer: transport.peer)
+            if session == nil { return closeForFault() }
             flush()
             // The first bytes may have come with the end of the handshake.
             if phase == .open { read() }
@@ -196,6 +197,12 @@ extension Connection {
         case .failed:
             close(.connectionLost)
         }
+    }
+
+    /// The caller let a time limit pass, or there is no memory for it.
+    private func closeForFault() {
+        unsafe loop.context.counters.add(.protocolErrors, 1)
+        close(.connectionLost)
     }
 
     private func endOfAge(_ session: Session, _ now: UInt64) {

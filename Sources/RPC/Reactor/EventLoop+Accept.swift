@@ -41,6 +41,7 @@ extension EventLoop {
 
     private func admit(_ descriptor: Int32) {
         guard shared.admitConnection(limit: context.limits.connectionsMax) else {
+            context.counters.add(.protocolErrors, 1)
             close(descriptor)
             return
         }

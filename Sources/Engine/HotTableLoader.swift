@@ -1,0 +1,94 @@
+internal import Glibc
+public import HotTable
+public import Inventory
+public import Ledger
+
+/// Fills the hot table from the ledger while the server answers: page by page, each from a snapshot of its own, so that
+/// no page of the file is pinned for long and the writer waits for one page at most.
+public final class HotTableLoader: Sendable {
+    private let table: HotTable
+    private let ledger: Ledger
+    private let tenant: TenantNumber
+
+    public init(table: HotTable, ledger: Ledger, tenant: TenantNumber) {
+        self.table = table
+        self.ledger = ledger
+        self.tenant = tenant
+    }
+
+    /// Loads on a thread of its own and calls `onEnd` there: with nil when the table answers, or with why it does not;
+    /// the ledger then answers as before.
+    public func start(onEnd: @escaping @Sendable (LedgerError?) -> Void) {
+        let start = LoaderStart(loader: self, onEnd: onEnd)
+        var thread = pthread_t()
+        let code = pthread_create(&thread, nil, loaderThreadBody, Unmanaged.passRetained(start).toOpaque())
+        precondition(code == 0, "the loader's thread could not be created: error \(code)")
+        pthread_detach(thread)
+    }
+
+    /// Loads everything on the caller's thread.
+    public func run() throws(LedgerError) {
+        var pages = try HotTablePages(table: table, ledger: ledger, tenant: tenant)
+        while try pages.load() {}
+    }
+}
+
+/// The loader's work, page by page.
+struct HotTablePages {
+    private let table: HotTable
+    private let tenant: TenantNumber
+    private let reader: SnapshotReader
+    private let skusPerPage: Int
+    private var last: [UInt8]?
+
+    /// 64 skus are some 100 µs of the writer's time when the store's pages are in memory.
+    init(table: HotTable, ledger: Ledger, tenant: TenantNumber, skusPerPage: Int = 64) throws(LedgerError) {
+        self.table = table
+        self.tenant = tenant
+        self.skusPerPage = skusPerPage
+        reader = try ledger.makeReader()
+    }
+
+    /// Loads the next page; false when it was the last.
+    mutating func load() throws(LedgerError) -> Bool {
+        var isLast = false
+        try table.load { loading throws(LedgerError) in
+            // Only now: the table has every commit that this snapshot could lack.
+            try reader.renew()
+            defer { reader.release() }
+            if last == nil {
+                // Of all tenants: more than come is no harm.
+                loading.begin(at: reader.sequence, skusExpected: Int(reader.state.positions))
+            }
+            let page = try reader.skus(tenant: tenant, after: last, countMax: skusPerPage)
+            for sku in page { loading.add(sku: sku.bytes, sku.rows) }
+            last = page.last?.bytes ?? []
+            isLast = page.count < skusPerPage || !loading.hasRoom
+            if isLast { loading.finish() }
+        }
+        return !isLast
+    }
+}
+
+/// What the loader's thread is started with; released by it.
+private final class LoaderStart {
+    let loader: HotTableLoader
+    let onEnd: @Sendable (LedgerError?) -> Void
+
+    init(loader: HotTableLoader, onEnd: @escaping @Sendable (LedgerError?) -> Void) {
+        self.loader = loader
+        self.onEnd = onEnd
+    }
+}
+
+/// A global function, since a closure given to `pthread_create` would inherit its maker's isolation.
+private func loaderThreadBody(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    let start = Unmanaged<LoaderStart>.fromOpaque(argument!).takeRetainedValue()
+    do throws(LedgerError) {
+        try start.loader.run()
+        start.onEnd(nil)
+    } catch {
+        start.onEnd(error)
+    }
+    return nil
+}

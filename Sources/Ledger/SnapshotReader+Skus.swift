@@ -1,0 +1,60 @@
+public import Inventory
+
+/// All positions of one sku, as a table in memory needs them.
+public struct SkuRows: Sendable {
+    /// The sku.
+    public let bytes: [UInt8]
+    /// By location number. None when a record is damaged: whoever asks must hear DATA_LOSS from the ledger.
+    public internal(set) var rows: [(LocationNumber, StockFigures)]
+}
+
+extension SnapshotReader {
+    /// The next skus in order, at most `countMax` of them; fewer only at the end. `after` is the last of the page before.
+    public func skus(
+        tenant: TenantNumber, after: [UInt8]?, countMax: Int
+    ) throws(LedgerError) -> [SkuRows] {
+        var page: [SkuRows] = []
+        page.reserveCapacity(countMax)
+        var start = KeyBuffer()
+        start.append(tenant)
+        if let after { unsafe after.withUnsafeBytes { unsafe start.setBehind($0, tenant: tenant) } }
+        var isDamaged = false
+        var isDone = false
+        // A scan ends at the first row that is no position and goes on at the next sku, past a journal of any length.
+        while !isDone {
+            isDone = true
+            unsafe try scan(.stock, from: start.bytes, descending: false) { key, value throws(LedgerError) in
+                guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+                guard let stock = unsafe StockKey(key) else { throw unsafe damaged(key, in: .stock) }
+                guard unsafe stock.kind == .position else {
+                    unsafe start.setBehind(stock.sku, tenant: tenant)
+                    isDone = false
+                    return false
+                }
+                if unsafe page.last?.bytes.elementsEqual(stock.sku) != true {
+                    if page.count == countMax { return false }
+                    unsafe page.append(SkuRows(bytes: Array(stock.sku), rows: []))
+                    isDamaged = false
+                }
+                if !isDamaged, let position = unsafe LentPosition(value, key: key) {
+                    unsafe page[page.count - 1].rows.append((stock.location, position.figures))
+                } else {
+                    isDamaged = true
+                    page[page.count - 1].rows = []
+                }
+                return true
+            }
+        }
+        return page
+    }
+}
+
+extension KeyBuffer {
+    /// Behind every row of a sku and before any longer sku that begins with it: no sku holds a byte 1.
+    mutating func setBehind(_ sku: UnsafeRawBufferPointer, tenant: TenantNumber) {
+        clear()
+        append(tenant)
+        unsafe append(sku)
+        append(UInt8(1))
+    }
+}

@@ -1,0 +1,56 @@
+import CNGHTTP2
+import Glibc
+
+/// Memory for nghttp2 that refuses one allocation, or every one from then on, and counts what is out.
+final class FailingMemory {
+    /// What nghttp2 is given. Lives as long as this object.
+    let table = UnsafeMutablePointer<nghttp2_mem>.allocate(capacity: 1)
+    /// Allocations asked for, refused ones included.
+    private(set) var asked = 0
+    /// Allocations not freed yet.
+    private(set) var live = 0
+    /// The number of the first allocation refused, from 1; 0: none is.
+    var refusedFrom: Int
+    private let refusesOnlyOne: Bool
+
+    init(refusedFrom: Int, refusesOnlyOne: Bool) {
+        self.refusedFrom = refusedFrom
+        self.refusesOnlyOne = refusesOnlyOne
+        table.initialize(
+            to: nghttp2_mem(
+                mem_user_data: Unmanaged.passUnretained(self).toOpaque(),
+                malloc: { size, user in FailingMemory.of(user).allocate { malloc(size) } },
+                free: { pointer, user in FailingMemory.of(user).free(pointer) },
+                calloc: { count, size, user in FailingMemory.of(user).allocate { calloc(count, size) } },
+                realloc: { pointer, size, user in FailingMemory.of(user).reallocate(pointer, size) }))
+    }
+
+    deinit { table.deallocate() }
+
+    private static func of(_ user: UnsafeMutableRawPointer?) -> FailingMemory {
+        Unmanaged<FailingMemory>.fromOpaque(user!).takeUnretainedValue()
+    }
+
+    private func isRefused() -> Bool {
+        asked += 1
+        return refusedFrom > 0 && (refusesOnlyOne ? asked == refusedFrom : asked >= refusedFrom)
+    }
+
+    private func allocate(_ body: () -> UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        if isRefused() { return nil }
+        live += 1
+        return body()
+    }
+
+    private func reallocate(_ pointer: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
+        if isRefused() { return nil }
+        if pointer == nil { live += 1 }
+        return realloc(pointer, size)
+    }
+
+    private func free(_ pointer: UnsafeMutableRawPointer?) {
+        guard let pointer else { return }
+        live -= 1
+        Glibc.free(pointer)
+    }
+}
