@@ -15,6 +15,7 @@ import contenders
 import counting
 import harness
 import report
+import same_answers
 import sections
 
 POSITIONS = 1_000_000
@@ -59,6 +60,14 @@ def run_once(server, case, contender, timing, number):
     return result
 
 
+def check_answers(chosen, servers):
+    """Ours and the limit do the same work only if they answer the same."""
+    cleartext = [(one, servers[one.name, False]) for one in chosen if not one.hash_map and (one.name, False) in servers]
+    for one, server in cleartext[1:]:
+        report.progress(f"comparing the answers of {one.name}")
+        same_answers.check(cleartext[0][1], server, POSITIONS)
+
+
 def measure(chosen, cases, rounds, timing):
     """Results by (case name, contender name); the rounds are interleaved."""
     results, memory = {}, {}
@@ -71,6 +80,7 @@ def measure(chosen, cases, rounds, timing):
                     one.start(POSITIONS, harness.certificate() if tls else None))
         for server in servers.values():
             server.settle()
+        check_answers(chosen, servers)
         for number in range(1, rounds + 1):
             for case in cases:
                 for one in chosen:

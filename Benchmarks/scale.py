@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""How a request's CPU time grows with the stock: 10 thousand, 1 million, 10 million positions, one sku and 100 skus a call.
+"""How a request's CPU time and the cold start grow with the stock: 10 thousand, 1 million and 10 million positions.
 
 Importing 10 million positions takes some six minutes, the first time. `--rounds N`; `--sizes N,N` for others. Stdlib only.
 """
 import argparse
 import contextlib
 import statistics
+import subprocess
 import sys
 
 import contenders
+import dataset
 import harness
 import report
 
@@ -39,6 +41,10 @@ def main():
     print(report.table(*rows(results, memory, ours, sizes)))
     print()
     print(report.table(["target", "asked", "measured", ""], targets(results, ours, sizes)))
+    for size in sizes:
+        print(f"\n{size:,} positions:", flush=True)
+        subprocess.run([sys.executable, harness.HERE / "cold_start.py", dataset.directory(size), "--config",
+                        harness.CONFIGURATION, "--sku", "SKU-0000001", "--server", harness.SERVER], check=True)
     return 0
 
 
