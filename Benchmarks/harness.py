@@ -1,4 +1,4 @@
-"""What all benchmarks share: where things are, building the C programs, starting a server, running the load generator."""
+"""What all benchmarks share: where things are, building the C programs, starting a server, running the load."""
 import json
 import os
 import pathlib
@@ -127,8 +127,8 @@ def certificate():
     files = BINARIES / "certificate.pem", BINARIES / "key.pem"
     if not all(file.exists() for file in files):
         BINARIES.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", files[1], "-out", files[0], "-days", "3650", "-subj", "/CN=localhost"],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                        "-nodes", "-keyout", files[1], "-out", files[0], "-days", "3650", "-subj", "/CN=localhost"],
                        check=True, capture_output=True)
     return files
 
@@ -143,7 +143,8 @@ def load(server, *arguments, core=LOAD_CORE):
     """Runs the load generator once and gives its figures; ends the benchmark when an answer was wrong."""
     done = subprocess.run(load_command(server, *arguments, core=core), capture_output=True, text=True)
     if done.returncode != 0:
-        fail(f"{done.args} ended with {done.returncode}:\n{done.stdout}{done.stderr}\nThe server said:\n{server.said()}")
+        fail(f"{done.args} ended with {done.returncode}:\n{done.stdout}{done.stderr}\n"
+             f"The server said:\n{server.said()}")
     return json.loads(done.stdout)
 
 

@@ -162,12 +162,13 @@ def debian(package):
 
 
 def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = pathlib.Path("/etc/os-release").read_text().split('PRETTY_NAME="')[1].split('"')[0]
     packages = ["libnghttp2-14", "liblmdb0", "libssl3", "libgrpc++-dev", "golang-google-grpc-dev", "redis-server"]
     commit = version(["git", "-C", str(harness.ROOT), "rev-parse", "--short", "HEAD"])
-    return (f"{datetime.date.today()}, commit {commit}; {os.cpu_count()} × {model}, {memory:.0f} GiB, {system}, Linux "
+    processor = f"{os.cpu_count()} × {models[0] if models else '?'}"
+    return (f"{datetime.date.today()}, commit {commit}; {processor}, {memory:.0f} GiB, {system}, Linux "
             f"{platform.release()}; {', '.join(map(debian, packages))}, grpc-swift-2 2.4.3.")
 
 
@@ -181,13 +182,13 @@ def document(cases, chosen, results, memory, counts, extra, rounds):
     writers = [(case, one) for case in cases if case.writer for one in chosen if results.get((case.name, one.name))]
     for case, one in writers:
         runs = results[case.name, one.name]
-        parts.append(f"{one.name}, events beside: {median(runs, lambda run: run['events_per_second']):,.0f}/s acknowledged, "
-                     f"batches of 50, p99 {median(runs, lambda run: run['events_p99_us']) / 1000:,.1f} ms.")
+        rate, p99 = median(runs, lambda run: run["events_per_second"]), median(runs, lambda run: run["events_p99_us"])
+        parts.append(f"{one.name}, events beside: {rate:,.0f}/s acknowledged, batches of 50, p99 {p99 / 1000:,.1f} ms.")
     if extra.get("idle_connection_bytes"):
-        parts.append("Memory of each of 10,000 idle connections: {:,.0f} bytes; of the C limit {:,.0f}, nearly all of it "
-                     "nghttp2's session.".format(*extra["idle_connection_bytes"]))
+        parts.append("Memory of each of 10,000 idle connections: {:,.0f} bytes; of the C limit {:,.0f}, nearly all of "
+                     "it nghttp2's session.".format(*extra["idle_connection_bytes"]))
     if extra.get("loops"):
-        parts.append(f"CPU µs a request at 60,000/s, both cores shared with the load: one loop {extra['loops'][1]:.2f}, "
-                     f"two loops {extra['loops'][2]:.2f}.")
+        parts.append("CPU µs a request at 60,000/s, both cores shared with the load: one loop "
+                     f"{extra['loops'][1]:.2f}, two loops {extra['loops'][2]:.2f}.")
     parts.append(table(["target", "asked", "measured", ""], targets(Figures(results, counts), extra)))
     return "\n\n".join(parts)

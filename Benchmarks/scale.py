@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """How a request's CPU time and the cold start grow with the stock: 10 thousand, 1 million and 10 million positions.
 
-Importing 10 million positions takes some six minutes, the first time. `--rounds N`; `--sizes N,N` for others. Stdlib only.
+Importing 10 million positions takes some six minutes, the first time. `--rounds N`; `--sizes N,N` for others.
+Stdlib only.
 """
 import argparse
 import contextlib
@@ -64,7 +65,8 @@ def targets(results, ours, sizes):
     """Growth from the smallest to the largest for a request, from the second largest for a lookup."""
     for one in ours:
         def growth(case, size):
-            return statistics.median(results[one.name, sizes[-1], case]) / statistics.median(results[one.name, size, case])
+            most, least = (statistics.median(results[one.name, each, case]) for each in (sizes[-1], size))
+            return most / least
 
         for case, size, most in (("100 skus", sizes[-2], 2), ("1 sku", sizes[0], 2.5)):
             value = growth(case, size)

@@ -23,8 +23,8 @@ def all_sections(chosen, rounds, timing):
 
 
 def idle_connection_bytes(one):
-    """Anonymous memory of the process for each of 10,000 connections that have said hello and do nothing. Of the C limit
-    it is what nghttp2 takes for a session; what a server of ours has beyond that is our own."""
+    """Anonymous memory of the process for each of 10,000 connections that have said hello and do nothing. Of the C
+    limit it is what nghttp2 takes for a session; what a server of ours has beyond that is our own."""
     report.progress(f"{IDLE_CONNECTIONS:,} idle connections: {one.name}")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -30,7 +30,8 @@ static void put_frame_head(uint8_t *target, size_t length, int type, int flags, 
     put_big32(target + 5, stream_id);
 }
 
-static void send_frame(struct connection *connection, int type, int flags, uint32_t id, const void *bytes, size_t count) {
+static void send_frame(struct connection *connection, int type, int flags, uint32_t id, const void *bytes,
+                       size_t count) {
     uint8_t head[FRAME_HEAD];
     put_frame_head(head, count, type, flags, id);
     buffer_append(&connection->out, head, sizeof head);
@@ -127,7 +128,8 @@ static struct slot *find(struct connection *connection, uint32_t id) {
 }
 
 // Takes grpc-status from a header block, and whether :status is 200 or absent.
-static void inflate_block(struct connection *connection, const uint8_t *block, size_t count, struct header_cache *found) {
+static void inflate_block(struct connection *connection, const uint8_t *block, size_t count,
+                          struct header_cache *found) {
     found->grpc_status = -1;
     found->ok = true;
     size_t offset = 0;
@@ -178,7 +180,8 @@ static void end_stream(struct connection *connection, struct slot *slot) {
     connection->in_flight--;
 }
 
-static void receive_headers(struct connection *connection, const uint8_t *payload, size_t count, int flags, uint32_t id) {
+static void receive_headers(struct connection *connection, const uint8_t *payload, size_t count, int flags,
+                            uint32_t id) {
     if (!(flags & END_HEADERS)) fail("a header block in several frames");
     size_t skipped = (flags & PADDED ? 1u : 0u) + (flags & PRIORITY ? 5u : 0u);
     size_t padding = flags & PADDED ? payload[0] : 0;

@@ -229,7 +229,8 @@ int main(int count, char **arguments) {
     random_state = options.seed;
     if (options.redis) redis_prepare();
     else http2_prepare();
-    if (options.dump_path && !(options.dump = fopen(options.dump_path, "w"))) fail("%s: %s", options.dump_path, strerror(errno));
+    if (options.dump_path && !(options.dump = fopen(options.dump_path, "w")))
+        fail("%s: %s", options.dump_path, strerror(errno));
     open_connections();
     if (options.idle) hold();
     else run();

@@ -35,7 +35,9 @@ func fill(positions int64) map[string]int64 {
 	return quantities
 }
 
-func (s *server) CheckAvailability(_ context.Context, request *pb.CheckAvailabilityRequest) (*pb.CheckAvailabilityResponse, error) {
+func (s *server) CheckAvailability(
+	_ context.Context, request *pb.CheckAvailabilityRequest,
+) (*pb.CheckAvailabilityResponse, error) {
 	response := &pb.CheckAvailabilityResponse{Lines: make([]*pb.AvailabilityLine, 0, len(request.Lines)), PolicyVersion: 1}
 	for _, asked := range request.Lines {
 		line := &pb.AvailabilityLine{Sku: asked.Sku, Location: asked.Location}

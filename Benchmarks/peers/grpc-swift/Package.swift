@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// What one would build on grpc-swift-2: a peer to compare with, never shipped. The versions are those of our own client.
+// What one would build on grpc-swift-2: a peer to compare with, never shipped. Its versions are those of our client.
 let package = Package(
     name: "grpc-swift-peer",
     dependencies: [

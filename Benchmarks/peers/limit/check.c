@@ -1,5 +1,5 @@
-// CheckAvailability for the channel `web` of ../../availability-server.yaml, as Sources/Services/CheckAvailability*.swift
-// and Sources/Inventory/LineEvaluation.swift have it.
+// CheckAvailability for the channel `web` of availability-server.yaml, as Sources/Services/CheckAvailability*.swift and
+// Sources/Inventory/LineEvaluation.swift have it.
 #include "limit.h"
 
 #include <stdatomic.h>
@@ -186,7 +186,8 @@ size_t check_answer(const uint8_t *request, size_t count, uint64_t now_ns, uint6
     for (const uint8_t *at = request; at < end;) {
         uint8_t tag = *at++;
         if (!(at = read_text(at, end, tag == 0x0A ? &channel : &bytes))) return 0;
-        if (tag != 0x0A && (tag != 0x12 || line_count == LINES_MAX || !read_line(bytes, &lines[line_count++]))) return 0;
+        if (tag == 0x0A) continue;
+        if (tag != 0x12 || line_count == LINES_MAX || !read_line(bytes, &lines[line_count++])) return 0;
     }
     if (line_count == 0 || channel.count != 3 || memcmp(channel.bytes, "web", 3) != 0) return 0;
     if (!admit((int64_t)line_count, (int64_t)now_ns)) return 0;

@@ -1,5 +1,5 @@
-// The limit: the same answers from the same database by the same libraries as our server, in plain C, for one method and
-// one channel. What our server costs beyond this is what its language, its structure and its checks cost.
+// The limit: the same answers from the same database by the same libraries as our server, in plain C, for one method
+// and one channel. What our server costs beyond this is what its language, its structure and its checks cost.
 #pragma once
 
 #include <stdbool.h>

@@ -100,8 +100,9 @@ static void answer(nghttp2_session *handle, int32_t id, struct stream *stream) {
         size_t bytes = length == count - 5 ? check_answer(message + 5, length, turn_ns, clock_ns(0), reply + 5) : 0;
         if (bytes > 0) {
             stream->status = OK;
-            uint8_t prefix[] = {0, (uint8_t)(bytes >> 24), (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8), (uint8_t)bytes};
-            memcpy(reply, prefix, sizeof prefix);
+            uint32_t big = __builtin_bswap32((uint32_t)bytes);
+            reply[0] = 0;
+            memcpy(reply + 1, &big, sizeof big);
             stream->out.count = 5 + bytes;
         }
     }
