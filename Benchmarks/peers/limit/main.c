@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,7 @@ static int listen_on(int port) {
 
 int main(int count, char **arguments) {
     if (count != 3 && count != 5) fail("arguments", "limit DIRECTORY PORT [CERTIFICATE KEY]");
+    signal(SIGPIPE, SIG_IGN); // SSL_write to a peer that has gone
     store_open(arguments[1]);
     check_prepare();
     sessions_prepare();
