@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test torture fuzz sanitize bench format check proto clean
+.PHONY: build run test torture fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -19,8 +19,19 @@ fuzz: ## every parser of outside bytes on made-up inputs, FUZZ_SECONDS (600) eac
 sanitize: ## the server's tests under the thread and the address sanitizer
 	@scripts/sanitize.sh
 
-bench: build ## the benchmarks; prints one table
-	@Benchmarks/run.sh
+bench: build ## the benchmarks; prints one table as Markdown (half an hour; BENCH="--rounds 7 --only ours" for less)
+	@scripts/install-dependencies.sh --tests
+	@python3 Benchmarks/run.py $(BENCH)
+
+bench-quick: build ## the same in a few minutes, too short to be quoted
+	@scripts/install-dependencies.sh --tests
+	@python3 Benchmarks/run.py --quick $(BENCH)
+
+bench-scale: build ## 10 thousand, 1 million and 10 million positions (imports 10 million: minutes, 8 GB)
+	@python3 Benchmarks/scale.py $(BENCH)
+
+bench-gate: build ## instructions and allocations per request against Benchmarks/gate.json; runs in CI
+	@python3 Benchmarks/gate.py
 
 format: ## formats the Swift sources in place
 	@scripts/format.sh

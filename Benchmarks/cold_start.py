@@ -19,9 +19,15 @@ import subprocess
 import tempfile
 import time
 
-from read_path import METHOD, SERVER, field
+from harness import SERVER, free_port
 
+METHOD = "/availability.v1.AvailabilityService/CheckAvailability"
 PATIENCE = 120
+
+
+def field(number, payload):
+    """A length-delimited field of fewer than 128 bytes."""
+    return bytes([number << 3 | 2, len(payload)]) + payload
 
 
 def request(address, channel, sku):
@@ -56,11 +62,6 @@ def first_message(connection):
         if not chunk:
             raise SystemExit("the server closed the connection")
         received += chunk
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def start_and_ask(options, log, end=signal.SIGTERM):
