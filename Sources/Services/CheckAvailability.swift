@@ -68,9 +68,11 @@ struct CheckAvailability {
         nowNanoseconds: WallNanoseconds
     ) throws(CallStatus) -> Bool {
         CheckAvailabilityCodec.Response.begin(&reply, lineCount: question.lineCount)
+        var scopes = LastScope()
         for index in 0..<question.lineCount {
             let line = reads.lines[index]
-            let asked = try unsafe question.line(sku: line.sku, location: line.location, quantity: line.quantity, index)
+            let asked = try unsafe question.line(
+                sku: line.sku, location: line.location, quantity: line.quantity, index, scopes: &scopes)
             var evaluation = unsafe LineEvaluation(
                 question.entry.compiled, reads.stock.state.watermarks, sku: line.sku, scope: asked.scope,
                 nowNanoseconds: nowNanoseconds, maxStalenessNanoseconds: question.maxStalenessNanoseconds,

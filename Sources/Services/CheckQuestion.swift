@@ -9,6 +9,30 @@ struct AskedLine {
     let quantity: Int64
 }
 
+/// What the line before asked for: most lines of a request name the same location. Within one request only.
+@safe
+struct LastScope {
+    private var name = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private var scope = LocationScope.all
+
+    /// What a name means; nil when nothing is called so. The name is kept and must outlive this.
+    @inline(__always)
+    mutating func scope(named name: UnsafeRawBufferPointer, in directory: LocationDirectory) -> LocationScope? {
+        if unsafe isLast(name) { return scope }
+        guard let found = unsafe directory.scope(named: name) else { return nil }
+        unsafe self.name = unsafe name
+        scope = found
+        return found
+    }
+
+    @inline(__always)
+    private func isLast(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard unsafe other.count == name.count else { return false }
+        for index in 0..<other.count where unsafe other[index] != name[index] { return false }
+        return true
+    }
+}
+
 /// What CheckAvailability and ExplainAvailability ask, checked and admitted by the same code.
 ///
 /// Lives for one call on the loop's thread. The slow paths are the refusals; each is a function of its own, so that the
@@ -65,7 +89,8 @@ struct CheckQuestion {
     /// Checks one line. The texts are only read here.
     @inline(__always)
     func line(
-        sku: UnsafeRawBufferPointer, location: UnsafeRawBufferPointer, quantity: Int64?, _ index: Int
+        sku: UnsafeRawBufferPointer, location: UnsafeRawBufferPointer, quantity: Int64?, _ index: Int,
+        scopes: inout LastScope
     ) throws(CallStatus) -> AskedLine {
         guard sku.count >= 1, sku.count <= Limits.skuBytesMax, unsafe TextRules.isPrintable(sku) else {
             throw unsafe Self.badSKU(sku, index)
@@ -74,7 +99,9 @@ struct CheckQuestion {
         guard asked >= 1, asked <= Limits.quantityMax else {
             throw .invalidField("lines[\(index)].quantity", "must be 1 to \(Limits.quantityMax), is \(asked)")
         }
-        guard let scope = unsafe directory.scope(named: location) else { throw unsafe Self.noLocation(location, index) }
+        guard let scope = unsafe scopes.scope(named: location, in: directory) else {
+            throw unsafe Self.noLocation(location, index)
+        }
         return AskedLine(scope: scope, quantity: asked)
     }
 

@@ -47,10 +47,12 @@ struct ExplainAvailability {
         let sku = Array(line.sku.utf8)
         let location = Array(line.location.utf8)
         let state = reads.stock.state
+        var scopes = LastScope()
         return try unsafe sku.withBytes { sku throws(CallStatus) in
             let asked = try unsafe location.withBytes { location throws(CallStatus) in
                 try unsafe question.line(
-                    sku: sku, location: location, quantity: line.hasQuantity ? line.quantity : nil, index)
+                    sku: sku, location: location, quantity: line.hasQuantity ? line.quantity : nil, index,
+                    scopes: &scopes)
             }
             var evaluation = unsafe LineEvaluation(
                 question.entry.compiled, state.watermarks, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
