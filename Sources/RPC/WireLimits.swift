@@ -25,6 +25,9 @@ public struct WireLimits: Sendable, Equatable {
     public var streamBufferBytesMax = 8 << 20
     /// Requests of one connection that are not whole yet, or that a paused stream has not read.
     public var requestBytesPerConnectionMax = 64 << 20
+    /// Replies of one connection that its caller has not taken. The stream that goes over it is cut off with
+    /// RESOURCE_EXHAUSTED.
+    public var replyBytesPerConnectionMax = 64 << 20
     /// Read from one connection before the next has its turn.
     public var readBytesPerTurn = 64 << 10
     /// Frames of ours waiting on a connection that does not take them.
@@ -110,6 +113,9 @@ public struct WireLimits: Sendable, Equatable {
         try require(
             streamBufferBytesMax > messageBytesMax + streamBufferHighWaterBytes,
             "streamBufferBytesMax must exceed messageBytesMax and streamBufferHighWaterBytes together")
+        try require(
+            replyBytesPerConnectionMax >= streamBufferBytesMax,
+            "replyBytesPerConnectionMax must be at least streamBufferBytesMax")
         try require(
             (17 << 10...(16 << 20)).contains(readBytesPerTurn), "readBytesPerTurn must be within 17 KiB and 16 MiB")
         try require(

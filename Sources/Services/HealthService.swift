@@ -6,7 +6,8 @@ internal import Synchronization
 /// Who is told whether the server serves: grpc.health.v1 and its watchers. Safe from any thread.
 public final class HealthBoard: Sendable {
     private struct Watcher {
-        let service: String
+        /// Absent for a service that the server does not have: a name may be megabytes, and a watch lasts.
+        let service: String?
         let sink: any ResponseSink
     }
 
@@ -64,7 +65,7 @@ public final class HealthBoard: Sendable {
 
     /// Sends the present status and every change until `unwatch`.
     func watch(_ service: String, sink: any ResponseSink) -> Int {
-        let watcher = Watcher(service: service, sink: sink)
+        let watcher = Watcher(service: services.contains(service) ? service : nil, sink: sink)
         let number = state.withLock { state -> Int in
             state.nextWatcher += 1
             state.watchers[state.nextWatcher] = watcher
@@ -81,7 +82,7 @@ public final class HealthBoard: Sendable {
 
     private func tell(_ watcher: Watcher) {
         var response = Grpc_Health_V1_HealthCheckResponse()
-        response.status = status(of: watcher.service) ?? .serviceUnknown
+        response.status = watcher.service.flatMap { status(of: $0) } ?? .serviceUnknown
         if let bytes: [UInt8] = try? response.serializedBytes() { watcher.sink.send(bytes) }
     }
 }

@@ -9,8 +9,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from grpc_reflection.v1alpha import reflection_pb2
 
 from support.bystander import MEBIBYTE
-from support.frames import END_STREAM, HEADERS, WIDE_OPENING, Answer, Peer, message
-from support.hostile import bystander, server  # noqa: F401 (fixtures)
+from support.frames import DATA, END_STREAM, HEADERS, WIDE_OPENING, Answer, Peer, message
+from support.hostile import STREAM_EVENTS, bystander, server  # noqa: F401 (fixtures)
 from support.methods import every_method
 
 OK, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 2, 3, 4, 8, 12, 13
@@ -178,6 +178,21 @@ def test_message_of_the_limit_is_read_and_one_over_it_is_not(server, bystander, 
     # Kept once on its way in, once unpacked, and once in an answer that repeats it.
     ask_all(server, bystander, every_method(), body(MESSAGE_MAX), lambda method: plain[method.path], 64 * MEBIBYTE)
     ask_all(server, bystander, every_method(), body(MESSAGE_MAX + 1), RESOURCE_EXHAUSTED, 64 * MEBIBYTE)
+
+
+# A service's name of 3 MiB, and an unknown field as large.
+LARGE = {"/grpc.health.v1.Health/Watch": b"\x0a", STREAM_EVENTS: STRANGE_BYTES,
+         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": STRANGE_BYTES}
+
+
+@pytest.mark.parametrize("path", LARGE)
+def test_calls_that_stay_open_keep_nothing_of_large_messages(server, bystander, path):
+    body = message(LARGE[path] + b"\x80\x80\xc0\x01" + bytes(3 * MEBIBYTE))
+    with bystander.watching(48 * MEBIBYTE), Peer(server.grpc_address, WIDE_OPENING) as peer:
+        for stream in range(1, 120, 2):
+            peer.send(peer.request(body, path, end="Watch" in path))
+            while not any(one.kind == DATA and one.stream == stream for one in peer.frames):
+                peer.wait()
 
 
 # Compression.

@@ -163,6 +163,7 @@ struct WireLimitsTests {
             ("connectionWindowBytes", { $0.connectionWindowBytes = $0.streamWindowBytes - 1 }),
             ("requestBytesPerConnectionMax", { $0.requestBytesPerConnectionMax = $0.messageBytesMax }),
             ("streamBufferBytesMax", { $0.streamBufferBytesMax = $0.messageBytesMax }),
+            ("replyBytesPerConnectionMax", { $0.replyBytesPerConnectionMax = 0 }),
             ("readBytesPerTurn", { $0.readBytesPerTurn = 100 }), ("ownResetsPerSecond", { $0.ownResetsPerSecond = -1 }),
             ("headerListBytesMax", { $0.headerListBytesMax = 100_000 }),
         ]

@@ -72,6 +72,8 @@ final class Bench {
     let session: Session
     let handler = BenchHandler()
     let counters = LoopCounters(methodCount: 3)
+    /// What the session said first.
+    private(set) var greeting: [Frame] = []
 
     /// There was no memory for one.
     struct NoSession: Error {}
@@ -88,7 +90,7 @@ final class Bench {
             nowNanoseconds: 1_000_000_000, memory: memory)
         guard let made = Session(context: context, peer: nil) else { throw NoSession() }
         session = made
-        _ = output(session)
+        greeting = output(session)
     }
 
     deinit {

@@ -29,6 +29,9 @@ extension Session {
         let message = unsafe Array(prefix.isCompressed ? try inflate(stream, body) : body)
         stream.pointee.inbound.consume(end)
         requestBytes -= end
+        if stream.pointee.inbound.isEmpty {
+            stream.pointee.inbound.removeAll(keeping: context.limits.streamWindowBytes)
+        }
         return message
     }
 

@@ -15,8 +15,13 @@ extension Session {
             // Compressed it may be little.
             if call.takeOwedWritable() { context.drained.append(stream.pointee.key) }
         }
+        if replyBytes > context.limits.replyBytesPerConnectionMax { return fail(stream, tooManyReplyBytes) }
         submitHeaders(stream)
         wake(stream)
+    }
+
+    var tooManyReplyBytes: CallStatus {
+        CallStatus(.resourceExhausted, "too many reply bytes waiting on this connection")
     }
 
     /// Decides the call's outcome; what is queued is still sent before it.
@@ -48,6 +53,7 @@ extension Session {
         stream.pointee.status = status
         end(stream, status.code)
         receiver?.cancelled(reason)
+        replyBytes -= stream.pointee.outbound.count
         stream.pointee.outbound.removeAll(keeping: 16_384)
         if stream.pointee.flags.contains(.headersSubmitted) {
             // Trailers are not flow-controlled; the data before them is given up.
@@ -108,6 +114,7 @@ extension Session {
         unsafe MessagePrefix.write(to: target, compressed: compressed, length: bytes.count)
         if let start = bytes.baseAddress { unsafe memcpy(target + MessagePrefix.byteCount, start, bytes.count) }
         stream.pointee.outbound.advance(by: MessagePrefix.byteCount + bytes.count)
+        replyBytes += MessagePrefix.byteCount + bytes.count
     }
 
     /// Queues the response headers and the data that follows, once.
@@ -206,6 +213,7 @@ extension Session {
         if count > 0 {
             unsafe memcpy(target, stream.pointee.outbound.bytes.baseAddress!, count)
             stream.pointee.outbound.consume(count)
+            replyBytes -= count
             stream.pointee.progressNanoseconds = context.nowNanoseconds
             if let call = stream.pointee.call { noteSent(stream, call, count) }
         }
@@ -216,6 +224,7 @@ extension Session {
             }
             if count == 0 {
                 stream.pointee.flags.insert(.deferred)
+                stream.pointee.outbound.removeAll(keeping: context.limits.streamWindowBytes)
                 return .later
             }
         }

@@ -76,8 +76,15 @@ extension Session {
         case .unary, .serverStreaming:
             deliverOnly(stream)
         case .bidirectional:
-            deliver(stream)
+            return deliver(stream)
         }
+        if !stream.pointee.inbound.isEmpty { forgetRequest(stream) }
+    }
+
+    /// The one message was taken. The call may go on for hours, or its reply wait for the caller: neither keeps it.
+    private func forgetRequest(_ stream: StreamPointer) {
+        requestBytes -= stream.pointee.inbound.count
+        stream.pointee.inbound.removeAll(keeping: 16_384)
     }
 
     /// The read path: from the connection's buffer through the handler into the stream's reply queue.
@@ -90,6 +97,9 @@ extension Session {
             return finish(stream, error)
         }
         let reply = unsafe UnsafeRawBufferPointer(start: context.reply.base, count: context.reply.count)
+        if replyBytes + reply.count > context.limits.replyBytesPerConnectionMax {
+            return finish(stream, tooManyReplyBytes)
+        }
         unsafe appendMessage(stream, reply)
         stream.pointee.flags.insert(.ended)
         submitHeaders(stream)

@@ -38,6 +38,8 @@ final class Session {
     var streamIDs = StreamIDs()
     /// Bytes in the `inbound` queues of this session's streams.
     var requestBytes = 0
+    /// Bytes in their `outbound` queues.
+    var replyBytes = 0
 
     var callerResets: TokenBucket
     var ownResets: TokenBucket
@@ -220,6 +222,7 @@ final class Session {
         }
         if chunkStream == stream { chunkStream = nil }
         requestBytes -= stream.pointee.inbound.count
+        replyBytes -= stream.pointee.outbound.count
         unsafe context.wheel.disarm(stream.pointee.timer)
         stream.pointee.previous?.pointee.next = stream.pointee.next
         stream.pointee.next?.pointee.previous = stream.pointee.previous
