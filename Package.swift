@@ -163,8 +163,9 @@ if let fuzzerArchive {
             ]))
 }
 
-// The client is not what the sanitizers are for, and brings half of the dependencies.
+// The client, and the tests that need an HTTP client, are not what the sanitizers are for, and bring half of the
+// dependencies.
 if isSanitized {
-    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests"].contains($0.name) }
+    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests", "OperationsTests"].contains($0.name) }
     package.products.removeAll { $0.name == "avail" }
 }

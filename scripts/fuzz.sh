@@ -33,12 +33,14 @@ swift build "${build_flags[@]}" --scratch-path "$scratch" --product Fuzz >"$scra
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <("$fuzz")
 
-# How many inputs in CI: a few seconds' worth.
+# How many inputs in CI, the corpus among them: some ten seconds' worth.
 inputs() {
     case "$1" in
     check-availability | event | policy) echo 100000 ;;
-    csv | json-lines | configuration) echo 20000 ;;
-    *) echo 15000 ;;
+    csv | json-lines) echo 10000 ;;
+    session) echo 8000 ;;
+    configuration) echo 5000 ;;
+    *) echo 3000 ;;
     esac
 }
 

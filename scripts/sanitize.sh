@@ -7,7 +7,7 @@ scripts/install-dependencies.sh --tests
 scripts/python-environment.sh
 . scripts/environment.sh
 
-suites='^(CatalogueTests|ConfigureTests|EngineTests|InventoryTests|LMDBTests|LedgerTests|OperationsTests|RPCTests|ServicesTests)\.'
+suites='^(CatalogueTests|ConfigureTests|EngineTests|InventoryTests|LMDBTests|LedgerTests|RPCTests|ServicesTests)\.'
 outside=(test_wire test_check_availability test_events test_server test_durability)
 
 # Each report is written to a file of its own: tests that kill their servers must not hide it.

@@ -26,6 +26,11 @@ final class FuzzApplication: LoopHandler {
     var finishesAtEnd = false
     private var isInTurn = false
 
+    /// A sink holds on to its loop, and that to the application.
+    func letGo() {
+        receivers = []
+    }
+
     func turnBegan() {
         expect(!isInTurn, "a turn within a turn")
         isInTurn = true

@@ -31,6 +31,8 @@ final class FuzzConnection {
         limits.callerResetsMax = 10
         limits.ownResetsMax = 10
         limits.controlFramesMax = 50
+        limits.idleMilliseconds = 60_000
+        limits.keepaliveMilliseconds = 60_000
         return limits
     }()
 
@@ -62,6 +64,9 @@ final class FuzzConnection {
         isClosed = true
         expect(session.streamsOpen == 0 && session.requestBytes == 0, "something is left of a closed session")
         expect(application.receivers.allSatisfy(\.isOver), "a call was not told of its end")
+        application.letGo()
+        // The loop's next turn would empty it.
+        context.unflushed.removeAll()
     }
 
     func receive(_ pieces: [[UInt8]]) {

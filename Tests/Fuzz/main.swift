@@ -17,19 +17,21 @@ private func list() {
     for target in FuzzTarget.allCases { print(target.rawValue) }
 }
 
+/// libFuzzer starts this program anew to merge, without the target's name: that goes through the environment.
+private let targetVariable = "FUZZ_TARGET"
+
 private func run() -> CInt {
-    guard CommandLine.arguments.count > 1 else {
+    let named = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.init)
+    let inherited = getenv(targetVariable).flatMap { FuzzTarget(rawValue: String(cString: $0)) }
+    guard let target = named ?? inherited else {
         list()
-        return 0
-    }
-    guard let target = FuzzTarget(rawValue: CommandLine.arguments[1]) else {
-        list()
-        return 64
+        return CommandLine.arguments.count > 1 ? 64 : 0
     }
     chosen = target
-    var count = CommandLine.argc - 1
-    var arguments = CommandLine.unsafeArgv + 1
-    // libFuzzer starts itself anew for some jobs (-merge, -fork), by the name it was called.
+    setenv(targetVariable, target.rawValue, 1)
+    let skipped: CInt = named == nil ? 0 : 1
+    var count = CommandLine.argc - skipped
+    var arguments = CommandLine.unsafeArgv + Int(skipped)
     arguments[0] = CommandLine.unsafeArgv[0]
     return runFuzzer(&count, &arguments) { start, count in
         chosen.judge(UnsafeRawBufferPointer(start: start, count: count))
