@@ -4,17 +4,17 @@ import Testing
 @testable import Operations
 
 struct DescriptorLinesTests {
-    /// A pipe of the smallest size, its writing end as lines.
+    /// A pipe, its writing end as lines. One of the smallest size has room as long as it is empty.
     private struct Pipe: ~Copyable {
         let reading: Int32
         let lines: DescriptorLines
         private let writing: Int32
 
-        init() {
+        init(bytes: Int32) {
             var ends: [Int32] = [0, 0]
             precondition(pipe(&ends) == 0)
             // F_SETPIPE_SZ, which Swift's Glibc does not have.
-            fcntl(ends[1], 1_031, 4_096)
+            _ = fcntl(ends[1], 1_031, bytes)
             reading = ends[0]
             writing = ends[1]
             lines = DescriptorLines(ends[1])
@@ -33,7 +33,7 @@ struct DescriptorLinesTests {
     }
 
     @Test func linesArriveAsTheyAre() {
-        let pipe = Pipe()
+        let pipe = Pipe(bytes: 65_536)
         pipe.lines.write("one\n")
         pipe.lines.write("two\n")
         #expect(pipe.read() == "one\ntwo\n")
@@ -41,7 +41,7 @@ struct DescriptorLinesTests {
     }
 
     @Test func lineWithoutRoomIsDroppedAndCountedAndTheNextOneHasItsOwnLine() {
-        let pipe = Pipe()
+        let pipe = Pipe(bytes: 4_096)
         pipe.lines.write(String(repeating: "x", count: 5_000) + "\n")
         pipe.lines.write("lost\n")
         #expect(pipe.lines.untoldDropped() == 2)
