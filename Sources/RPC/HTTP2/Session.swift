@@ -23,6 +23,9 @@ final class Session {
     /// GOAWAY written by hand: it overtakes what nghttp2 has queued, needs none of its memory, and nothing follows it.
     private var farewell = ByteQueue()
     private var isFarewellTaken = false
+    /// Out of memory while it queued DATA, nghttp2 (1.52) leaves the stream with an item that it has freed, and frees it
+    /// again with the session. Such a session is left behind instead.
+    private(set) var isAbandoned = false
     var isUnflushed = false
 
     // One header block arrives at a time.
@@ -89,7 +92,7 @@ final class Session {
 
     deinit {
         precondition(streamsOpen == 0, "a session goes after its streams")
-        unsafe nghttp2_session_del(handle)
+        if !isAbandoned { unsafe nghttp2_session_del(handle) }
     }
 
     /// Takes what one socket read brought. Afterwards `isClosing` may be set.
@@ -118,6 +121,7 @@ final class Session {
             let count = unsafe nghttp2_session_mem_send(handle, &start)
             if count > 0 { return unsafe UnsafeRawBufferPointer(start: start, count: count) }
             if count == 0 { return nil }
+            isAbandoned = count == Int(NGHTTP2_ERR_NOMEM.rawValue)
             refuse(Int32(count))
         }
         if isFarewellTaken { return nil }
