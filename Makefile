@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test torture bench bench-quick bench-scale bench-gate format check proto clean
+.PHONY: build run test torture fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -12,6 +12,12 @@ test: ## every test
 
 torture: build ## the long forms of the faults, which `make test` has in short; minutes
 	@scripts/torture.sh
+
+fuzz: ## every parser of outside bytes on made-up inputs, FUZZ_SECONDS (600) each
+	@scripts/fuzz.sh
+
+sanitize: ## the server's tests under the thread and the address sanitizer
+	@scripts/sanitize.sh
 
 bench: build ## the benchmarks; prints one table as Markdown (half an hour; BENCH="--rounds 7 --only ours" for less)
 	@scripts/install-dependencies.sh --tests

@@ -1,6 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Builds of their own, which only scripts/fuzz.sh and scripts/sanitize.sh ask for: the parsers instrumented for libFuzzer
+// (the value is its archive), and everything under a sanitizer.
+let fuzzerArchive = Context.environment["AVAILABILITY_FUZZER"]
+let isSanitized = Context.environment["AVAILABILITY_SANITIZER"] != nil
+
 // Every target of ours: Swift 6 mode, warnings are errors, nothing imported by accident.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -10,17 +15,25 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     // The hot path crosses modules, and tests run on the release build that `make run` made. Set here and not on the
     // command line, so that the dependencies build with their own settings.
-    .unsafeFlags(["-cross-module-optimization", "-enable-testing", "-enforce-exclusivity=unchecked"]),
+    .unsafeFlags(
+        fuzzerArchive != nil
+            ? ["-sanitize=fuzzer,address", "-enable-testing"]
+            : ["-cross-module-optimization", "-enable-testing"]
+                // Checked at run time in debug and sanitized builds; on the hot path the checks are a sixth of a request.
+                + (isSanitized ? [] : ["-enforce-exclusivity=unchecked"])),
 ]
 // Modules that wrap C or touch raw memory name each unsafe use.
 let raw = strict + [.strictMemorySafety()]
 
 // The two binaries run without the toolchain. A linker flag and not `--static-swift-stdlib`, which would compile every
-// dependency a second time for the tests.
-let linkedStatically: [LinkerSetting] = [
-    .unsafeFlags(["-static-stdlib"]), .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"),
-    .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
-]
+// dependency a second time for the tests. The sanitizers' runtimes want the shared libraries.
+let linkedStatically: [LinkerSetting] =
+    isSanitized
+    ? []
+    : [
+        .unsafeFlags(["-static-stdlib"]), .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"),
+        .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
+    ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -135,3 +148,23 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+if let fuzzerArchive {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Services",
+                protobuf,
+            ],
+            path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "Regressions"], swiftSettings: strict,
+            linkerSettings: [
+                .unsafeFlags(["-sanitize=address", "-Xlinker", fuzzerArchive]), .linkedLibrary("stdc++"),
+            ]))
+}
+
+// The client is not what the sanitizers are for, and brings half of the dependencies.
+if isSanitized {
+    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests"].contains($0.name) }
+    package.products.removeAll { $0.name == "avail" }
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with what the tests from outside need, unless it is there.
+# Makes .venv with what the tests from outside need; does nothing when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! cmp -s Tests/Outside/requirements.txt .venv/requirements.txt; then

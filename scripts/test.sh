@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Every test: the Swift tests on the release build, then the tests from outside with real peers (Python grpcio over
-# cleartext and TLS, the examples, kill -9).
+# cleartext and TLS, the examples, kill -9), then the parsers on made-up inputs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install-dependencies.sh --tests
-. scripts/environment.sh
 scripts/python-environment.sh
+. scripts/environment.sh
 
 swift build "${build_flags[@]}" --build-tests
 swift build "${build_flags[@]}"
@@ -15,3 +15,4 @@ swift test "${build_flags[@]}" --skip-build
 .venv/bin/python scripts/lint-proto.py
 scripts/generate-proto.sh --check
 .venv/bin/python -m pytest -q Tests/Outside
+scripts/fuzz.sh --ci

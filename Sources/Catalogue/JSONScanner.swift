@@ -20,9 +20,7 @@ struct JSONScanner {
     /// Whether `scalar` is next, which is then behind.
     mutating func take(_ scalar: Unicode.Scalar) -> Bool {
         skipBlanks()
-        guard offset < line.count, line[offset] == UInt8(ascii: scalar) else { return false }
-        offset += 1
-        return true
+        return takeByte(scalar)
     }
 
     mutating func expect(_ scalar: Unicode.Scalar, _ what: String) throws(CellProblem) {
@@ -115,24 +113,34 @@ struct JSONScanner {
 
     private mutating func number() throws(CellProblem) -> [UInt8] {
         let start = offset
-        while offset < line.count, isNumberByte(line[offset]) { offset += 1 }
-        let text = Array(line[start..<offset])
-        // Only whole numbers are understood in the end; here the one form that they share with other numbers is
-        // refused.
-        let digits = text.first == UInt8(ascii: "-") ? text[1...] : text[...]
-        if digits.count > 1, digits.first == UInt8(ascii: "0"), digits.dropFirst().allSatisfy(CellText.isDigit) {
-            throw CellProblem(reason: "position \(start + 1): a number with a leading zero")
+        _ = takeByte("-")
+        if takeByte("0") {
+            guard offset == line.count || !CellText.isDigit(line[offset]) else {
+                throw CellProblem(reason: "position \(start + 1): a number with a leading zero")
+            }
+        } else {
+            try digits()
         }
-        return text
+        if takeByte(".") { try digits() }
+        if takeByte("e") || takeByte("E") {
+            _ = takeByte("+") || takeByte("-")
+            try digits()
+        }
+        return Array(line[start..<offset])
     }
 
-    private func isNumberByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
-            UInt8(ascii: "e"), UInt8(ascii: "E"):
-            true
-        default: false
-        }
+    /// At least one.
+    private mutating func digits() throws(CellProblem) {
+        let start = offset
+        while offset < line.count, CellText.isDigit(line[offset]) { offset += 1 }
+        if offset == start { throw unexpected("a digit") }
+    }
+
+    /// As `take`, with no blanks before it.
+    private mutating func takeByte(_ scalar: Unicode.Scalar) -> Bool {
+        guard offset < line.count, line[offset] == UInt8(ascii: scalar) else { return false }
+        offset += 1
+        return true
     }
 
     private mutating func takeWord(_ word: String) -> Bool {

@@ -26,6 +26,11 @@ struct CatalogueReader {
         readGroups()
         readSources()
         readChannels()
+        root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
+        root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
+        root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
+        root.limit("channels", catalogue.channels.count, most: Limits.channelsMax)
+        checkOwners()
     }
 
     private mutating func readLocations() {
@@ -80,6 +85,17 @@ struct CatalogueReader {
         }
     }
 
+    /// Places of events ordered by time and by sequence cannot be compared, so one location has one kind of owners. An
+    /// owner that is not listed is ordered by time.
+    private func checkOwners() {
+        let bySequence = Set(catalogue.sources.filter { $0.order == .sequence }.map(\.id))
+        for location in catalogue.locations {
+            let owners = [location.owner].compactMap(\.self) + location.bucketOwners.values
+            guard !bySequence.isDisjoint(with: owners), !bySequence.isSuperset(of: owners) else { continue }
+            root.child("locations")?.report(location.id, "owners ordered by time and by sequence do not mix")
+        }
+    }
+
     private mutating func readChannels() {
         let locationIds = Set(catalogue.locations.map(\.id))
         let sellable = locationIds.union(catalogue.groups.map(\.id))
@@ -115,9 +131,18 @@ extension MappingReader {
 
     /// A quantity within the contract's bounds, 0 or more.
     func units(_ key: String) -> Int64? {
-        value(key, expected: "a whole number of units from 0 to 1000000000000") { text in
-            Quantities.count(text).flatMap { $0 <= 1_000_000_000_000 ? $0 : nil }
+        count(key, most: Limits.quantityMax, of: "of units ")
+    }
+
+    func count(_ key: String, most: Int64, of what: String = "") -> Int64? {
+        value(key, expected: "a whole number \(what)from 0 to \(most)") { text in
+            Quantities.count(text).flatMap { $0 <= most ? $0 : nil }
         }
+    }
+
+    /// Reports a list or mapping with more entries than the domain takes.
+    func limit(_ key: String, _ count: Int, most: Int) {
+        if count > most { report(key, "at most \(most), has \(count)") }
     }
 
     /// The names listed under `key`, each known and none twice; others are reported.

@@ -8,6 +8,7 @@ extension MappingReader {
         if node("sourcing") == nil {
             report("sourcing", "a channel needs at least one location or group to sell from")
         }
+        limit("sourcing", policy.sourcing.count, most: Limits.sourcingMax)
         policy.terms = channelTerms()
         policy.cap = units("cap")
         policy.floor = units("floor") ?? 0
@@ -21,6 +22,7 @@ extension MappingReader {
             if isRepeated { reader.reportSelf("another override is for the same skus and location") }
             policy.overrides.append(override)
         }
+        limit("overrides", policy.overrides.count, most: Limits.policyOverridesMax)
         return policy
     }
 
@@ -63,9 +65,9 @@ extension MappingReader {
     private func throttleTerms() -> ThrottleTerms {
         refuseUnknownKeys(known: CatalogueReader.Keys.throttle)
         var terms = ThrottleTerms()
-        terms.readUnitsPerSecond = units("read_units_per_second") ?? 0
-        terms.readUnitsBurst = units("read_units_burst") ?? 0
-        terms.callsInFlightMax = units("calls_in_flight_max") ?? 0
+        terms.readUnitsPerSecond = count("read_units_per_second", most: Limits.readUnitsMax) ?? 0
+        terms.readUnitsBurst = count("read_units_burst", most: Limits.readUnitsMax) ?? 0
+        terms.callsInFlightMax = count("calls_in_flight_max", most: Limits.callsInFlightMax) ?? 0
         return terms
     }
 

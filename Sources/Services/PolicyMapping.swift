@@ -47,6 +47,10 @@ extension Availability_V1_FreshnessPolicy {
     init(staleAfterNanoseconds: Int64, action: StaleAction) {
         self.init()
         staleAfter = Google_Protobuf_Duration(nanosecondCount: staleAfterNanoseconds)
+        set(action)
+    }
+
+    mutating func set(_ action: StaleAction) {
         switch action {
         case .serve: staleAction = .serve
         case .withhold: staleAction = .withhold
@@ -75,9 +79,10 @@ extension Availability_V1_PolicyOverride {
         }
         if let units = override.safetyStock { terms.safetyStock = units }
         if let counted = override.countInTransit { terms.countInTransit = counted }
-        if override.staleAfterNanoseconds != nil || override.staleAction != nil {
-            terms.freshness = Availability_V1_FreshnessPolicy(
-                staleAfterNanoseconds: override.staleAfterNanoseconds ?? 0, action: override.staleAction ?? .serve)
+        // What is left out stays the channel's own.
+        if let action = override.staleAction { terms.freshness.set(action) }
+        if let age = override.staleAfterNanoseconds {
+            terms.freshness.staleAfter = Google_Protobuf_Duration(nanosecondCount: age)
         }
     }
 }
@@ -104,7 +109,7 @@ struct PolicyReader {
         policy.terms.countInTransit = wire.countInTransit
         policy.splitAllowed = wire.splitAllowed
         if wire.hasFreshness {
-            let freshness = read(wire.freshness, at: "channel.policy.freshness")
+            let freshness = read(wire.freshness, at: "channel.policy.freshness", leastNanoseconds: 1)
             policy.terms.staleAfterNanoseconds = freshness.staleAfterNanoseconds ?? 0
             policy.terms.staleAction = freshness.action
             if !wire.freshness.hasStaleAfter {
@@ -138,26 +143,25 @@ struct PolicyReader {
         if terms.hasSafetyStock { override.safetyStock = terms.safetyStock }
         if terms.hasCountInTransit { override.countInTransit = terms.countInTransit }
         if terms.hasFreshness {
-            let freshness = read(terms.freshness, at: "\(path).terms.freshness")
+            // 0: never stale. What is left out stays the channel's own.
+            let freshness = read(terms.freshness, at: "\(path).terms.freshness", leastNanoseconds: 0)
             override.staleAfterNanoseconds = freshness.staleAfterNanoseconds
-            if terms.freshness.staleAction != .unspecified || freshness.staleAfterNanoseconds != nil {
-                override.staleAction = freshness.action
-            }
+            if terms.freshness.staleAction != .unspecified { override.staleAction = freshness.action }
         }
         rejectReservationTerms(of: terms, at: "\(path).terms")
         return override
     }
 
     private mutating func read(
-        _ wire: Availability_V1_FreshnessPolicy, at path: String
+        _ wire: Availability_V1_FreshnessPolicy, at path: String, leastNanoseconds: Int64
     ) -> (staleAfterNanoseconds: Int64?, action: StaleAction) {
         var staleAfter: Int64?
         if wire.hasStaleAfter {
             let nanoseconds = wire.staleAfter.nanosecondCount
-            if let nanoseconds, nanoseconds > 0 {
+            if let nanoseconds, nanoseconds >= leastNanoseconds {
                 staleAfter = nanoseconds
             } else {
-                reject("\(path).stale_after", "must be more than 0")
+                reject("\(path).stale_after", leastNanoseconds > 0 ? "must be more than 0" : "must be 0 or more")
             }
         }
         if wire.fallbackAction != .unspecified {

@@ -19,7 +19,7 @@ struct CatalogueTests {
               WH1: {display_name: One, active: false, owner: wms-1, bucket_owners: {incoming: erp}}
               WH2:
             groups: {EAST: [WH2, WH1]}
-            sources: {wms-1: {order: sequence}, erp: }
+            sources: {wms-1: {order: sequence}, erp: {order: sequence}, shop: }
             channels:
               web:
                 display_name: Web
@@ -48,7 +48,11 @@ struct CatalogueTests {
                 Location(id: "WH2", number: 0),
             ])
         #expect(catalogue.groups == [LocationGroup(id: "EAST", members: ["WH2", "WH1"])])
-        #expect(catalogue.sources == [SourceTerms(id: "wms-1", order: .sequence), SourceTerms(id: "erp")])
+        #expect(
+            catalogue.sources == [
+                SourceTerms(id: "wms-1", order: .sequence), SourceTerms(id: "erp", order: .sequence),
+                SourceTerms(id: "shop"),
+            ])
         let channel = try #require(catalogue.channels.first)
         #expect(channel.policyVersion == 1)
         var policy = ChannelPolicy()

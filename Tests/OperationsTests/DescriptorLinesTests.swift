@@ -13,7 +13,8 @@ struct DescriptorLinesTests {
         init() {
             var ends: [Int32] = [0, 0]
             precondition(pipe(&ends) == 0)
-            fcntl(ends[1], F_SETPIPE_SZ, 4_096)
+            // F_SETPIPE_SZ, which glibc has only for _GNU_SOURCE.
+            _ = fcntl(ends[1], 1_031, 4_096)
             reading = ends[0]
             writing = ends[1]
             lines = DescriptorLines(ends[1])

@@ -659,7 +659,8 @@ public nonisolated struct Availability_V1_FreshnessPolicy: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A location is stale when its figure is older than this. Required, more than 0.
+  /// A location is stale when its figure is older than this. Required, more than 0. In an override it may be left
+  /// out, for the channel's own, and 0 means never.
   public var staleAfter: SwiftProtobuf.Google_Protobuf_Duration {
     get {_staleAfter ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_staleAfter = newValue}
@@ -669,7 +670,7 @@ public nonisolated struct Availability_V1_FreshnessPolicy: Sendable {
   /// Clears the value of `staleAfter`. Subsequent reads from it will return its default value.
   public mutating func clearStaleAfter() {self._staleAfter = nil}
 
-  /// What to do about a stale location. UNSPECIFIED: SERVE.
+  /// What to do about a stale location. UNSPECIFIED: SERVE; in an override, the channel's own.
   public var staleAction: Availability_V1_StaleAction = .unspecified
 
   /// Of BUFFER the cut, in percent of the location's figure, 0 to 100, rounded up to whole units.

@@ -30,13 +30,14 @@ final class LoopContext: @unchecked Sendable {
     var isInTurn = false
 
     let replyHeaders = ReplyHeaders()
+    private let sessionMemory = SessionMemory()
     let template: SessionTemplate
     private var requestIDs: UInt64
     // Inline calls that ended OK since the read began: they are timed together, at its end.
     private var inlineMethod = 0
     private var inlineCount: UInt64 = 0
 
-    /// `memory` is nghttp2's, for tests; absent: malloc.
+    /// `memory` is nghttp2's, for tests; absent: the loop's own.
     @safe
     init(
         limits: WireLimits, methods: MethodTable, counters: LoopCounters, observer: CallObserver?, mailbox: Mailbox,
@@ -51,7 +52,7 @@ final class LoopContext: @unchecked Sendable {
         self.handler = handler
         self.nowNanoseconds = nowNanoseconds
         wheel = TimerWheel(nowNanoseconds: nowNanoseconds)
-        template = unsafe SessionTemplate(limits: limits, memory: memory)
+        template = unsafe SessionTemplate(limits: limits, memory: memory ?? sessionMemory.table)
         requestIDs = UInt64.random(in: 0 ... .max)
     }
 

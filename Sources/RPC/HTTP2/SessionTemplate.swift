@@ -5,10 +5,10 @@ import CNGHTTP2
 struct SessionTemplate: ~Copyable {
     let callbacks: OpaquePointer
     let options: OpaquePointer
-    /// Absent: malloc. It must outlive the sessions.
-    let memory: UnsafeMutablePointer<nghttp2_mem>?
+    /// It must outlive the sessions.
+    let memory: UnsafeMutablePointer<nghttp2_mem>
 
-    init(limits: WireLimits, memory: UnsafeMutablePointer<nghttp2_mem>? = nil) {
+    init(limits: WireLimits, memory: UnsafeMutablePointer<nghttp2_mem>) {
         unsafe self.memory = unsafe memory
         var made: OpaquePointer?
         unsafe precondition(nghttp2_session_callbacks_new(&made) == 0, "out of memory")

@@ -14,8 +14,9 @@ struct StreamPointer: Equatable {
     }
 
     var pointee: Stream {
-        @inline(__always) _read { yield unsafe slot.pointee }
-        @inline(__always) nonmutating _modify { yield unsafe &slot.pointee }
+        // Addresses and not coroutines, whose frames the compiler may put on the heap.
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(slot) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe slot }
     }
 
     static func == (one: StreamPointer, other: StreamPointer) -> Bool {
