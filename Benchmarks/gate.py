@@ -46,7 +46,7 @@ def measure():
 
             figures[name] = {
                 "instructions": round(counting.instructions_per_request(command, arguments, lengths)),
-                "allocations": round(counting.allocations_per_request(command, arguments, lengths), 2),
+                "allocations": round(max(0, counting.allocations_per_request(command, arguments, lengths)), 2),
             }
     return figures
 
