@@ -107,7 +107,7 @@ def count(chosen):
             made = one.command(port, POSITIONS_COUNTED, binary=binary)
             return [*made, "--storage-map-bytes", "4GiB"] if one.takes_events else made
 
-        for lines, lengths in ((1, (2_000, 12_000)), (100, (400, 800))):
+        for lines, lengths in ((1, (400, 1_400) if one.hash_map else (2_000, 12_000)), (100, (400, 800))):
             report.progress(f"counting: {one.name}, {lines} skus")
             arguments = [*SHAPES["4 × 100"], *LINES[lines], "--positions", POSITIONS_COUNTED]
             counts[lines, one.name] = (counting.instructions_per_request(command, arguments, lengths),
