@@ -17,6 +17,8 @@ import harness
 
 COMMITTED = harness.HERE / "gate.json"
 TOLERANCE = 0.05
+# Below this a difference is the noise of a timer or a table that grew, not a regression.
+SLACK = {"instructions": 50, "allocations": 0.05}
 POSITIONS = 2_000
 LEDGER, HOT_TABLE = ["--hot-table-enabled", "false"], ["--hot-table-enabled", "true"]
 ONE = ["--connections", 4, "--streams", 100]
@@ -44,7 +46,7 @@ def measure():
 
             figures[name] = {
                 "instructions": round(counting.instructions_per_request(command, arguments, lengths)),
-                "allocations": round(counting.allocations_per_request(command, arguments, lengths), 2),
+                "allocations": round(max(0, counting.allocations_per_request(command, arguments, lengths)), 2),
             }
     return figures
 
@@ -59,12 +61,14 @@ def compare(figures, committed):
             if allowed is None:
                 print(f"FAIL {name}; gate.json has no figure for it")
                 failures += 1
-            elif value > allowed * (1 + TOLERANCE):
-                print(f"FAIL {name}, {value / allowed - 1:.1%} more than the {allowed:,} of gate.json")
+                continue
+            margin = max(allowed * TOLERANCE, SLACK[what])
+            if value > allowed + margin:
+                print(f"FAIL {name}; gate.json allows {allowed:,}, and 5 % more")
                 failures += 1
-            elif value < allowed * (1 - TOLERANCE):
-                print(f"ok   {name}, {1 - value / allowed:.1%} less than the {allowed:,} of gate.json: "
-                      "lower that figure (Benchmarks/gate.py --write)")
+            elif value < allowed - margin:
+                print(f"ok   {name}, less than the {allowed:,} of gate.json: lower that figure "
+                      "(Benchmarks/gate.py --write)")
             else:
                 print(f"ok   {name} (gate.json: {allowed:,})")
     return failures

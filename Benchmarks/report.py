@@ -54,7 +54,7 @@ def rows(cases, chosen, results, memory, counts):
                 case.name, one.name, spread(runs, lambda run: run["requests_per_second"], ",.0f"),
                 lookups if case.lines > 1 else "", spread(runs, cpu_us, ",.2f"), bound(runs),
                 f"{counted[0]:,.0f}" if counted and not case.writer else "",
-                f"{counted[1]:,.1f}" if counted and not case.writer else "",
+                f"{max(0, counted[1]):,.1f}" if counted and not case.writer else "",
                 *(f"{median(runs, lambda run, name=name: run[name]):,.0f}" for name in ("p50_us", "p99_us", "p999_us")),
                 f"{anonymous / 2**20:,.0f}" if anonymous is not None else "",
                 f"{mapped / 2**20:,.0f}" if mapped is not None else "",

@@ -23,6 +23,8 @@ struct session {
     nghttp2_session *handle;
 };
 
+extern nghttp2_mem session_memory; // memory.c
+
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *option;
 static struct stream *free_streams;
@@ -178,8 +180,8 @@ void sessions_prepare(void) {
 
 struct session *session_new(void) {
     struct session *session = calloc(1, sizeof *session);
-    if (!session || nghttp2_session_server_new2(&session->handle, callbacks, session, option) != 0)
-        fail("nghttp2_session_server_new2", "out of memory");
+    if (!session || nghttp2_session_server_new3(&session->handle, callbacks, session, option, &session_memory) != 0)
+        fail("nghttp2_session_server_new3", "out of memory");
     nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 256}, {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 256 << 10},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
