@@ -204,7 +204,10 @@ class FakedClock:
         self.environment = {
             "LD_PRELOAD": library("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1"),
             "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # A program under libfaketime may find no arguments; then these keep it on ports and data of its own.
+            "AVAILABILITY_LISTEN": "127.0.0.1:0", "AVAILABILITY_HTTP": "127.0.0.1:0",
+            "AVAILABILITY_DATA": str(pathlib.Path(directory) / "data")}
 
     def shift(self, seconds):
         """The server's clock is that many seconds ahead of ours from now on."""
