@@ -8,6 +8,7 @@
 # `.build/fuzz/release/Fuzz TARGET FILE`, and keep it in Tests/Fuzz/Regressions/TARGET once it is mended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+scripts/install-dependencies.sh
 . scripts/environment.sh
 
 mode=time

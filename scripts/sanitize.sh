@@ -8,6 +8,7 @@ scripts/python-environment.sh
 . scripts/environment.sh
 
 suites='^(CatalogueTests|ConfigureTests|EngineTests|InventoryTests|LMDBTests|LedgerTests|RPCTests|ServicesTests)\.'
+# None of these may use strace: the leak check needs the process for itself.
 outside=(test_wire test_check_availability test_events test_server test_durability)
 
 # Each report is written to a file of its own: tests that kill their servers must not hide it.
@@ -17,23 +18,25 @@ sanitize() {
     local reports=$scratch/reports
     local build=("${build_flags[@]}" --sanitize="$kind" --scratch-path "$scratch")
     export AVAILABILITY_SANITIZER=$kind SWIFT_BACKTRACE=enable=no
-    swift build "${build[@]}" --build-tests
+    swift build "${build[@]}" --build-tests || return 1
 
     rm -rf "$reports"
     mkdir -p "$reports"
     local options="exitcode=66:log_path=$reports/report"
     local watched=(env "TSAN_OPTIONS=$options:halt_on_error=0" "ASAN_OPTIONS=$options:detect_leaks=1")
     if [ "$kind" = thread ]; then
-        "$(dirname "$(command -v swift)")"/clang -shared -fPIC -O1 -Wall -o "$scratch/thread-mutex.so" scripts/sanitizers/thread-mutex.c
+        "$(dirname "$(command -v swift)")"/clang -shared -fPIC -O1 -Wall -o "$scratch/thread-mutex.so" \
+            scripts/sanitizers/thread-mutex.c || return 1
         watched+=("LD_PRELOAD=$scratch/thread-mutex.so")
     fi
+    # Each step says itself what becomes of a failure: called as a condition, the function does not end at the first.
     local failed=0
     # The test runner, without `swift test` around it, which would be watched as well.
     "${watched[@]}" "$scratch"/release/availability-serverPackageTests.xctest --testing-library swift-testing \
         --filter "$suites" || failed=1
     "${watched[@]}" "AVAILABILITY_SERVER=$scratch/release/availability-server" \
         "RPC_HARNESS=$scratch/release/RPCHarness" \
-        .venv/bin/python -m pytest -q "${outside[@]/#/Tests/Outside/}" || failed=1
+        .venv/bin/python -m pytest -q $(printf 'Tests/Outside/%s.py ' "${outside[@]}") || failed=1
     for report in "$reports"/*; do
         [ -e "$report" ] || continue
         failed=1

@@ -139,6 +139,28 @@ struct CatalogueTests {
             ])
     }
 
+    @Test func whatTheDomainWouldRefuseIsToldWithItsKey() throws {
+        let (_, problems) = try read(
+            """
+            locations:
+              WH1: {owner: counter, bucket_owners: {on_hand: clock}}
+            sources:
+              counter: {order: sequence}
+            channels:
+              web:
+                sourcing: [WH1]
+                throttle: {read_units_per_second: 1000000001, calls_in_flight_max: 1000001}
+            """)
+        #expect(
+            problems == [
+                "test.yaml:2: locations.WH1: owners ordered by time and by sequence do not mix",
+                "test.yaml:8: channels.web.throttle.read_units_per_second: expected a whole number from 0 to 1000000000, "
+                    + "not '1000000001'",
+                "test.yaml:8: channels.web.throttle.calls_in_flight_max: expected a whole number from 0 to 1000000, "
+                    + "not '1000001'",
+            ])
+    }
+
     @Test func aSampleBesideACatalogueOfItsOwnIsRefused() throws {
         let file = try ConfigurationFile(name: "test.yaml", text: "sample_catalogue: true\nlocations: {A: }")
         let error = #expect(throws: ConfigurationError.self) {
