@@ -34,12 +34,12 @@ swift build "${build_flags[@]}" --scratch-path "$scratch" --product Fuzz >"$scra
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <("$fuzz")
 
-# How many inputs in CI, the corpus among them: some ten seconds' worth.
+# How many inputs in CI, the corpus among them: some five seconds' worth.
 inputs() {
     case "$1" in
-    check-availability | event | policy) echo 100000 ;;
-    csv | json-lines) echo 10000 ;;
-    session) echo 8000 ;;
+    check-availability | event | policy) echo 50000 ;;
+    csv | json-lines) echo 6000 ;;
+    session) echo 5000 ;;
     configuration) echo 5000 ;;
     *) echo 3000 ;;
     esac

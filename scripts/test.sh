@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test: the Swift tests on the release build, then the tests from outside with real peers (Python grpcio over
-# cleartext and TLS, the examples, kill -9), then the parsers on made-up inputs.
+# cleartext and TLS, the examples, kill -9), then the cost of a request against the
+# committed figures, and the parsers on made-up inputs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install-dependencies.sh --tests
@@ -15,4 +16,5 @@ swift test "${build_flags[@]}" --skip-build
 .venv/bin/python scripts/lint-proto.py
 scripts/generate-proto.sh --check
 .venv/bin/python -m pytest -q Tests/Outside
+python3 Benchmarks/gate.py
 scripts/fuzz.sh --ci
