@@ -101,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "AvailabilityServer",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "HotTable", "Inventory", "Ledger", "Operations", "RPC", "Services",
+                "Calls", "Catalogue", "Configure", "Engine", "HotTable", "Inventory", "Ledger", "Operations", "RPC",
+                "Services",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -130,7 +131,8 @@ let package = Package(
             name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger"],
             swiftSettings: strict),
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

@@ -34,13 +34,19 @@ struct ServerHost {
         }
         let watch = StructureWatch(ledger: ledger, logger: logger)
         watch.start()
+        let filling = board.hotTable.map { table in
+            HotTableFilling(
+                table: table, loader: HotTableLoader(table: table, ledger: ledger, tenant: tenant), watch: watch,
+                logger: logger)
+        }
         defer {
             watch.stop()
+            filling?.stop()
             writer.stop()
             ledger.recordOrderlyEnd()
         }
         try loadSampleIfNew(writer)
-        loadHotTable()
+        filling?.start()
 
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(ledger: ledger, watch: watch, writer: writer, board: board, health: health)
@@ -106,23 +112,6 @@ struct ServerHost {
         } catch {
             printError("cannot listen on \(settings.listen): \(error.description)")
             throw ExitFailure.code
-        }
-    }
-
-    /// Starts filling the hot table; until it is full the ledger answers.
-    private func loadHotTable() {
-        guard let table = board.hotTable else { return }
-        HotTableLoader(table: table, ledger: ledger, tenant: tenant).start { [logger] error in
-            if let error {
-                return logger.error("the hot table stays off; reads go to the store", metadata: ["reason": "\(error)"])
-            }
-            let statistics = table.statistics
-            logger.notice(
-                statistics.isComplete ? "the hot table answers" : "the hot table is full; the store answers the rest",
-                metadata: [
-                    "skus": "\(statistics.skus)", "positions": "\(statistics.positions)",
-                    "bytes": "\(statistics.bytes)",
-                ])
         }
     }
 

@@ -44,6 +44,12 @@ final class StructureWatch: Sendable {
         ended.wait()
     }
 
+    /// Blocks until the walk has ended, and tells how.
+    func waitForEnd() -> Progress {
+        ended.wait()
+        return progress
+    }
+
     private func walk() {
         let start = ContinuousClock.now
         do throws(LedgerError) {

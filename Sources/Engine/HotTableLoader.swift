@@ -1,4 +1,3 @@
-internal import Glibc
 public import HotTable
 public import Inventory
 public import Ledger
@@ -16,20 +15,11 @@ public final class HotTableLoader: Sendable {
         self.tenant = tenant
     }
 
-    /// Loads on a thread of its own and calls `onEnd` there: with nil when the table answers, or with why it does not;
-    /// the ledger then answers as before.
-    public func start(onEnd: @escaping @Sendable (LedgerError?) -> Void) {
-        let start = LoaderStart(loader: self, onEnd: onEnd)
-        var thread = pthread_t()
-        let code = pthread_create(&thread, nil, loaderThreadBody, Unmanaged.passRetained(start).toOpaque())
-        precondition(code == 0, "the loader's thread could not be created: error \(code)")
-        pthread_detach(thread)
-    }
-
-    /// Loads everything on the caller's thread.
-    public func run() throws(LedgerError) {
+    /// Loads everything on the caller's thread, unless it is cancelled between two pages. When it throws, the ledger goes on
+    /// answering alone.
+    public func run(isCancelled: () -> Bool = { false }) throws(LedgerError) {
         var pages = try HotTablePages(table: table, ledger: ledger, tenant: tenant)
-        while try pages.load() {}
+        while !isCancelled(), try pages.load() {}
     }
 }
 
@@ -68,27 +58,4 @@ struct HotTablePages {
         }
         return !isLast
     }
-}
-
-/// What the loader's thread is started with; released by it.
-private final class LoaderStart {
-    let loader: HotTableLoader
-    let onEnd: @Sendable (LedgerError?) -> Void
-
-    init(loader: HotTableLoader, onEnd: @escaping @Sendable (LedgerError?) -> Void) {
-        self.loader = loader
-        self.onEnd = onEnd
-    }
-}
-
-/// A global function, since a closure given to `pthread_create` would inherit its maker's isolation.
-private func loaderThreadBody(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    let start = Unmanaged<LoaderStart>.fromOpaque(argument!).takeRetainedValue()
-    do throws(LedgerError) {
-        try start.loader.run()
-        start.onEnd(nil)
-    } catch {
-        start.onEnd(error)
-    }
-    return nil
 }

@@ -18,8 +18,10 @@ struct WordStore: ~Copyable, @unchecked Sendable {
         precondition(count > 0)
         let byteCount = count * MemoryLayout<UInt64>.size
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let mapped = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), unsafe mapped != MAP_FAILED
-        else { return nil }
+        let access = PROT_READ | PROT_WRITE
+        guard let mapped = unsafe mmap(nil, byteCount, access, flags, -1, 0), unsafe mapped != MAP_FAILED else {
+            return nil
+        }
         // Look-ups are random: without large pages each would miss the translation cache as well.
         unsafe madvise(mapped, byteCount, Int32(MADV_HUGEPAGE))
         // Zeroed memory is a run of atomics that hold 0: `Atomic<UInt64>` has the layout of its value.

@@ -51,7 +51,9 @@ struct WireWriter {
             unsafe next.storeBytes(of: base.loadUnaligned(as: UInt64.self), as: UInt64.self)
             unsafe next.storeBytes(of: last, toByteOffset: bytes.count - 8, as: UInt64.self)
         } else if bytes.count < 8 {
-            for index in 0..<bytes.count { unsafe next.storeBytes(of: bytes[index], toByteOffset: index, as: UInt8.self) }
+            for index in 0..<bytes.count {
+                unsafe next.storeBytes(of: bytes[index], toByteOffset: index, as: UInt8.self)
+            }
         } else {
             unsafe next.copyMemory(from: base, byteCount: bytes.count)
         }

@@ -23,7 +23,9 @@ def clock(tmp_path):
 
 @pytest.fixture
 def server(new_server, clock):
-    return new_server(environment=clock.environment).start()
+    started = new_server(environment=clock.environment).start()
+    eventually(lambda: "availability_hot_table_complete 1" in started.get("/metrics")[1], "a full hot table")
+    return started
 
 
 @pytest.fixture

@@ -88,8 +88,24 @@ def test_damaged_root_is_refused_before_anything_is_served(copied):
     assert_refused_in_words(copied, f"page {root}")
 
 
-def test_page_damaged_while_serving_is_data_loss_and_refused_afterwards(copied):
+@pytest.fixture
+def copied_read_from_store(catalogue, new_server):
+    """The same without the hot table, which would answer whatever happens to the file."""
+    server = new_server("--hot-table-enabled", "false")
+    shutil.copytree(catalogue, server.data)
+    return server
+
+
+def test_page_damaged_while_serving_is_not_met_by_answers_from_the_hot_table(copied):
     server = copied.start()
+    eventually(lambda: "availability_hot_table_complete 1" in server.get("/metrics")[1], "a full hot table")
+    api = Api(server.channel())
+    damage(server.data / "data.mdb", leaves_with(server.data / "data.mdb", "SKU-07777"), "flags")
+    assert api.available("web", "SKU-07777") == 7775
+
+
+def test_page_damaged_while_serving_is_data_loss_and_refused_afterwards(copied_read_from_store):
+    server = copied_read_from_store.start()
     eventually(lambda: "data file checked" in server.get("/readyz?verbose")[1], "the walk's end")
     api = Api(server.channel())
     with others_answered(server):
@@ -130,8 +146,8 @@ def test_word_of_an_orderly_end_says_nothing_about_another_file(copied, catalogu
 
 
 @pytest.mark.parametrize("part", [2, 50])
-def test_file_cut_off_under_the_server_ends_it_in_words_and_is_refused_afterwards(copied, part):
-    server = copied.start()
+def test_file_cut_off_under_the_server_ends_it_in_words_and_is_refused_afterwards(copied_read_from_store, part):
+    server = copied_read_from_store.start()
     eventually(lambda: "data file checked" in server.get("/readyz?verbose")[1], "the walk's end")
     api = Api(server.channel())
     file = server.data / "data.mdb"

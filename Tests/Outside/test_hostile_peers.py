@@ -199,17 +199,17 @@ def test_garbage_instead_of_tls_is_closed(tls):
 
 # Callers that do not read.
 
-def hundred_lines():
-    """A check of 100 skus, whose answer is some kilobytes."""
+def many_lines(count):
+    """A check of 100 skus has an answer of some kilobytes."""
     line = b"\x12\x12\x0a\x10" + b"UNKNOWN-SKU-0001"
-    return message(b"\x0a\x03web" + line * 100)
+    return message(b"\x0a\x03web" + line * count)
 
 
 def test_replies_that_nobody_takes_are_given_up(server, bystander):
     # The windows stay shut: every reply waits on its stream, none longer than the limit. Over a hundred such streams
     # would end the connection (`ownResetsMax`).
     with bystander.watching(), Peer(server.grpc_address, PREFACE + settings((INITIAL_WINDOW_SIZE, 0))) as peer:
-        peer.send(*(peer.request(hundred_lines()) for _ in range(90)))
+        peer.send(*(peer.request(many_lines(100)) for _ in range(90)))
         answers = [peer.answer(stream) for stream in range(1, 180, 2)]
         assert {answer.reset for answer in answers} == {CANCEL}
         assert {answer.body for answer in answers} == {b""}
@@ -220,7 +220,7 @@ def test_connection_that_takes_no_bytes_is_closed(server, bystander):
     with peer, bystander.watching():
         peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         peer.socket.sendall(WIDE_OPENING)
-        requests = b"".join(peer.request(hundred_lines()) for _ in range(4_000))
+        requests = b"".join(peer.request(many_lines(100)) for _ in range(4_000))
         sent = peer.send_unread(requests, seconds=STALLED * 2)
         # The server stopped reading when its own bytes were not taken: most of it never went.
         assert sent < len(requests)
@@ -292,15 +292,18 @@ def test_connections_over_the_limit_are_closed_and_taken_again_later(server, bys
 
 
 def test_calls_over_the_limit_in_flight_are_refused_and_counted_out(new_server):
-    # Two loops, one call at a time: they get in each other's way now and then, and a place taken is given back.
+    # Two loops, one call at a time: they get in each other's way now and then, the more so when
+    # they read from the store, and a place taken is given back.
     policy = "{sourcing: [WH1], throttle: {calls_in_flight_max: 1}}"
-    server = new_server("--loops", "2", configuration=SMALL.replace("{sourcing: [WH1, WH2, WH3, WH4], buffer: 2}", policy))
+    server = new_server(
+        "--loops", "2", "--hot-table-enabled", "false",
+        configuration=SMALL.replace("{sourcing: [WH1, WH2, WH3, WH4], buffer: 2}", policy))
     server.start()
     peers = [Peer(server.grpc_address, WIDE_OPENING) for _ in range(8)]
-    statuses = []
+    statuses, question = [], many_lines(1_000)
     for _ in range(200):
         for peer in peers:
-            peer.send(*(peer.request(hundred_lines()) for _ in range(20)))
+            peer.send(*(peer.request(question) for _ in range(20)))
         for peer in peers:
             statuses += [peer.answer(stream).status for stream in range(peer.last_stream - 38, peer.next_stream, 2)]
             peer.frames.clear()

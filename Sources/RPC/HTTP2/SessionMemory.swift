@@ -34,7 +34,7 @@ final class SessionMemory {
     }
 
     deinit {
-        for unsafe slab in unsafe slabs { unsafe Glibc.free(slab) }
+        while let slab = unsafe slabs.popLast() { unsafe Glibc.free(slab) }
         unsafe free.deallocate()
         unsafe table.deallocate()
     }
