@@ -16,7 +16,7 @@ import pytest
 from support.api import Api, adjustment, new_name, snapshot
 from support.bystander import MEBIBYTE, processor_seconds
 from support.faults import (
-    Deliveries, WrappedServer, assert_storage_is_full, is_accepted, mounted, needed, others_answered,
+    Deliveries, WrappedServer, as_root, assert_storage_is_full, is_accepted, mounted, needed, others_answered,
     publish_until_refused)
 from support.server import SERVER, clean_environment, eventually, run
 
@@ -207,7 +207,7 @@ def test_directory_that_cannot_be_written_is_refused_in_words(tmp_path, new_serv
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as disk:
         server = new_server(data=disk / "data").start()
         assert server.terminate() == 0
-        subprocess.run([needed("mount"), "-o", "remount,ro", str(disk)], check=True)
+        subprocess.run(as_root(needed("mount"), "-o", "remount,ro", disk), check=True)
         told = run(*server.command()[1:])
     assert told.returncode == 74 and "Read-only file system" in told.stderr and str(disk) in told.stderr, told
 

@@ -131,23 +131,30 @@ def kill_while_starting(folder, data, call, number):
     return False
 
 
+def as_root(*command):
+    """The command, by sudo unless this is root already."""
+    return [*([] if os.geteuid() == 0 else ["sudo", "-n"]), *map(str, command)]
+
+
 @contextlib.contextmanager
 def mounted(directory, *arguments):
     """Mounts at `directory` with the arguments of mount(8), and takes the mount away at the end."""
     if os.environ.get("AVAILABILITY_WITHOUT_MOUNTS") == "1":
         pytest.skip("left out by AVAILABILITY_WITHOUT_MOUNTS=1: mounts are not permitted here")
     directory.mkdir(exist_ok=True)
-    made = subprocess.run([needed("mount"), *map(str, arguments), str(directory)], capture_output=True, text=True)
+    made = subprocess.run(as_root(needed("mount"), *arguments, directory), capture_output=True, text=True)
     if made.returncode != 0:
         pytest.fail(f"this test mounts {' '.join(map(str, arguments))}, which needs root and a machine that permits it "
                     f"(AVAILABILITY_WITHOUT_MOUNTS=1 leaves it out): {made.stderr.strip()}")
+    if os.geteuid() != 0:
+        subprocess.run(as_root("chown", f"{os.getuid()}:{os.getgid()}", directory), check=True)
     try:
         yield directory
     except BaseException:
         # Somebody may still be at work in there: what failed should be told, not that.
-        subprocess.run([needed("umount"), "--lazy", str(directory)], check=True)
+        subprocess.run(as_root(needed("umount"), "--lazy", directory), check=True)
         raise
-    eventually(lambda: subprocess.run([needed("umount"), str(directory)], capture_output=True).returncode == 0,
+    eventually(lambda: subprocess.run(as_root(needed("umount"), directory), capture_output=True).returncode == 0,
                f"{directory} unmounted")
 
 
@@ -241,7 +248,7 @@ def power_cut(folder, new_server, batches, writers=1, environment=None):
             for deliveries, api in zip(all_deliveries, apis):
                 pool.submit(deliveries.send, api, 1_000_000)
             eventually(lambda: sum(deliveries.acknowledged for deliveries in all_deliveries) >= batches, "some batches")
-            cut = run(pathlib.Path(needed("xfs_io")), "-x", "-c", "shutdown", disk)
+            cut = subprocess.run(as_root(needed("xfs_io"), "-x", "-c", "shutdown", disk), capture_output=True, text=True)
             assert cut.returncode == 0, cut.stderr
         server.kill()
     with mounted(folder / "disk", "-o", "loop", image) as disk:
