@@ -31,7 +31,7 @@ struct PositionRow: Equatable {
     ) -> IncomingEvent {
         let content = canonicalBytes(occurredAtNanoseconds: occurredAtNanoseconds)
         let digest = ContentDigest.of(content)
-        let id = idPrefix + hexadecimal(digest) + hexadecimal(ContentDigest.of(content, seed: 1))
+        let id = "\(idPrefix)\(idStart):\(hexadecimal(digest))\(hexadecimal(ContentDigest.of(content, seed: 1)))"
         let event = InventoryEvent(
             id: id, source: source, kind: .positionSnapshot, occurredAtNanoseconds: occurredAtNanoseconds, sku: sku,
             location: location, snapshot: StockEffect(isAbsolute: true, touched: touched, values: values),
@@ -39,7 +39,15 @@ struct PositionRow: Equatable {
         return IncomingEvent(event: event, original: original)
     }
 
-    /// What the id is made of. Fixed: another layout would apply every file once more.
+    /// The sku's first characters. They put the ids of a file in order of sku into neighbouring pages of the ledger; by
+    /// their digests alone each row would rewrite a page of its own.
+    private var idStart: Substring {
+        var end = sku.utf8.index(sku.startIndex, offsetBy: 24, limitedBy: sku.endIndex) ?? sku.endIndex
+        while end.samePosition(in: sku.unicodeScalars) == nil { sku.utf8.formIndex(before: &end) }
+        return sku[..<end]
+    }
+
+    /// What the digest is made of. Fixed: another layout would apply every file once more.
     private func canonicalBytes(occurredAtNanoseconds: WallNanoseconds) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(sku.utf8.count + location.utf8.count + 12 + 8 * Buckets.count)

@@ -47,7 +47,9 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         self.nowNanoseconds = nowNanoseconds
         self.maxStalenessNanoseconds = maxStalenessNanoseconds ?? -1
         self.recorder = recorder
-        overrides = channel.tables.pointee.overrides.node(of: sku)
+        let tables = channel.tables
+        // Most channels have none, and the look-up would copy all of them.
+        overrides = tables.pointee.overrides.isEmpty ? SkuOverrides.none : tables.pointee.overrides.node(of: sku)
     }
 
     /// Counts one position of the sku in. Any order, each location at most once.
@@ -75,21 +77,28 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
             if Recorder.isRecording { recordExcluded(location, row.pointee) }
             return
         }
-        var terms = row.pointee.terms
-        if overrides != SkuOverrides.none {
-            channel.pointee.overrides.apply(node: overrides, location: location, to: &terms)
-        }
-        if figures.sellable() > 0 { hasStock = true }
+        if overrides == SkuOverrides.none { return count(row, location, figures, of: position, openHolds) }
+        var special = row.pointee
+        channel.pointee.overrides.apply(node: overrides, location: location, to: &special.terms)
+        withUnsafePointer(to: special) { count($0, location, figures, of: position, openHolds) }
+    }
 
+    /// `row` has the terms that hold for the sku. It is read field by field: copied, it would cost as much as its terms.
+    @inline(__always)
+    private mutating func count(
+        _ row: UnsafePointer<LocationRow>, _ location: LocationNumber, _ figures: StockFigures, of position: Position?,
+        _ openHolds: Int64
+    ) {
+        if figures.sellable() > 0 { hasStock = true }
         let voucher = row.pointee.owner != 0 ? row.pointee.owner : figures.authoritativeSource
         let vouched = max(figures.authoritativeTimeNanoseconds, watermarks.watermark(of: voucher), 0)
         let age = max(0, nowNanoseconds - vouched)
         oldestAgeNanoseconds = max(oldestAgeNanoseconds, age)
         var step = LocationStep(location: location, source: voucher, age: age, sequence: position?.sequence ?? 0)
 
-        if Recorder.isRecording, let position { recordBuckets(position, terms, step) }
-        applyPolicy(terms, figures, openHolds: openHolds, &step)
-        applyFreshness(terms, age: age, &step)
+        if Recorder.isRecording, let position { recordBuckets(position, row.pointee.terms, step) }
+        applyPolicy(row, figures, openHolds: openHolds, &step)
+        applyFreshness(row, age: age, &step)
         record(.locationAvailable, amount: 0, step)
         greatestContribution = max(greatestContribution, step.figure)
         sum = sum.addingReportingOverflow(step.figure).overflow ? .max : sum + step.figure
@@ -127,6 +136,7 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         return channel.pointee.splitAllowed || greatestContribution >= quantity ? .inStock : .limited
     }
 
+    @inline(__always)
     private func isInScope(_ location: LocationNumber) -> Bool {
         switch scope {
         case .all: true
@@ -136,33 +146,42 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
     }
 
     /// From the buckets to the most the policy lets go: at least 0.
+    @inline(__always)
     private mutating func applyPolicy(
-        _ terms: PolicyTerms, _ figures: StockFigures, openHolds: Int64, _ step: inout LocationStep
+        _ row: UnsafePointer<LocationRow>, _ figures: StockFigures, openHolds: Int64, _ step: inout LocationStep
     ) {
-        step.figure = figures.sellable(safetyStockAtLeast: terms.safetyStock)
+        step.figure = figures.sellable(safetyStockAtLeast: row.pointee.terms.safetyStock)
         record(.sellable, amount: 0, step)
-        if terms.countInTransit { change(.inTransit, by: figures.inTransit, &step) }
+        if row.pointee.terms.countInTransit { change(.inTransit, by: figures.inTransit, &step) }
         let stock = step.figure
-        switch terms.buffer {
+        switch row.pointee.terms.buffer {
         case .units(0), .percent(0): break
         case .units(let units): change(.buffer, by: -units, &step, setting: units)
         case .percent(let percent):
             change(.buffer, by: -Percentage.roundedUp(percent, of: max(0, stock)), &step, setting: Int64(percent))
         }
-        if terms.sharePercent != 100 {
-            let most = Percentage.roundedDown(terms.sharePercent, of: stock + openHolds) - openHolds
-            change(.share, by: min(0, most - step.figure), &step, setting: Int64(terms.sharePercent))
+        if row.pointee.terms.sharePercent != 100 {
+            let most = Percentage.roundedDown(row.pointee.terms.sharePercent, of: stock + openHolds) - openHolds
+            change(.share, by: min(0, most - step.figure), &step, setting: Int64(row.pointee.terms.sharePercent))
         }
         if step.figure < 0 { change(.clamp, by: -step.figure, &step) }
     }
 
     /// What the age of the figures costs.
-    private mutating func applyFreshness(_ terms: PolicyTerms, age: Int64, _ step: inout LocationStep) {
-        let own = terms.staleAfterNanoseconds
+    @inline(__always)
+    private mutating func applyFreshness(_ row: UnsafePointer<LocationRow>, age: Int64, _ step: inout LocationStep) {
+        let own = row.pointee.terms.staleAfterNanoseconds
         let isBeyondOwn = own > 0 && age > own
         let isBeyondCaller = maxStalenessNanoseconds >= 0 && age > maxStalenessNanoseconds
-        guard isBeyondOwn || isBeyondCaller else { return }
+        if isBeyondOwn || isBeyondCaller { applyStaleAction(row.pointee.terms, isBeyondCaller, age: age, &step) }
+    }
+
+    @inline(never)
+    private mutating func applyStaleAction(
+        _ terms: PolicyTerms, _ isBeyondCaller: Bool, age: Int64, _ step: inout LocationStep
+    ) {
         isStale = true
+        let own = terms.staleAfterNanoseconds
         let servesSilently = own == 0 || terms.staleAction == .serve
         switch isBeyondCaller && servesSilently ? .refuse : terms.staleAction {
         case .serve: break

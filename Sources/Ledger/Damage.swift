@@ -9,17 +9,12 @@ func damaged(_ key: UnsafeRawBufferPointer, in tree: Tree) -> LedgerError {
 /// A key in words, for people who must find the record.
 func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     switch tree {
-    case .stock:
-        guard let stock = unsafe StockKey(key) else { break }
-        let sku = unsafe String(decoding: stock.sku, as: UTF8.self)
-        let place = unsafe "tenant \(stock.tenant), sku \"\(sku)\", location \(stock.location)"
-        switch unsafe stock.kind {
-        case .position: return "position of \(place)"
-        case .hold: return "hold of \(place)"
-        case .journal:
-            guard let order = unsafe stock.order else { break }
-            return "journal entry of \(place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
-        }
+    case .positions:
+        guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { break }
+        return unsafe "position of \(stock.place)"
+    case .journal:
+        guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { break }
+        return unsafe "journal entry of \(stock.place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
     case .eventIDs where key.count >= 4:
         let id = unsafe String(decoding: key.from(4), as: UTF8.self)
         return unsafe "event \"\(id)\" of tenant \(key.big(0, UInt16.self)), source \(key.big(2, UInt16.self))"
@@ -38,4 +33,11 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     }
     let bytes = unsafe key.map { String($0, radix: 16) }.joined(separator: " ")
     return "\(tree.name), key \(bytes)"
+}
+
+extension StockKey {
+    fileprivate var place: String {
+        let name = unsafe String(decoding: sku, as: UTF8.self)
+        return unsafe "tenant \(tenant), sku \"\(name)\", location \(location)"
+    }
 }

@@ -3,7 +3,7 @@ internal import Inventory
 /// Scratch memory in which one key at a time is put together. Its owner reuses it for every key.
 @safe
 struct KeyBuffer: ~Copyable {
-    /// The longest key is a journal row's: 2 + 64 + 1 + 1 + 2 + 8 + 1 + 8 + 64.
+    /// The longest key is a journal entry's: 2 + 64 + 1 + 2 + 8 + 1 + 8 + 64.
     static let capacity = 160
 
     // Owned: allocated by init, freed by deinit.
@@ -68,29 +68,29 @@ extension KeyBuffer {
         return true
     }
 
-    /// tenant | sku | 0 | kind
+    /// tenant | sku | 0
     @inline(__always)
-    mutating func setStock(tenant: TenantNumber, sku: UnsafeRawBufferPointer, kind: StockKind) {
+    mutating func setStock(tenant: TenantNumber, sku: UnsafeRawBufferPointer) {
         clear()
         append(tenant)
         unsafe append(sku)
         append(UInt8(0))
-        append(kind.rawValue)
     }
 
+    /// Of a position, and how the keys of its journal begin.
     static func stock(
-        tenant: TenantNumber, sku: String, kind: StockKind, location: LocationNumber
+        tenant: TenantNumber, sku: String, location: LocationNumber
     ) -> KeyBuffer {
         var key = KeyBuffer()
         unsafe sku.withBytes { bytes in
             unsafe precondition(canHold(sku: bytes), "a sku is 1 to 64 bytes without a zero byte")
-            unsafe key.setStock(tenant: tenant, sku: bytes, kind: kind)
+            unsafe key.setStock(tenant: tenant, sku: bytes)
         }
         key.append(location)
         return key
     }
 
-    /// What follows a journal row's location.
+    /// What follows the location in a journal entry's key.
     mutating func append(_ order: OrderKey) {
         precondition(order.id.utf8.count <= Schema.keyTextBytesMax, "an event id is at most 64 bytes")
         append(UInt64(bitPattern: order.primary) ^ (1 << 63))
@@ -102,7 +102,7 @@ extension KeyBuffer {
     static func journal(
         tenant: TenantNumber, sku: String, location: LocationNumber, order: OrderKey
     ) -> KeyBuffer {
-        var key = stock(tenant: tenant, sku: sku, kind: .journal, location: location)
+        var key = stock(tenant: tenant, sku: sku, location: location)
         key.append(order)
         return key
     }

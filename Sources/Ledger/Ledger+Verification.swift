@@ -32,9 +32,8 @@ private struct Verification {
     let reader: SnapshotReader
     var report = VerificationReport()
     private var previousKey: [UInt8] = []
-    /// Of the sku being walked, whose positions come before its journals.
-    private var sku: [UInt8] = []
-    private var locations: Set<LocationNumber> = []
+    /// The key of the last position that a journal entry was found to belong to.
+    private var owner: [UInt8] = []
 
     init(reader: SnapshotReader) {
         self.reader = reader
@@ -48,17 +47,18 @@ private struct Verification {
             let isAfter = unsafe previousKey.withUnsafeBytes { unsafe $0.lexicographicallyPrecedes(key) }
             if !isAfter { unsafe report.note("\(describe(key, in: tree)) is out of order") }
             previousKey = unsafe [UInt8](key)
-            unsafe check(key, record, in: tree)
+            unsafe try check(key, record, in: tree)
             visited()
             return true
         }
     }
 
-    private mutating func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, in tree: Tree) {
+    private mutating func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, in tree: Tree) throws(LedgerError) {
         let isRight =
             switch tree {
             case .meta: unsafe checkMeta(key, record)
-            case .stock: unsafe checkStock(key, record)
+            case .positions: unsafe checkPosition(key, record)
+            case .journal: unsafe try checkJournalEntry(key, record)
             case .eventIDs:
                 unsafe count(\.eventIDs, key.count > 4 && EventRecord(record, key: key) != nil)
             case .documents:
@@ -87,28 +87,25 @@ private struct Verification {
         }
     }
 
-    private mutating func checkStock(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
-        guard let stock = unsafe StockKey(key) else { return false }
-        let owner = unsafe [UInt8](key[..<(2 + stock.sku.count)])
-        if owner != sku {
-            sku = owner
-            locations = []
-        }
-        switch unsafe stock.kind {
-        case .position:
-            report.positions += 1
-            unsafe locations.insert(stock.location)
-            var position = Position()
-            return unsafe PositionRecord.decode(record, key: key, into: &position)
-        case .hold: return false
-        case .journal:
-            report.journalEntries += 1
-            if unsafe !locations.contains(stock.location) {
-                unsafe report.note("\(describe(key, in: .stock)) has no position")
+    private mutating func checkPosition(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+        report.positions += 1
+        guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
+        return unsafe LentPosition(record, key: key) != nil
+    }
+
+    private mutating func checkJournalEntry(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
+        report.journalEntries += 1
+        guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { return false }
+        let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
+        if unsafe !position.elementsEqual(owner) {
+            if unsafe try reader.record(position, in: .positions) == nil {
+                unsafe report.note("\(describe(key, in: .journal)) has no position")
             }
-            guard let order = unsafe stock.order else { return false }
-            return unsafe JournalRecord.decode(record, key: key, isAbsolute: order.isAbsolute) != nil
+            owner = unsafe [UInt8](position)
         }
+        return unsafe JournalRecord.decode(record, key: key, isAbsolute: order.isAbsolute) != nil
     }
 
     /// Name and number must point at each other.

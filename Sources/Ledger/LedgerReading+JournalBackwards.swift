@@ -6,13 +6,13 @@ extension LedgerReading where Self: ~Copyable {
         tenant: TenantNumber, sku: String, location: LocationNumber, before key: OrderKey,
         _ body: (JournalEntry) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .journal, location: location)
+        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
         let start = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: key)
-        unsafe try scan(.stock, from: start.bytes, descending: true) { key, value throws(LedgerError) in
+        unsafe try scan(.journal, from: start.bytes, descending: true) { key, value throws(LedgerError) in
             guard unsafe key.starts(with: prefix.bytes) else { return false }
             guard let order = unsafe StockKey(key)?.order,
                 let effect = unsafe JournalRecord.decode(value, key: key, isAbsolute: order.isAbsolute)
-            else { throw unsafe damaged(key, in: .stock) }
+            else { throw unsafe damaged(key, in: .journal) }
             return try body(JournalEntry(key: order, effect: effect))
         }
     }

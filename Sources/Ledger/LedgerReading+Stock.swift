@@ -12,11 +12,11 @@ extension LedgerReading where Self: ~Copyable {
     public borrowing func position(
         tenant: TenantNumber, sku: String, location: LocationNumber
     ) throws(LedgerError) -> Position? {
-        let key = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .position, location: location)
-        guard let record = unsafe try record(key.bytes, in: .stock) else { return nil }
+        let key = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
+        guard let record = unsafe try record(key.bytes, in: .positions) else { return nil }
         var position = Position()
         guard unsafe PositionRecord.decode(record, key: key.bytes, into: &position) else {
-            throw unsafe damaged(key.bytes, in: .stock)
+            throw unsafe damaged(key.bytes, in: .positions)
         }
         return position
     }
@@ -33,38 +33,21 @@ extension LedgerReading where Self: ~Copyable {
         var start = KeyBuffer()
         start.append(tenant)
         if let after {
-            start = KeyBuffer.stock(tenant: tenant, sku: after.sku, kind: .position, location: after.location)
+            start = KeyBuffer.stock(tenant: tenant, sku: after.sku, location: after.location)
             // The first key after this one.
             start.append(UInt8(0))
         }
         var position = Position()
-        var isDone = false
-        // A scan ends at the first row that is no position and goes on at the next sku, past a journal of any length.
-        while !isDone {
-            isDone = true
-            unsafe try scan(.stock, from: start.bytes, descending: false) { key, value throws(LedgerError) in
-                guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-                guard let stock = unsafe StockKey(key) else {
-                    guard let onDamage else { throw unsafe damaged(key, in: .stock) }
-                    onDamage(unsafe damaged(key, in: .stock))
-                    return true
-                }
-                guard unsafe stock.kind == .position else {
-                    start.clear()
-                    start.append(tenant)
-                    unsafe start.append(stock.sku)
-                    // Behind every row of this sku, before any longer sku that begins with it: no sku holds a byte 1.
-                    start.append(UInt8(1))
-                    isDone = false
-                    return false
-                }
-                guard unsafe PositionRecord.decode(value, key: key, into: &position) else {
-                    guard let onDamage else { throw unsafe damaged(key, in: .stock) }
-                    onDamage(unsafe damaged(key, in: .stock))
-                    return true
-                }
-                return unsafe try body(String(decoding: stock.sku, as: UTF8.self), stock.location, position)
+        unsafe try scan(.positions, from: start.bytes, descending: false) { key, value throws(LedgerError) in
+            guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+            guard let stock = unsafe StockKey(key), unsafe stock.isPosition,
+                unsafe PositionRecord.decode(value, key: key, into: &position)
+            else {
+                guard let onDamage else { throw unsafe damaged(key, in: .positions) }
+                onDamage(unsafe damaged(key, in: .positions))
+                return true
             }
+            return unsafe try body(String(decoding: stock.sku, as: UTF8.self), stock.location, position)
         }
     }
 
@@ -74,17 +57,17 @@ extension LedgerReading where Self: ~Copyable {
         tenant: TenantNumber, sku: String, location: LocationNumber, after: OrderKey? = nil,
         _ body: (JournalEntry) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .journal, location: location)
-        var start = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .journal, location: location)
+        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
+        var start = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
         if let after {
             start.append(after)
             start.append(UInt8(0))
         }
-        unsafe try scan(.stock, from: start.bytes, descending: false) { key, value throws(LedgerError) in
+        unsafe try scan(.journal, from: start.bytes, descending: false) { key, value throws(LedgerError) in
             guard unsafe key.starts(with: prefix.bytes) else { return false }
             guard let order = unsafe StockKey(key)?.order,
                 let effect = unsafe JournalRecord.decode(value, key: key, isAbsolute: order.isAbsolute)
-            else { throw unsafe damaged(key, in: .stock) }
+            else { throw unsafe damaged(key, in: .journal) }
             return try body(JournalEntry(key: order, effect: effect))
         }
     }
@@ -94,9 +77,9 @@ extension LedgerReading where Self: ~Copyable {
         tenant: TenantNumber, sku: String, location: LocationNumber, key order: OrderKey
     ) throws(LedgerError) -> JournalEntry? {
         let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: order)
-        guard let record = unsafe try record(key.bytes, in: .stock) else { return nil }
+        guard let record = unsafe try record(key.bytes, in: .journal) else { return nil }
         guard let effect = unsafe JournalRecord.decode(record, key: key.bytes, isAbsolute: order.isAbsolute) else {
-            throw unsafe damaged(key.bytes, in: .stock)
+            throw unsafe damaged(key.bytes, in: .journal)
         }
         return JournalEntry(key: order, effect: effect)
     }

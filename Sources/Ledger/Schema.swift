@@ -15,15 +15,14 @@
 //                                                flags bit 0: a backup that was not opened for writing yet
 //                   "state"                      16 sequence u64 | 24 ledger time i64 | 32 positions u64
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
-// stock             tenant u16 | sku | 0 | kind u8 | location u16 …   no sku has a zero byte: its rows lie together
-//                   kind 0: position             2 authoritative source u16 | 16 sequence u64
+// positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
+//                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
 //                                                | 56 ten buckets i64 in the order of `Bucket`
 //                                                | 136 newest absolute primary i64; 144 bytes in all
-//                   kind 1: hold                 not written by this version
-//                   kind 2: journal, the key goes on: primary i64 with its sign bit flipped | is absolute u8
-//                                                | source digest u64 | event id
+// journal           a position's key, then primary i64 with its sign bit flipped | is absolute u8
+//                   | source digest u64 | event id
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
 // event-ids         tenant u16 | source u16 | id  1 outcome u8 | 16 occurred at i64 | 24 body digest u64
 //                                                | 32 sequence u64
@@ -39,7 +38,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
@@ -47,14 +46,15 @@ public enum Schema {
     public static let keyTextBytesMax = 64
 }
 
-/// The trees of the ledger.
+/// The trees of the ledger. Journals have one of their own: what readers look for lies closer together without them.
 public enum Tree: Int, Sendable, CaseIterable {
-    case meta, stock, eventIDs, documents, names, pendingSequences, audit, deadLetters
+    case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
 
     public var name: String {
         switch self {
         case .meta: "meta"
-        case .stock: "stock"
+        case .positions: "positions"
+        case .journal: "journal"
         case .eventIDs: "event-ids"
         case .documents: "documents"
         case .names: "names"
@@ -63,11 +63,4 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .deadLetters: "dead-letters"
         }
     }
-}
-
-/// The rows of a sku, in the order in which they lie.
-enum StockKind: UInt8 {
-    case position = 0
-    case hold = 1
-    case journal = 2
 }

@@ -19,31 +19,21 @@ extension SnapshotReader {
         start.append(tenant)
         if let after { unsafe after.withUnsafeBytes { unsafe start.setBehind($0, tenant: tenant) } }
         var isDamaged = false
-        var isDone = false
-        // A scan ends at the first row that is no position and goes on at the next sku, past a journal of any length.
-        while !isDone {
-            isDone = true
-            unsafe try scan(.stock, from: start.bytes, descending: false) { key, value throws(LedgerError) in
-                guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-                guard let stock = unsafe StockKey(key) else { throw unsafe damaged(key, in: .stock) }
-                guard unsafe stock.kind == .position else {
-                    unsafe start.setBehind(stock.sku, tenant: tenant)
-                    isDone = false
-                    return false
-                }
-                if unsafe page.last?.bytes.elementsEqual(stock.sku) != true {
-                    if page.count == countMax { return false }
-                    unsafe page.append(SkuRows(bytes: Array(stock.sku), rows: []))
-                    isDamaged = false
-                }
-                if !isDamaged, let position = unsafe LentPosition(value, key: key) {
-                    unsafe page[page.count - 1].rows.append((stock.location, position.figures))
-                } else {
-                    isDamaged = true
-                    page[page.count - 1].rows = []
-                }
-                return true
+        unsafe try scan(.positions, from: start.bytes, descending: false) { key, value throws(LedgerError) in
+            guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+            guard let stock = unsafe StockKey(key) else { throw unsafe damaged(key, in: .positions) }
+            if unsafe page.last?.bytes.elementsEqual(stock.sku) != true {
+                if page.count == countMax { return false }
+                unsafe page.append(SkuRows(bytes: Array(stock.sku), rows: []))
+                isDamaged = false
             }
+            if !isDamaged, let position = unsafe LentPosition(value, key: key) {
+                unsafe page[page.count - 1].rows.append((stock.location, position.figures))
+            } else {
+                isDamaged = true
+                page[page.count - 1].rows = []
+            }
+            return true
         }
         return page
     }

@@ -7,7 +7,6 @@ internal import LMDB
 /// file, and reading from it fails. Not Sendable: each loop makes its own, and it keeps the ledger open.
 public final class SnapshotReader: LedgerReading {
     let ledger: Ledger
-    private let stock: Database
     private var cursor: Cursor
     private var transaction: ReadTransaction
     private var key = KeyBuffer()
@@ -18,13 +17,12 @@ public final class SnapshotReader: LedgerReading {
     public private(set) var state = LedgerState()
 
     init(ledger: Ledger) throws(LedgerError) {
-        let stock = ledger.database(.stock)
+        let positions = ledger.database(.positions)
         var transaction = try storing { () throws(LMDBError) in try ledger.environment.beginRead() }
-        cursor = try storing { () throws(LMDBError) in try transaction.openCursor(stock) }
+        cursor = try storing { () throws(LMDBError) in try transaction.openCursor(positions) }
         transaction.reset()
         self.transaction = transaction
         self.ledger = ledger
-        self.stock = stock
     }
 
     deinit {
@@ -63,7 +61,7 @@ public final class SnapshotReader: LedgerReading {
         tenant: TenantNumber, sku: UnsafeRawBufferPointer, _ body: (LocationNumber, LentPosition) -> Void
     ) throws(LedgerError) -> Int {
         guard unsafe KeyBuffer.canHold(sku: sku) else { return 0 }
-        unsafe key.setStock(tenant: tenant, sku: sku, kind: .position)
+        unsafe key.setStock(tenant: tenant, sku: sku)
         let prefix = unsafe key.bytes
         var count = 0
         var entry = unsafe try seek(atOrAfter: prefix)
@@ -71,7 +69,7 @@ public final class SnapshotReader: LedgerReading {
             unsafe found.key.starts(with: prefix)
         {
             guard let position = unsafe LentPosition(found.value, key: found.key) else {
-                throw unsafe damaged(found.key, in: .stock)
+                throw unsafe damaged(found.key, in: .positions)
             }
             unsafe body(found.key.big(prefix.count, LocationNumber.self), position)
             count += 1
@@ -86,20 +84,20 @@ public final class SnapshotReader: LedgerReading {
         tenant: TenantNumber, sku: UnsafeRawBufferPointer, location: LocationNumber
     ) throws(LedgerError) -> LentPosition? {
         guard unsafe KeyBuffer.canHold(sku: sku) else { return nil }
-        unsafe key.setStock(tenant: tenant, sku: sku, kind: .position)
+        unsafe key.setStock(tenant: tenant, sku: sku)
         key.append(location)
-        guard let value = unsafe try record(key.bytes, in: .stock) else { return nil }
+        guard let value = unsafe try record(key.bytes, in: .positions) else { return nil }
         guard let position = unsafe LentPosition(value, key: key.bytes) else {
-            throw unsafe damaged(key.bytes, in: .stock)
+            throw unsafe damaged(key.bytes, in: .positions)
         }
         return position
     }
 
-    /// Whether the sku has any row at all.
+    /// Whether the sku has a position anywhere.
     public func isKnown(tenant: TenantNumber, sku: UnsafeRawBufferPointer) throws(LedgerError) -> Bool {
         guard unsafe KeyBuffer.canHold(sku: sku) else { return false }
-        unsafe key.setStock(tenant: tenant, sku: sku, kind: .position)
-        let prefix = unsafe UnsafeRawBufferPointer(rebasing: key.bytes.dropLast())
+        unsafe key.setStock(tenant: tenant, sku: sku)
+        let prefix = unsafe key.bytes
         guard let found = unsafe try seek(atOrAfter: prefix) else { return false }
         return unsafe found.key.starts(with: prefix)
     }

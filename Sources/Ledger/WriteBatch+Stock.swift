@@ -6,8 +6,8 @@ extension WriteBatch {
     public mutating func setPosition(
         _ position: Position, tenant: TenantNumber, sku: String, location: LocationNumber
     ) throws(LedgerError) {
-        let key = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .position, location: location)
-        let isNew = unsafe try upsert(key.bytes, reserving: PositionRecord.bytes, in: .stock) { record in
+        let key = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
+        let isNew = unsafe try upsert(key.bytes, reserving: PositionRecord.bytes, in: .positions) { record in
             unsafe PositionRecord.encode(position, into: record, key: key.bytes)
         }
         if isNew { state.positions += 1 }
@@ -18,8 +18,8 @@ extension WriteBatch {
     public mutating func deletePosition(
         tenant: TenantNumber, sku: String, location: LocationNumber
     ) throws(LedgerError) -> Bool {
-        let key = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .position, location: location)
-        guard unsafe try delete(key.bytes, in: .stock) else { return false }
+        let key = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
+        guard unsafe try delete(key.bytes, in: .positions) else { return false }
         state.positions -= 1
         return true
     }
@@ -31,7 +31,7 @@ extension WriteBatch {
         precondition(entry.key.isAbsolute == entry.effect.isAbsolute, "an entry's key and effect must agree")
         let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: entry.key)
         let count = JournalRecord.bytes(of: entry.effect)
-        let isNew = unsafe try upsert(key.bytes, reserving: count, in: .stock) { record in
+        let isNew = unsafe try upsert(key.bytes, reserving: count, in: .journal) { record in
             unsafe JournalRecord.encode(entry.effect, into: record, key: key.bytes)
         }
         if isNew { state.journalEntries += 1 }
@@ -43,7 +43,7 @@ extension WriteBatch {
         _ order: OrderKey, tenant: TenantNumber, sku: String, location: LocationNumber
     ) throws(LedgerError) -> Bool {
         let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: order)
-        guard unsafe try delete(key.bytes, in: .stock) else { return false }
+        guard unsafe try delete(key.bytes, in: .journal) else { return false }
         state.journalEntries -= 1
         return true
     }
@@ -53,11 +53,11 @@ extension WriteBatch {
     public mutating func pruneJournal(
         tenant: TenantNumber, sku: String, location: LocationNumber, through primary: Int64, limit: Int
     ) throws(LedgerError) -> (count: Int, newestPrimary: Int64?) {
-        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, kind: .journal, location: location)
+        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
         var count = 0
         var newest: Int64?
         do throws(LMDBError) {
-            var cursor = try transaction.openCursor(ledger.database(.stock))
+            var cursor = try transaction.openCursor(ledger.database(.journal))
             var entry = unsafe try cursor.seek(atOrAfter: prefix.bytes)
             while count < limit, let found = unsafe entry, unsafe found.key.starts(with: prefix.bytes) {
                 // A row whose key is damaged is nobody's to delete: leave it to be found by verify.

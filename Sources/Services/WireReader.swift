@@ -25,34 +25,31 @@ struct WireReader {
     /// How deep messages and groups may nest, the outermost message included; swift-protobuf's own limit.
     static let depthMax = 100
 
-    private let bytes: UnsafeRawBufferPointer
-    private var offset = 0
+    // The next byte and the one behind the last; no byte is read where both are the same.
+    private var next: UnsafeRawPointer
+    private let end: UnsafeRawPointer
 
+    @inline(__always)
     init(_ bytes: UnsafeRawBufferPointer) {
-        unsafe self.bytes = unsafe bytes
+        // An empty message may have no address; this one is never read.
+        unsafe next = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        unsafe end = unsafe next + bytes.count
     }
 
-    var isAtEnd: Bool { unsafe offset == bytes.count }
+    private var isAtEnd: Bool { unsafe next == end }
 
-    private var remaining: Int { unsafe bytes.count - offset }
+    private var remaining: Int { unsafe end - next }
 
-    /// The next field's tag, or nil at the end of the message. An end of group is malformed here: groups are skipped
-    /// whole.
+    /// The next field's tag, or nil at the end of the message. What no reader knows is for `skip`, which refuses a tag
+    /// that none could.
     @inline(__always)
     mutating func nextTag() throws(MalformedMessage) -> WireTag? {
         if isAtEnd { return nil }
         // Bounded: `isAtEnd` was just denied.
-        let first = UInt32(unsafe bytes[offset])
-        var tag = WireTag(rawValue: first)
-        if first < 0x80 {
-            offset += 1
-        } else {
-            tag = try readLongTag()
-        }
-        guard tag.rawValue >= 8, tag.wireType <= WireTag.fixed32, tag.wireType != WireTag.endGroup else {
-            throw MalformedMessage()
-        }
-        return tag
+        let first = unsafe next.load(as: UInt8.self)
+        if first >= 0x80 { return try readLongTag() }
+        unsafe next += 1
+        return WireTag(rawValue: UInt32(first))
     }
 
     /// A tag of two to five bytes, which need not be the shortest form.
@@ -61,11 +58,11 @@ struct WireReader {
         for index in 0..<5 {
             guard index < remaining else { throw MalformedMessage() }
             // Bounded by the guard above.
-            let byte = UInt32(unsafe bytes[offset + index])
+            let byte = UInt32(unsafe next.load(fromByteOffset: index, as: UInt8.self))
             if index == 4 && byte > 15 { throw MalformedMessage() }
             value |= (byte & 0x7f) << UInt32(7 * index)
             if byte < 0x80 {
-                offset += index + 1
+                unsafe next += index + 1
                 return WireTag(rawValue: value)
             }
         }
@@ -76,12 +73,10 @@ struct WireReader {
     mutating func readVarint() throws(MalformedMessage) -> UInt64 {
         if isAtEnd { throw MalformedMessage() }
         // Bounded: `isAtEnd` was just denied.
-        let first = unsafe bytes[offset]
-        if first < 0x80 {
-            offset += 1
-            return UInt64(first)
-        }
-        return try readLongVarint()
+        let first = unsafe next.load(as: UInt8.self)
+        if first >= 0x80 { return try readLongVarint() }
+        unsafe next += 1
+        return UInt64(first)
     }
 
     /// A varint of two to ten bytes; bits beyond the 64th are dropped.
@@ -89,10 +84,10 @@ struct WireReader {
         var value: UInt64 = 0
         for index in 0..<min(10, remaining) {
             // Bounded by `remaining`.
-            let byte = unsafe bytes[offset + index]
+            let byte = unsafe next.load(fromByteOffset: index, as: UInt8.self)
             value |= UInt64(byte & 0x7f) &<< UInt64(7 * index)
             if byte < 0x80 {
-                offset += index + 1
+                unsafe next += index + 1
                 return value
             }
         }
@@ -104,10 +99,10 @@ struct WireReader {
     mutating func readBytes() throws(MalformedMessage) -> UnsafeRawBufferPointer {
         let length = try readVarint()
         guard length <= UInt64(remaining) else { throw MalformedMessage() }
-        let start = offset
-        offset += Int(length)
         // Bounded by the guard above.
-        return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+        let bytes = unsafe UnsafeRawBufferPointer(start: next, count: Int(length))
+        unsafe next += Int(length)
+        return unsafe bytes
     }
 
     /// The bytes of a string field, which must be UTF-8.
@@ -118,8 +113,10 @@ struct WireReader {
         return unsafe text
     }
 
-    /// Passes over the value of a field of no interest. `depth` counts the messages around it, from 1.
+    /// Passes over the value of a field of no interest. An end of group is malformed here: groups are skipped whole.
+    /// `depth` counts the messages around it, from 1.
     mutating func skip(_ tag: WireTag, depth: Int) throws(MalformedMessage) {
+        guard tag.fieldNumber > 0 else { throw MalformedMessage() }
         switch tag.wireType {
         case WireTag.varint: _ = try readVarint()
         case WireTag.fixed64: try advance(by: 8)
@@ -148,6 +145,7 @@ struct WireReader {
 
     private mutating func advance(by byteCount: Int) throws(MalformedMessage) {
         guard byteCount <= remaining else { throw MalformedMessage() }
-        offset += byteCount
+        // Bounded by the guard above.
+        unsafe next += byteCount
     }
 }

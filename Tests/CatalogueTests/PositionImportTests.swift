@@ -30,7 +30,7 @@ import Testing
         #expect(events.map(\.event.snapshot.touched) == [BucketSet(.onHand), BucketSet(.damaged)])
         #expect(events.allSatisfy { $0.event.snapshot.isAbsolute })
         #expect(events.map { String(decoding: $0.original, as: UTF8.self) } == ["\"A,1\",WH1,5,", "B,WH2,,2"])
-        #expect(events.allSatisfy { $0.event.id.hasPrefix("import:") && $0.event.id.utf8.count == 39 })
+        #expect(zip(events, ["A,1", "B"]).allSatisfy { $0.event.id.hasPrefix("import:\($1):") })
     }
 
     @Test func `an id is made of what the row says, fixed for ever`() throws {
@@ -38,11 +38,19 @@ import Testing
         _ = try run("a.csv", "sku,location,on_hand\nA,WH1,5\n", into: store)
         _ = try run("b.jsonl", #"{"on_hand":"5","location":"WH1","sku":"A"}"#, into: store)
         _ = try run("c.csv", "location,sku,on_hand,occurred_at\nWH1,A,5,1970-01-01T00:00:00.000001Z\n", into: store)
-        #expect(store.ids == ["import:022fccd5f561eb9bc6376924fdc5a04f"])
+        #expect(store.ids == ["import:A:022fccd5f561eb9bc6376924fdc5a04f"])
         _ = try run("d.csv", "sku,location,on_hand\nA,WH1,6\n", into: store)
         _ = try run("e.csv", "sku,location,damaged\nA,WH1,5\n", into: store)
         _ = try run("f.csv", "sku,location,on_hand\nA,WH2,5\n", into: store)
         #expect(store.ids.count == 4)
+    }
+
+    @Test func `an id begins with as much of the sku as leaves it within its limit`() throws {
+        let store = RecordingStore()
+        let long = String(repeating: "x", count: 23) + "ß" + String(repeating: "y", count: 39)
+        _ = try run("a.csv", "sku,location,on_hand\n\(long),WH1,5\n", into: store)
+        let id = try #require(store.ids.first)
+        #expect(id.hasPrefix("import:" + String(repeating: "x", count: 23) + ":") && id.utf8.count <= Limits.idBytesMax)
     }
 
     @Test func `bad rows are told by line and the good ones go on`() throws {

@@ -26,7 +26,7 @@ import Testing
 
     @Test func flippedBitInAPositionIsCorruptForThatKeyOnly() throws {
         try fill()
-        let buffer = KeyBuffer.stock(tenant: 1, sku: "sku-2-77", kind: .position, location: 1)
+        let buffer = KeyBuffer.stock(tenant: 1, sku: "sku-2-77", location: 1)
         let key = [UInt8](buffer.bytes)
         var record = [UInt8](repeating: 0, count: PositionRecord.bytes)
         record.withUnsafeMutableBytes {

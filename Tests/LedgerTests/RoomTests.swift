@@ -83,7 +83,7 @@ import Testing
         try reader.renew()
         try ledger.set("A", at: 2, onHand: 1)
         let statistics = try ledger.statistics()
-        #expect(statistics.trees.first { $0.tree == .stock }?.entries == 2)
+        #expect(statistics.trees.first { $0.tree == .positions }?.entries == 2)
         #expect(statistics.pinnedReaders == 1)
         #expect(statistics.oldestReaderLag == 1)
         #expect(statistics.usedBytes <= statistics.fileBytes)

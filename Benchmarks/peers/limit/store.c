@@ -10,10 +10,10 @@
 #define PRIME3 0x165667B19E3779F9ull
 #define PRIME4 0x85EBCA77C2B2AE63ull
 #define PRIME5 0x27D4EB2F165667C5ull
-enum { KEY_BYTES_MAX = 2 + 64 + 4, RECORD_BYTES = 144 };
+enum { KEY_BYTES_MAX = 2 + 64 + 3, RECORD_BYTES = 144 };
 
 static MDB_env *environment;
-static MDB_dbi stock, meta, names, documents;
+static MDB_dbi positions, meta, names, documents;
 static MDB_txn *transaction;
 static MDB_cursor *cursor;
 static bool cursor_is_stale = true;
@@ -97,14 +97,14 @@ void store_open(const char *directory) {
     check(mdb_env_set_mapsize(environment, 4ull << 30), "mdb_env_set_mapsize");
     check(mdb_env_open(environment, directory, MDB_RDONLY | MDB_NOTLS, 0), directory);
     check(mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction), "mdb_txn_begin");
-    check(mdb_dbi_open(transaction, "stock", 0, &stock), "stock");
+    check(mdb_dbi_open(transaction, "positions", 0, &positions), "positions");
     check(mdb_dbi_open(transaction, "meta", 0, &meta), "meta");
     check(mdb_dbi_open(transaction, "names", 0, &names), "names");
     check(mdb_dbi_open(transaction, "documents", 0, &documents), "documents");
     // The handles are public once the transaction that opened them commits.
     check(mdb_txn_commit(transaction), "mdb_txn_commit");
     check(mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction), "mdb_txn_begin");
-    check(mdb_cursor_open(transaction, stock, &cursor), "mdb_cursor_open");
+    check(mdb_cursor_open(transaction, positions, &cursor), "mdb_cursor_open");
     tenant = name_number(1, 0, "demo");
 }
 
@@ -167,8 +167,8 @@ int store_positions(const uint8_t *sku, size_t sku_bytes, uint16_t location,
                     void (*each)(void *, uint16_t, const struct position *), void *context) {
     uint8_t wanted[KEY_BYTES_MAX] = {(uint8_t)(tenant >> 8), (uint8_t)tenant};
     memcpy(wanted + 2, sku, sku_bytes);
-    size_t prefix = 2 + sku_bytes + 2;
-    wanted[prefix - 2] = wanted[prefix - 1] = 0;
+    size_t prefix = 2 + sku_bytes + 1;
+    wanted[prefix - 1] = 0;
     MDB_val key = {prefix, wanted}, record;
     if (location) {
         wanted[prefix] = (uint8_t)(location >> 8);
