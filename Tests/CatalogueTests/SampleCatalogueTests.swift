@@ -14,16 +14,16 @@ import Testing
         }
         #expect(
             shown == [
-                "sample:26920af92f9e5123ef5c1be134f94e6f SKU-000001 WH1 418 0 5 3 0 0",
-                "sample:0973c58c881147337c1fe7a19572b073 SKU-000001 WH2 0 0 0 0 0 0",
-                "sample:e3c656497983ca534e489f1e3f2ac8be SKU-000001 WH4 190 0 0 0 0 0",
-                "sample:efecbc24cfb66f1a70ef7fcbedefbd5f SKU-000001 WH5 0 0 0 0 0 0",
-                "sample:848b62ad7208645c2410e01272d59ed1 SKU-000002 WH1 524 0 0 0 0 0",
-                "sample:a58310cbe468a1115ae5057f05341df8 SKU-000002 WH4 54 18 0 0 0 0",
-                "sample:52f26bb832cf366d08810967add1ed71 SKU-000003 WH1 0 0 0 0 0 0",
-                "sample:42038f3aa96e033736e0711c36eb5328 SKU-000003 WH2 172 0 0 0 0 0",
-                "sample:322f22d861e81552081e48b3bfa12db6 SKU-000003 WH3 113 16 0 0 62 2",
-                "sample:26027dd7d51a3343998413e7ce177c42 SKU-000003 WH6 56 0 0 0 0 1",
+                "sample:SKU-000001:26920af92f9e5123ef5c1be134f94e6f SKU-000001 WH1 418 0 5 3 0 0",
+                "sample:SKU-000001:0973c58c881147337c1fe7a19572b073 SKU-000001 WH2 0 0 0 0 0 0",
+                "sample:SKU-000001:e3c656497983ca534e489f1e3f2ac8be SKU-000001 WH4 190 0 0 0 0 0",
+                "sample:SKU-000001:efecbc24cfb66f1a70ef7fcbedefbd5f SKU-000001 WH5 0 0 0 0 0 0",
+                "sample:SKU-000002:848b62ad7208645c2410e01272d59ed1 SKU-000002 WH1 524 0 0 0 0 0",
+                "sample:SKU-000002:a58310cbe468a1115ae5057f05341df8 SKU-000002 WH4 54 18 0 0 0 0",
+                "sample:SKU-000003:52f26bb832cf366d08810967add1ed71 SKU-000003 WH1 0 0 0 0 0 0",
+                "sample:SKU-000003:42038f3aa96e033736e0711c36eb5328 SKU-000003 WH2 172 0 0 0 0 0",
+                "sample:SKU-000003:322f22d861e81552081e48b3bfa12db6 SKU-000003 WH3 113 16 0 0 62 2",
+                "sample:SKU-000003:26027dd7d51a3343998413e7ce177c42 SKU-000003 WH6 56 0 0 0 0 1",
             ])
     }
 

@@ -26,8 +26,7 @@ extension Session {
     }
 
     func headersBegan(streamID: Int32, isRequest: Bool) -> Bool {
-        headBytes = 0
-        headFields = 0
+        head = HeaderBlock()
         headBeganNanoseconds = context.nowNanoseconds
         headStream = nil
         guard isRequest else { return true }
@@ -44,19 +43,25 @@ extension Session {
         return true
     }
 
-    func headerReceived(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
-        headFields += 1
-        headBytes += name.count + value.count + 32
+    /// nghttp2 leaves it to us which fields make a request: it would look at every byte of every call's.
+    func headerReceived(name: OpaquePointer, value: OpaquePointer) -> Bool {
+        let (field, bytes) = unsafe knownFields.field(name, value, methods: context.methods)
+        head.fields += 1
+        head.bytes += bytes + 32
         let limits = context.limits
-        if headBytes > limits.headerListBytesMax || headFields > limits.headerFieldsMax {
+        if head.bytes > limits.headerListBytesMax || head.fields > limits.headerFieldsMax {
             // HPACK decoding goes on, or the connection's table would be lost; only an absurd list ends it.
-            if headBytes > limits.headerListBytesMax * 16 {
+            if head.bytes > limits.headerListBytesMax * 16 {
                 return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "header_list_too_large")
             }
             headStream?.pointee.flags.insert(.headersTooLarge)
             return true
         }
-        if let stream = headStream { unsafe readHeader(stream, name: name, value: value) }
+        if let stream = headStream {
+            unsafe take(field, value, of: stream)
+        } else {
+            head.takeTrailer(field)
+        }
         return true
     }
 
@@ -67,6 +72,7 @@ extension Session {
         keepChunk()
         guard let stream = stream(streamID), !stream.pointee.flags.contains(.ended) else { return true }
         stream.pointee.progressNanoseconds = context.nowNanoseconds
+        stream.pointee.receivedBytes += Int64(bytes.count)
         if endsStream, stream.pointee.inbound.isEmpty, stream.pointee.kind != .bidirectional,
             let prefix = unsafe MessagePrefix(bytes), prefix.length == bytes.count - MessagePrefix.byteCount
         {
@@ -99,8 +105,9 @@ extension Session {
             if let stream = headStream {
                 headStream = nil
                 headEnded(stream, endsStream: endsStream)
-            } else if endsStream, let stream = stream(header.stream_id) {
-                requestEnded(stream)
+            } else if let stream = stream(header.stream_id) {
+                // A trailer section ends the request (RFC 9113 8.1).
+                if head.isMalformed || !endsStream { resetMalformed(stream) } else { requestEnded(stream) }
             }
         case NGHTTP2_RST_STREAM.rawValue:
             return resetReceived(header.stream_id)
@@ -158,6 +165,17 @@ extension Session {
         guard header.stream_id != 0 else { return true }
         countedResets += 1
         return countReset()
+    }
+
+    /// A malformed request is a stream error (RFC 9113 8.1.1).
+    func resetMalformed(_ stream: StreamPointer) {
+        cancel(stream, .resetByCaller)
+        stream.pointee.flags.insert(.ended)
+        countedResets += 1
+        let id = stream.pointee.id
+        submitted(unsafe nghttp2_submit_rst_stream(handle, 0, id, NGHTTP2_PROTOCOL_ERROR.rawValue))
+        countReset()
+        scheduleFlush()
     }
 
     /// One more RST_STREAM that the caller makes us send.

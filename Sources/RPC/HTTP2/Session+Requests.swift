@@ -4,42 +4,49 @@ import Glibc
 
 /// From headers and messages to the application.
 extension Session {
-    /// Keeps what the call needs of one header. Names are told apart by their length first: no string is made.
-    func readHeader(_ stream: StreamPointer, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        switch name.count {
-        case 5 where unsafe matches(name, ":path"):
-            guard let method = unsafe context.methods.find(value) else { return }
+    /// Keeps what the call needs of one field of its headers.
+    func take(_ field: HeaderField, _ value: OpaquePointer, of stream: StreamPointer) {
+        switch field {
+        case .method(.post):
+            head.takePseudo(.method)
+            stream.pointee.flags.insert(.isPost)
+        case .method(.connect): head.takeConnect()
+        case .method(.other): head.takePseudo(.method)
+        case .scheme: head.takePseudo(.scheme)
+        case .authority: head.takePseudo(.authority)
+        case .path(let method):
+            head.takePseudo(.path)
+            guard let method else { return }
             stream.pointee.method = method
             stream.pointee.kind = context.methods.methods[method].kind
-        case 7 where unsafe matches(name, ":method"):
-            if unsafe matches(value, "POST") { stream.pointee.flags.insert(.isPost) }
-        case 12 where unsafe matches(name, "content-type"):
-            if unsafe isGRPC(value) { stream.pointee.flags.insert(.isGRPC) }
-        case 12 where unsafe matches(name, "grpc-timeout"):
-            if let timeout = unsafe CallTimeout.parse(value) {
-                stream.pointee.deadlineNanoseconds = timeout
-                stream.pointee.flags.insert(.hasTimeout)
-            } else {
-                stream.pointee.flags.insert(.badTimeout)
-            }
-        case 12 where unsafe matches(name, "x-request-id"):
-            if (1...128).contains(value.count) { stream.pointee.requestID = unsafe stream.pointee.keepHeader(value) }
-        case 12 where unsafe matches(name, "x-channel-id"):
-            stream.pointee.channelID = unsafe stream.pointee.keepHeader(value)
-        case 11 where unsafe matches(name, "traceparent"):
-            stream.pointee.traceparent = unsafe stream.pointee.keepHeader(value)
-        case 13 where unsafe matches(name, "authorization"):
-            stream.pointee.authorization = unsafe stream.pointee.keepHeader(value)
-        case 13 where unsafe matches(name, "grpc-encoding"):
-            if unsafe matches(value, "gzip") {
-                stream.pointee.flags.insert(.gzipRequest)
-            } else if unsafe !matches(value, "identity") {
-                stream.pointee.flags.insert(.unknownEncoding)
-            }
-        case 20 where unsafe matches(name, "grpc-accept-encoding"):
-            if unsafe namesGzip(value) { stream.pointee.flags.insert(.acceptsGzip) }
+        case .malformed: head.isMalformed = true
         default:
-            break
+            head.takeRegular()
+            unsafe takeRegular(field, value, of: stream)
+        }
+    }
+
+    private func takeRegular(_ field: HeaderField, _ value: OpaquePointer, of stream: StreamPointer) {
+        switch field {
+        case .contentType(let isGRPC):
+            if isGRPC { stream.pointee.flags.insert(.isGRPC) }
+        case .timeout(let timeout):
+            stream.pointee.flags.insert(timeout == nil ? .badTimeout : .hasTimeout)
+            stream.pointee.deadlineNanoseconds = timeout ?? 0
+        case .encoding(.gzip): stream.pointee.flags.insert(.gzipRequest)
+        case .encoding(.unknown): stream.pointee.flags.insert(.unknownEncoding)
+        case .acceptEncoding(let gzip):
+            if gzip { stream.pointee.flags.insert(.acceptsGzip) }
+        case .contentLength(let count):
+            head.takeOnce(.contentLength)
+            stream.pointee.contentLength = count
+        case .host: head.takeOnce(.host)
+        case .requestID: unsafe stream.pointee.requestID = stream.pointee.keepHeader(KnownFields.bytes(of: value))
+        case .channelID: unsafe stream.pointee.channelID = stream.pointee.keepHeader(KnownFields.bytes(of: value))
+        case .traceparent: unsafe stream.pointee.traceparent = stream.pointee.keepHeader(KnownFields.bytes(of: value))
+        case .authorization:
+            unsafe stream.pointee.authorization = stream.pointee.keepHeader(KnownFields.bytes(of: value))
+        default: break
         }
     }
 
@@ -48,6 +55,7 @@ extension Session {
         if endsStream { stream.pointee.flags.insert(.remoteEnded) }
         let flags = stream.pointee.flags
         if !flags.contains(.headersTooLarge) {
+            guard head.isRequest else { return resetMalformed(stream) }
             guard flags.contains(.isPost) else { return rejectHTTP(stream, status: "405") }
             guard flags.contains(.isGRPC) else { return rejectHTTP(stream, status: "415") }
         }
@@ -70,6 +78,8 @@ extension Session {
         stream.pointee.flags.insert(.remoteEnded)
         if chunkStream == stream { chunkStream = nil }
         guard !stream.pointee.flags.contains(.ended) else { return }
+        let declared = stream.pointee.contentLength
+        if declared >= 0, declared != stream.pointee.receivedBytes { return resetMalformed(stream) }
         switch stream.pointee.kind {
         case .unaryInline:
             answerInline(stream)
@@ -216,30 +226,5 @@ extension Session {
             return CallStatus(.deadlineExceeded, "the deadline had passed when the call arrived")
         }
         return nil
-    }
-
-    @inline(__always)
-    private func matches(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-        unsafe bytes.count == text.utf8CodeUnitCount && memcmp(bytes.baseAddress!, text.utf8Start, bytes.count) == 0
-    }
-
-    /// `application/grpc`, with or without parameters, or `application/grpc+proto`: the one format there is.
-    private func isGRPC(_ value: UnsafeRawBufferPointer) -> Bool {
-        let known: StaticString = "application/grpc+proto"
-        let bare = 16
-        guard value.count >= bare, unsafe memcmp(value.baseAddress!, known.utf8Start, min(value.count, 22)) == 0 else {
-            return unsafe value.count > bare && value[bare] == UInt8(ascii: ";")
-                && memcmp(value.baseAddress!, known.utf8Start, bare) == 0
-        }
-        return unsafe value.count == bare || value.count == 22 || (value.count > 22 && value[22] == UInt8(ascii: ";"))
-    }
-
-    private func namesGzip(_ value: UnsafeRawBufferPointer) -> Bool {
-        // The four letters as one word, wherever they begin; no other encoding's name contains them.
-        let name = UInt32(littleEndian: 0x7069_7A67)
-        guard value.count >= 4 else { return false }
-        for offset in 0...value.count - 4
-        where unsafe value.loadUnaligned(fromByteOffset: offset, as: UInt32.self) == name { return true }
-        return false
     }
 }

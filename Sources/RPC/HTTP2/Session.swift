@@ -30,8 +30,8 @@ final class Session {
 
     // One header block arrives at a time.
     var headStream: StreamPointer?
-    var headBytes = 0
-    var headFields = 0
+    var head = HeaderBlock()
+    var knownFields = KnownFields()
     /// Absent between header blocks.
     var headBeganNanoseconds: UInt64?
     /// A stream whose request lies in the input being read.

@@ -19,6 +19,8 @@ struct SessionTemplate: ~Copyable {
         // A paused stream keeps its window closed, so the session gives window back itself.
         unsafe nghttp2_option_set_no_auto_window_update(options, 1)
         unsafe nghttp2_option_set_no_closed_streams(options, 1)
+        // `HeaderField` and `HeaderBlock` see to RFC 9113 8.
+        unsafe nghttp2_option_set_no_http_messaging(options, 1)
         unsafe nghttp2_option_set_max_outbound_ack(options, limits.outboundFramesMax)
         // Frames of types that nobody knows are skipped by nghttp2 in silence unless they are asked for: asked for, they
         // are announced (`frameBegan`), counted, and then skipped.
@@ -31,7 +33,7 @@ struct SessionTemplate: ~Copyable {
 
         unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, frameBegan)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, headersBegan)
-        unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks, headerReceived)
+        unsafe nghttp2_session_callbacks_set_on_header_callback2(callbacks, headerReceived)
         unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, dataReceived)
         unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frameReceived)
         unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, invalidFrameReceived)
@@ -81,14 +83,10 @@ private func headersBegan(
 }
 
 private func headerReceived(
-    _ handle: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?, _ name: UnsafePointer<UInt8>?, _ nameCount: Int,
-    _ value: UnsafePointer<UInt8>?, _ valueCount: Int, _ flags: UInt8, _ user: UnsafeMutableRawPointer?
+    _ handle: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?, _ name: OpaquePointer?, _ value: OpaquePointer?,
+    _ flags: UInt8, _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    unsafe withSession(user) {
-        unsafe $0.headerReceived(
-            name: UnsafeRawBufferPointer(start: name, count: nameCount),
-            value: UnsafeRawBufferPointer(start: value, count: valueCount))
-    }
+    unsafe withSession(user) { unsafe $0.headerReceived(name: name!, value: value!) }
 }
 
 private func dataReceived(

@@ -73,6 +73,10 @@ struct Stream: ~Copyable {
     /// With `hasTimeout`: the length of `grpc-timeout` until the headers are whole, then the deadline on the monotonic
     /// clock, `.max` for never.
     var deadlineNanoseconds: UInt64 = 0
+    /// As the request's headers declare it; negative: they do not.
+    var contentLength: Int64 = -1
+    /// Bytes of DATA, padding not counted.
+    var receivedBytes: Int64 = 0
     /// When bytes last moved on this stream.
     var progressNanoseconds: UInt64 = 0
 
@@ -117,6 +121,8 @@ struct Stream: ~Copyable {
         authorization = Slice()
         channelID = Slice()
         deadlineNanoseconds = 0
+        contentLength = -1
+        receivedBytes = 0
         unsafe chunk = UnsafeRawBufferPointer(start: nil, count: 0)
         inbound.removeAll(keeping: 16_384)
         outbound.removeAll(keeping: 16_384)
