@@ -60,6 +60,8 @@ public final class PublishedState: Sendable {
     /// By id; those that have sent something, and those the configuration names.
     public let sources: [SourceState]
     private let channelTable: NameTable
+    /// As `channels`.
+    private let lentChannels: [Unmanaged<ChannelEntry>]
 
     init(
         directory: LocationDirectory, channels: [ChannelEntry], locations: [Location], groups: [LocationGroup],
@@ -72,11 +74,17 @@ public final class PublishedState: Sendable {
         self.watermarks = watermarks
         self.sources = sources
         channelTable = NameTable(channels.map(\.channel.id))
+        lentChannels = channels.map { Unmanaged.passUnretained($0) }
     }
 
     /// The channel of that name; nil when there is none.
     public func channel(_ id: UnsafeRawBufferPointer) -> ChannelEntry? {
         channelTable.index(of: id).map { channels[$0] }
+    }
+
+    /// The same for the read path, uncounted: all loops would fight over the counts. Valid as long as this state.
+    public func lentChannel(_ id: UnsafeRawBufferPointer) -> Unmanaged<ChannelEntry>? {
+        channelTable.index(of: id).map { lentChannels[$0] }
     }
 
     public func channel(_ id: String) -> ChannelEntry? {

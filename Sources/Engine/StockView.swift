@@ -17,8 +17,10 @@ public final class StockView {
     private var shownSequence: UInt64 = 0
     /// The policies and watermarks that belong to the present turn.
     public private(set) var state: PublishedState
-    /// The positions in memory; nil when it is switched off.
-    public let hotTable: HotTable?
+    /// The same, uncounted; valid until the turn ends.
+    public private(set) var lentState: Unmanaged<PublishedState>
+    /// The positions in memory; nil when it is switched off. Uncounted; valid as long as this view.
+    public let lentHotTable: Unmanaged<HotTable>?
     /// Who answered this loop's reads.
     public let counts = ReadCounts()
 
@@ -27,8 +29,9 @@ public final class StockView {
         self.tenant = tenant
         reader = try ledger.makeReader()
         state = board.state
+        lentState = Unmanaged.passUnretained(state)
         seenVersion = .max
-        hotTable = board.hotTable
+        lentHotTable = board.hotTable.map { Unmanaged.passUnretained($0) }
         board.register(counts)
     }
 
@@ -36,7 +39,9 @@ public final class StockView {
     /// that is older than itself.
     @inline(__always)
     public func beginTurn() {
-        if let newer = board.newer(than: &seenVersion) { state = newer }
+        guard let newer = board.newer(than: &seenVersion) else { return }
+        state = newer
+        lentState = Unmanaged.passUnretained(newer)
     }
 
     public func endTurn() {

@@ -1,12 +1,24 @@
+/// What evaluations read: the tables of one channel's policy and of the sources' watermarks, by address. Whoever makes it
+/// keeps both objects alive until the last evaluation has finished.
+public struct EvaluationTables {
+    let channel: UnsafePointer<ChannelTables>
+    let watermarks: Table<WallNanoseconds>
+
+    @inline(__always)
+    public init(_ channel: borrowing CompiledChannel, _ watermarks: borrowing SourceWatermarks) {
+        self.channel = channel.tables
+        self.watermarks = watermarks.table
+    }
+}
+
 /// Works out what a channel may sell of one sku, one position at a time, in one pass without allocation, reference
 /// counting or strings. What explains an answer is this same code with another `Recorder`.
 ///
-///     var line = LineEvaluation(channel, watermarks, sku: sku, scope: scope, nowNanoseconds: now, ...)
+///     var line = LineEvaluation(EvaluationTables(channel, watermarks), sku: sku, scope: scope, nowNanoseconds: now, ...)
 ///     for each position of the sku, by location number: line.add(location: number, figures: figures)
 ///     let answer = line.finish(quantity: 3, knownSku: false)
 ///
-/// It keeps addresses into `channel` and `watermarks`, not references: both must be kept alive by the caller (a loop's
-/// stored properties, or `withExtendedLifetime`) until `finish` has returned. For one thread.
+/// For one thread.
 ///
 /// Bounds. Buckets are within ±10^15 and a policy's figures within 10^12, so sellable and stock in transit come to at
 /// most 8 × 10^15 + 10^12, with open holds 9 × 10^15 + 10^12, and a hundredfold of that is below 2^63: no step over a
@@ -37,19 +49,18 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
     ///     would serve old figures silently (action SERVE, or no threshold of its own) the call is refused, since a
     ///     caller who named a limit must not get older figures.
     public init(
-        _ channel: CompiledChannel, _ watermarks: SourceWatermarks, sku: UnsafeRawBufferPointer, scope: LocationScope,
-        nowNanoseconds: WallNanoseconds, maxStalenessNanoseconds: Int64?, recorder: Recorder
+        _ tables: EvaluationTables, sku: UnsafeRawBufferPointer, scope: LocationScope, nowNanoseconds: WallNanoseconds,
+        maxStalenessNanoseconds: Int64?, recorder: Recorder
     ) {
         precondition((maxStalenessNanoseconds ?? 0) >= 0)
-        self.channel = channel.tables
-        self.watermarks = watermarks.table
+        channel = tables.channel
+        watermarks = tables.watermarks
         self.scope = scope
         self.nowNanoseconds = nowNanoseconds
         self.maxStalenessNanoseconds = maxStalenessNanoseconds ?? -1
         self.recorder = recorder
-        let tables = channel.tables
         // Most channels have none, and the look-up would copy all of them.
-        overrides = tables.pointee.overrides.isEmpty ? SkuOverrides.none : tables.pointee.overrides.node(of: sku)
+        overrides = channel.pointee.overrides.isEmpty ? SkuOverrides.none : channel.pointee.overrides.node(of: sku)
     }
 
     /// Counts one position of the sku in. Any order, each location at most once.

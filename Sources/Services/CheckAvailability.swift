@@ -21,9 +21,9 @@ struct CheckAvailability {
         }
         let question = try unsafe CheckQuestion(
             channelID: request.channel, customer: request.customer, staleness: request.maxStaleness,
-            lineCount: request.lineCount, lineCountMax: Limits.linesPerCheckMax, state: reads.stock.state)
+            lineCount: request.lineCount, lineCountMax: Limits.linesPerCheckMax, state: reads.stock.lentState)
         try question.admit(monotonicNanoseconds: environment.monotonicNow())
-        defer { question.entry.throttle.leave() }
+        defer { question.leave() }
 
         let now = environment.now()
         let sequence: UInt64
@@ -37,7 +37,7 @@ struct CheckAvailability {
             sequence = reads.stock.sequence
         }
         CheckAvailabilityCodec.Response.finish(
-            &reply, policyVersion: question.entry.channel.policyVersion, sequence: sequence, epoch: environment.epoch)
+            &reply, policyVersion: question.policyVersion, sequence: sequence, epoch: environment.epoch)
     }
 
     /// Nil when the ledger must be asked. What was read while the table changed is not used, a refusal neither.
@@ -45,20 +45,26 @@ struct CheckAvailability {
     private func answerFromHotTable(
         _ question: CheckQuestion, _ reads: LoopReads, nowNanoseconds: WallNanoseconds, reply: inout ReplyBuffer
     ) throws(CallStatus) -> UInt64? {
-        guard let table = reads.stock.hotTable, let version = table.beginRead() else { return nil }
-        let sequence = table.sequence
-        let source = HotStock(table: table, lines: reads.lines, lineCount: question.lineCount)
+        guard let table = unsafe reads.stock.lentHotTable else { return nil }
+        guard let version = unsafe table._withUnsafeGuaranteedRef({ $0.beginRead() }) else { return nil }
+        let sequence = unsafe table._withUnsafeGuaranteedRef { $0.sequence }
+        let source = unsafe HotStock(table: table, lines: reads.lines, lineCount: question.lineCount)
         let isWhole: Bool
         do throws(CallStatus) {
             isWhole = try fill(&reply, question, reads, from: source, nowNanoseconds: nowNanoseconds)
         } catch {
-            if table.isUnchanged(since: version) { throw error }
+            if unsafe isUnchanged(table, since: version) { throw error }
             return nil
         }
-        guard isWhole, table.isUnchanged(since: version) else { return nil }
+        guard isWhole, unsafe isUnchanged(table, since: version) else { return nil }
         reads.stock.showed(sequence)
         reads.stock.counts.countHotTable()
         return sequence
+    }
+
+    @inline(__always)
+    private func isUnchanged(_ table: Unmanaged<HotTable>, since version: UInt64) -> Bool {
+        unsafe table._withUnsafeGuaranteedRef { $0.isUnchanged(since: version) }
     }
 
     /// Writes the lines of the answer. False when the source cannot tell of one of them.
@@ -74,9 +80,8 @@ struct CheckAvailability {
             let asked = try unsafe question.line(
                 sku: line.sku, location: line.location, quantity: line.quantity, index, scopes: &scopes)
             var evaluation = unsafe LineEvaluation(
-                question.entry.compiled, reads.stock.state.watermarks, sku: line.sku, scope: asked.scope,
-                nowNanoseconds: nowNanoseconds, maxStalenessNanoseconds: question.maxStalenessNanoseconds,
-                recorder: SilentRecorder())
+                question.tables, sku: line.sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
+                maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: SilentRecorder())
             guard let answer = try unsafe source.evaluate(&evaluation, sku: line.sku, index: index, asked) else {
                 return false
             }

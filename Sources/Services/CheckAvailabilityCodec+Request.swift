@@ -12,7 +12,7 @@ extension CheckAvailabilityCodec {
         /// How many lines there are; may be more than `lines` holds, which is for the service to refuse.
         private(set) var lineCount = 0
 
-        init(_ message: UnsafeRawBufferPointer, lines: RequestLines) throws(MalformedMessage) {
+        init(_ message: UnsafeRawBufferPointer, lines: borrowing RequestLines) throws(MalformedMessage) {
             var duration = DurationFields()
             var reader = unsafe WireReader(message)
             while let tag = try reader.nextTag() {

@@ -17,9 +17,9 @@ struct LastScope {
 
     /// What a name means; nil when nothing is called so. The name is kept and must outlive this.
     @inline(__always)
-    mutating func scope(named name: UnsafeRawBufferPointer, in directory: LocationDirectory) -> LocationScope? {
+    mutating func scope(named name: UnsafeRawBufferPointer, in directory: Unmanaged<LocationDirectory>) -> LocationScope? {
         if unsafe isLast(name) { return scope }
-        guard let found = unsafe directory.scope(named: name) else { return nil }
+        guard let found = unsafe directory._withUnsafeGuaranteedRef({ unsafe $0.scope(named: name) }) else { return nil }
         unsafe self.name = unsafe name
         scope = found
         return found
@@ -35,20 +35,28 @@ struct LastScope {
 
 /// What CheckAvailability and ExplainAvailability ask, checked and admitted by the same code.
 ///
-/// Lives for one call on the loop's thread. The slow paths are the refusals; each is a function of its own, so that the
+/// Lives for one call on the loop's thread, within the turn that keeps the state alive: what it takes from there is not
+/// counted, since all loops would fight over the counts. The slow paths are the refusals; each is a function of its own, so that the
 /// usual course stays small.
 @safe
 struct CheckQuestion {
-    let entry: ChannelEntry
-    let directory: LocationDirectory
+    private let lentEntry: Unmanaged<ChannelEntry>
+    private let lentDirectory: Unmanaged<LocationDirectory>
+    private let throttle: Unmanaged<Throttle>
+    let tables: EvaluationTables
+    let policyVersion: UInt64
     /// Nil: the caller did not say.
     let maxStalenessNanoseconds: Int64?
     let lineCount: Int
 
+    /// For the slow paths.
+    var entry: ChannelEntry { unsafe lentEntry.takeUnretainedValue() }
+    private var directory: LocationDirectory { unsafe lentDirectory.takeUnretainedValue() }
+
     /// Checks everything but the lines. The texts are only read here.
     init(
         channelID: UnsafeRawBufferPointer, customer: UnsafeRawBufferPointer,
-        staleness: CheckAvailabilityCodec.Staleness, lineCount: Int, lineCountMax: Int, state: PublishedState
+        staleness: CheckAvailabilityCodec.Staleness, lineCount: Int, lineCountMax: Int, state lentState: Unmanaged<PublishedState>
     ) throws(CallStatus) {
         guard lineCount >= 1, lineCount <= lineCountMax else {
             throw .invalidField("lines", "1 to \(lineCountMax) are allowed, are \(lineCount)")
@@ -61,29 +69,45 @@ struct CheckQuestion {
         if unsafe customer.count > Limits.nameBytesMax || !TextRules.isPrintable(customer) {
             throw .invalidField("customer", "at most \(Limits.nameBytesMax) bytes without control characters")
         }
-        guard let entry = unsafe state.channel(channelID) else { throw unsafe Self.noChannel(channelID) }
-        self.entry = entry
+        let found = unsafe lentState._withUnsafeGuaranteedRef { state in
+            unsafe state.lentChannel(channelID).map { entry in
+                unsafe entry._withUnsafeGuaranteedRef {
+                    unsafe (
+                        entry, Unmanaged.passUnretained($0.throttle), EvaluationTables($0.compiled, state.watermarks),
+                        $0.compiled.policyVersion, Unmanaged.passUnretained(state.directory)
+                    )
+                }
+            }
+        }
+        guard let found = unsafe found else { throw unsafe Self.noChannel(channelID) }
+        unsafe (lentEntry, throttle, tables, policyVersion, lentDirectory) = unsafe found
         self.lineCount = lineCount
-        directory = state.directory
     }
 
-    /// Takes the read units and enters the channel; `entry.throttle.leave()` must follow.
+    /// Takes the read units and enters the channel; `leave()` must follow.
     func admit(monotonicNanoseconds: Int64) throws(CallStatus) {
-        guard entry.throttle.tryEnter() else { throw tooManyCalls() }
-        switch entry.throttle.admit(units: Int64(lineCount), nowNanoseconds: monotonicNanoseconds) {
+        guard unsafe throttle._withUnsafeGuaranteedRef({ $0.tryEnter() }) else { throw tooManyCalls() }
+        let admission = unsafe throttle._withUnsafeGuaranteedRef {
+            $0.admit(units: Int64(lineCount), nowNanoseconds: monotonicNanoseconds)
+        }
+        switch admission {
         case .admitted: return
         case .retryAfter(let nanoseconds):
-            entry.throttle.leave()
+            leave()
             entry.countThrottled()
             throw .rateLimited(
                 channel: entry.channel.id,
                 quota: "read units per second (\(entry.channel.policy.throttle.readUnitsPerSecond))",
                 retryAfterNanoseconds: nanoseconds)
         case .neverFits(let burst):
-            entry.throttle.leave()
+            leave()
             entry.countThrottled()
             throw .invalidField("lines", "channel \(entry.channel.id) may ask for at most \(burst) lines at once")
         }
+    }
+
+    func leave() {
+        unsafe throttle._withUnsafeGuaranteedRef { $0.leave() }
     }
 
     /// Checks one line. The texts are only read here.
@@ -99,7 +123,7 @@ struct CheckQuestion {
         guard asked >= 1, asked <= Limits.quantityMax else {
             throw .invalidField("lines[\(index)].quantity", "must be 1 to \(Limits.quantityMax), is \(asked)")
         }
-        guard let scope = unsafe scopes.scope(named: location, in: directory) else {
+        guard let scope = unsafe scopes.scope(named: location, in: lentDirectory) else {
             throw unsafe Self.noLocation(location, index)
         }
         return AskedLine(scope: scope, quantity: asked)

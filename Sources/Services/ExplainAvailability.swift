@@ -13,7 +13,6 @@ struct ExplainAvailability {
         _ request: Availability_V1_ExplainAvailabilityRequest, reads: LoopReads
     ) throws(CallStatus) -> Availability_V1_ExplainAvailabilityResponse {
         try reads.requireSnapshot()
-        let state = reads.stock.state
         let channelID = Array(request.channel.utf8)
         let customer = Array(request.customer.utf8)
         // Explaining is for people: the texts are copied so that the checks of the hot path can read them as bytes.
@@ -21,18 +20,18 @@ struct ExplainAvailability {
             try unsafe customer.withBytes { customer throws(CallStatus) in
                 try unsafe CheckQuestion(
                     channelID: channel, customer: customer, staleness: request.staleness,
-                    lineCount: request.lines.count, lineCountMax: Limits.linesPerExplanationMax, state: state)
+                    lineCount: request.lines.count, lineCountMax: Limits.linesPerExplanationMax, state: reads.stock.lentState)
             }
         }
         try question.admit(monotonicNanoseconds: environment.monotonicNow())
-        defer { question.entry.throttle.leave() }
+        defer { question.leave() }
         let now = environment.now()
         var response = Availability_V1_ExplainAvailabilityResponse()
         response.lines.reserveCapacity(request.lines.count)
         for (index, line) in request.lines.enumerated() {
             response.lines.append(try explain(line, index, question, reads, nowNanoseconds: now))
         }
-        response.policyVersion = question.entry.channel.policyVersion
+        response.policyVersion = question.policyVersion
         response.sequence = reads.stock.sequence
         response.epoch = environment.epoch
         response.channel = question.entry.channel.id
@@ -55,7 +54,7 @@ struct ExplainAvailability {
                     scopes: &scopes)
             }
             var evaluation = unsafe LineEvaluation(
-                question.entry.compiled, state.watermarks, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
+                question.tables, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
                 maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: ExplainingRecorder())
             let source = LedgerStock(stock: reads.stock)
             guard let answer = try unsafe source.evaluate(&evaluation, sku: sku, index: index, asked) else {

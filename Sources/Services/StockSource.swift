@@ -53,29 +53,32 @@ extension LineEvaluation {
 /// The hot table, for one request whose lines are decoded. Only between `beginRead` and `isUnchanged`.
 @safe
 struct HotStock: StockSource {
-    private let table: HotTable
-    private let lines: RequestLines
+    // Both outlive the call: the loop has them.
+    private let table: Unmanaged<HotTable>
+    private let hashes: UnsafeMutablePointer<UInt32>
 
     /// Has the memory of every line's sku fetched at once, so that the lines do not wait for one after the other.
     @inline(__always)
-    init(table: HotTable, lines: RequestLines, lineCount: Int) {
-        self.table = table
-        self.lines = lines
-        // `lineCount` is at most the lines' capacity: the question was checked.
-        for index in 0..<lineCount {
-            let hash = unsafe table.hash(lines[index].sku)
-            unsafe lines.hashes[index] = hash
-            table.prefetchSlot(hash)
+    init(table: Unmanaged<HotTable>, lines: borrowing RequestLines, lineCount: Int) {
+        unsafe self.table = unsafe table
+        unsafe hashes = unsafe lines.hashes
+        unsafe table._withUnsafeGuaranteedRef { table in
+            // `lineCount` is at most the lines' capacity: the question was checked.
+            for index in 0..<lineCount {
+                let hash = unsafe table.hash(lines[index].sku)
+                unsafe lines.hashes[index] = hash
+                table.prefetchSlot(hash)
+            }
+            guard lineCount > 1 else { return }
+            for index in 0..<lineCount { unsafe table.prefetchRow(lines.hashes[index]) }
         }
-        guard lineCount > 1 else { return }
-        for index in 0..<lineCount { unsafe table.prefetchRow(lines.hashes[index]) }
     }
 
     @inline(__always)
     func evaluate<Recorder: EvaluationRecorder>(
         _ evaluation: inout LineEvaluation<Recorder>, sku: UnsafeRawBufferPointer, index: Int, _ asked: AskedLine
     ) throws(CallStatus) -> LineAnswer? {
-        switch unsafe table.find(sku, hash: lines.hashes[index]) {
+        switch unsafe table._withUnsafeGuaranteedRef({ unsafe $0.find(sku, hash: hashes[index]) }) {
         case .askLedger: return nil
         case .absent: return evaluation.finish(quantity: asked.quantity, knownSku: false)
         case .row(let row):

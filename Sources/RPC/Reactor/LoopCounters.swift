@@ -17,6 +17,8 @@ final class LoopCounters: Sendable {
     private static let bounds = CallStatistics.bucketBoundsNanoseconds
 
     private let methodCount: Int
+    /// Words of a method; `Self.stride` is made at its first use, which the hot path would ask about each time.
+    private let stride = LoopCounters.stride
     // Immutable pointer to atomics: shared safely by what atomics promise.
     nonisolated(unsafe) private let words: UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -75,7 +77,7 @@ final class LoopCounters: Sendable {
     }
 
     private func base(_ method: Int) -> Int {
-        Total.allCases.count + method * Self.stride
+        Total.allCases.count + method * stride
     }
 
     private func outcomeBase(_ method: Int, _ code: Int) -> Int {
