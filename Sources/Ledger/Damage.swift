@@ -14,7 +14,8 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
         return unsafe "position of \(stock.place)"
     case .journal:
         guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { break }
-        return unsafe "journal entry of \(stock.place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
+        return
+            unsafe "journal entry of \(stock.place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
     case .eventIDs where key.count >= 4:
         let id = unsafe String(decoding: key.from(4), as: UTF8.self)
         return unsafe "event \"\(id)\" of tenant \(key.big(0, UInt16.self)), source \(key.big(2, UInt16.self))"

@@ -53,7 +53,9 @@ private struct Verification {
         }
     }
 
-    private mutating func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, in tree: Tree) throws(LedgerError) {
+    private mutating func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, in tree: Tree)
+        throws(LedgerError)
+    {
         let isRight =
             switch tree {
             case .meta: unsafe checkMeta(key, record)

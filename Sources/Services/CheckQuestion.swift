@@ -17,9 +17,13 @@ struct LastScope {
 
     /// What a name means; nil when nothing is called so. The name is kept and must outlive this.
     @inline(__always)
-    mutating func scope(named name: UnsafeRawBufferPointer, in directory: Unmanaged<LocationDirectory>) -> LocationScope? {
+    mutating func scope(named name: UnsafeRawBufferPointer, in directory: Unmanaged<LocationDirectory>)
+        -> LocationScope?
+    {
         if unsafe isLast(name) { return scope }
-        guard let found = unsafe directory._withUnsafeGuaranteedRef({ unsafe $0.scope(named: name) }) else { return nil }
+        guard let found = unsafe directory._withUnsafeGuaranteedRef({ unsafe $0.scope(named: name) }) else {
+            return nil
+        }
         unsafe self.name = unsafe name
         scope = found
         return found
@@ -56,7 +60,8 @@ struct CheckQuestion {
     /// Checks everything but the lines. The texts are only read here.
     init(
         channelID: UnsafeRawBufferPointer, customer: UnsafeRawBufferPointer,
-        staleness: CheckAvailabilityCodec.Staleness, lineCount: Int, lineCountMax: Int, state lentState: Unmanaged<PublishedState>
+        staleness: CheckAvailabilityCodec.Staleness, lineCount: Int, lineCountMax: Int,
+        state lentState: Unmanaged<PublishedState>
     ) throws(CallStatus) {
         guard lineCount >= 1, lineCount <= lineCountMax else {
             throw .invalidField("lines", "1 to \(lineCountMax) are allowed, are \(lineCount)")

@@ -20,7 +20,8 @@ struct ExplainAvailability {
             try unsafe customer.withBytes { customer throws(CallStatus) in
                 try unsafe CheckQuestion(
                     channelID: channel, customer: customer, staleness: request.staleness,
-                    lineCount: request.lines.count, lineCountMax: Limits.linesPerExplanationMax, state: reads.stock.lentState)
+                    lineCount: request.lines.count, lineCountMax: Limits.linesPerExplanationMax,
+                    state: reads.stock.lentState)
             }
         }
         try question.admit(monotonicNanoseconds: environment.monotonicNow())

@@ -74,7 +74,8 @@ struct Question {
         return withExtendedLifetime((channel, marks)) {
             var line = [UInt8](sku.utf8).withUnsafeBytes {
                 LineEvaluation(
-                    EvaluationTables(channel, marks), sku: $0, scope: scope, nowNanoseconds: now, maxStalenessNanoseconds: maxStaleness,
+                    EvaluationTables(channel, marks), sku: $0, scope: scope, nowNanoseconds: now,
+                    maxStalenessNanoseconds: maxStaleness,
                     recorder: recorder)
             }
             for item in positions {

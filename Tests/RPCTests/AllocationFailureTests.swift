@@ -100,8 +100,4 @@ struct AllocationFailureTests {
             { $0.exchange(Frames.frame(type: 7, flags: 0, stream: 0, [0, 0, 0, 0, 0, 0, 0, 0])) },
         ]
     }
-
-    private func message(_ bytes: [UInt8]) -> [UInt8] {
-        [0, 0, 0, UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes
-    }
 }

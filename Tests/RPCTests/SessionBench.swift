@@ -66,6 +66,11 @@ enum Frames {
     }
 }
 
+/// A gRPC message with its prefix.
+func message(_ bytes: [UInt8]) -> [UInt8] {
+    [0, 0, 0, UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes
+}
+
 /// One session, its loop's state, and a clock that stands still.
 final class Bench {
     let context: LoopContext

@@ -151,8 +151,4 @@ struct SessionTests {
         #expect(bench.exchange([]).contains { $0.type == 0 && $0.payload == message([9]) })
         #expect(bench.session.isFinished)
     }
-
-    private func message(_ bytes: [UInt8]) -> [UInt8] {
-        [0, 0, 0, 0, UInt8(bytes.count)] + bytes
-    }
 }
