@@ -21,6 +21,13 @@ scratch=.build/fuzz
 fuzz=$scratch/release/Fuzz
 # The process is libFuzzer's to end, and a finding's stack is the sanitizer's to print.
 export SWIFT_BACKTRACE=enable=no
+# A run by count is the same run every time: it must not depend on the process's hash seed, nor on where things lie in
+# its memory (a container may refuse that one).
+fixed=()
+if [ $mode = count ]; then
+    export SWIFT_DETERMINISTIC_HASHING=1
+    ! setarch -R true 2>/dev/null || fixed=(setarch -R)
+fi
 
 resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": *"\(.*\)".*/\1/p')
 AVAILABILITY_FUZZER=$(ls "$resources"/clang/lib/linux/libclang_rt.fuzzer_no_main-"$(uname -m)".a)
@@ -65,7 +72,7 @@ for target in "${targets[@]}"; do
         options+=(-max_total_time="$seconds")
     fi
     mkdir -p "$found"
-    if "$fuzz" "$target" "${options[@]}" "$found" "$corpus" "${regressions[@]}" >"$log" 2>&1; then
+    if "${fixed[@]}" "$fuzz" "$target" "${options[@]}" "$found" "$corpus" "${regressions[@]}" >"$log" 2>&1; then
         printf 'fuzz %-20s %s, %s\n' "$target" "$(sed -n 's/^Done //p' "$log")" \
             "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | sed 's/cov: //') edges"
     else

@@ -46,7 +46,8 @@ struct MappingReader {
             let key = keyNode.string ?? "?"
             guard !known.contains(key) else { continue }
             let suggestion = Suggestion.nearest(to: key, among: known).map { "; did you mean \($0)?" } ?? ""
-            problems.add(place: file.name, line: keyNode.mark?.line, key: keyPath(key), "unknown key" + suggestion)
+            let named = keyPath(key.isEmpty ? "\"\"" : key)
+            problems.add(place: file.name, line: keyNode.mark?.line, key: named, "unknown key" + suggestion)
         }
     }
 

@@ -25,6 +25,9 @@ struct DirectoryLock: ~Copyable {
     }
 
     deinit {
+        // Closing alone lets go only once no copy is open, and a process that is just being spawned has one until it
+        // becomes another program.
+        _ = flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 

@@ -36,7 +36,9 @@ enum SessionJudge {
         return Trace(
             notes: connection.application.notes,
             frames: connection.frames.map { frame in
-                Frame(type: frame.type, stream: frame.stream, payload: frame.type == 1 ? [] : frame.payload)
+                Frame(
+                    type: frame.type, flags: frame.flags, stream: frame.stream,
+                    payload: frame.type == 1 ? [] : frame.payload)
             },
             endedByFlood: goAway?.payload.dropFirst(8).elementsEqual("too_many_frames".utf8) ?? false)
     }

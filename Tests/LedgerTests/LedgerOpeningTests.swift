@@ -37,6 +37,20 @@ import Testing
         withExtendedLifetime(ledger) {}
     }
 
+    /// A process that is being spawned has a copy of every descriptor until it becomes another program.
+    @Test func closedLedgerIsFreeThoughACopyOfItsLockIsOpen() throws {
+        var ledger: Ledger? = try Ledger(directory: directory.ledger, options: smallOptions())
+        let manager = FileManager.default
+        let descriptors = try manager.contentsOfDirectory(atPath: "/proc/self/fd").filter {
+            (try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == directory.ledger + "/ledger.lock"
+        }
+        let copy = dup(try #require(descriptors.first.flatMap { Int32($0) }))
+        defer { close(copy) }
+        withExtendedLifetime(ledger) {}
+        ledger = nil
+        _ = try Ledger(directory: directory.ledger, options: smallOptions())
+    }
+
     @Test func directoryHeldByAnotherProcessIsRefusedUntilItEnds() throws {
         let child = try CrashChild(["hold", directory.ledger])
         #expect(child.readLine() == "open")

@@ -4,7 +4,8 @@ import CNGHTTP2
 /// sends most of them from its HPACK table, call after call, and nghttp2 then shows the same buffers. So they are read
 /// once a connection and not once a call.
 ///
-/// Lifetime: an entry holds its two buffers, so their addresses mean nothing else meanwhile. Memory: 1,280 bytes from
+/// Lifetime: an entry holds its two buffers, so their addresses mean nothing else meanwhile; `removeAll` must be called in
+/// the end. Memory: 1,280 bytes from
 /// the connection's first call on, and at most `entries` fields of `fieldBytesMax`.
 @safe
 struct KnownFields: ~Copyable {
@@ -33,13 +34,18 @@ struct KnownFields: ~Copyable {
         }
     }
 
-    // Owned: made for the first field, freed by deinit.
+    // Owned: made for the first field, freed by `removeAll`.
     private var table: UnsafeMutablePointer<Entry>?
 
     deinit {
+        precondition(unsafe table == nil, "the buffers go before the loop's memory, in which they lie")
+    }
+
+    mutating func removeAll() {
         guard let table = unsafe table else { return }
         for place in 0..<KnownFields.entries { unsafe KnownFields.letGo(table[place]) }
         unsafe table.deallocate()
+        unsafe self.table = nil
     }
 
     /// The field that the two buffers hold, and how long its name and value are together.

@@ -92,6 +92,8 @@ final class Session {
 
     deinit {
         precondition(streamsOpen == 0, "a session goes after its streams")
+        // Here and not by its own deinit: the context, which has the memory, may go first.
+        knownFields.removeAll()
         if !isAbandoned { unsafe nghttp2_session_del(handle) }
     }
 
