@@ -41,8 +41,9 @@ import Testing
     @Test func closedLedgerIsFreeThoughACopyOfItsLockIsOpen() throws {
         var ledger: Ledger? = try Ledger(directory: directory.ledger, options: smallOptions())
         let manager = FileManager.default
+        let file = URL(fileURLWithPath: directory.ledger + "/ledger.lock").resolvingSymlinksInPath().path
         let descriptors = try manager.contentsOfDirectory(atPath: "/proc/self/fd").filter {
-            (try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == directory.ledger + "/ledger.lock"
+            (try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == file
         }
         let copy = dup(try #require(descriptors.first.flatMap { Int32($0) }))
         defer { close(copy) }
