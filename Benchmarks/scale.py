@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How a request's CPU time and the cold start grow with the stock: 10 thousand, 1 million and 10 million positions.
 
-Importing 10 million positions takes some six minutes, the first time. `--rounds N`; `--sizes N,N` for others.
+Importing 10 million positions takes about a minute, the first time. `--rounds N`; `--sizes N,N` for others.
 Stdlib only.
 """
 import argparse

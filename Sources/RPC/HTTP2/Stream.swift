@@ -127,8 +127,9 @@ struct Stream: ~Copyable {
         inbound.removeAll(keeping: 16_384)
         outbound.removeAll(keeping: 16_384)
         unconsumedBytes = 0
-        call = nil
-        receiver = nil
-        status = nil
+        // Most have none, and letting go of nothing is a call all the same.
+        if call != nil { call = nil }
+        if receiver != nil { receiver = nil }
+        if status != nil { status = nil }
     }
 }
