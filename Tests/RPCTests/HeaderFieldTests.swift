@@ -12,7 +12,8 @@ struct HeaderFieldTests {
             ("x", "a\rb"), ("x", "a\nb"), ("x", "a\u{0}b"), ("x", "a\u{7F}"), (":method", ""), (":method", "PO ST"),
             (":scheme", ""), (":scheme", "1http"), (":scheme", "ht tp"), (":path", ""), (":path", "a.B/C"),
             (":path", "/a b"), (":path", "**"), (":authority", "a/b"), (":authority", "a b"), (":status", "200"),
-            (":odd", "v"), ("te", "gzip"), ("connection", "close"), ("upgrade", "h2c"), ("keep-alive", "1"),
+            (":odd", "v"), ("te", "gzip"), ("te", "trailerz"), ("connection", "close"), ("upgrade", "h2c"),
+            ("keep-alive", "1"),
             ("proxy-connection", "close"), ("transfer-encoding", "chunked"), ("host", ""), ("host", "a/b"),
             ("content-length", ""), ("content-length", "-1"), ("content-length", "1 2"),
             ("content-length", "9999999999999999999"),
@@ -26,8 +27,9 @@ struct HeaderFieldTests {
             (":method", "POST", .method(.post)), (":method", "GET", .method(.other)),
             (":method", "CONNECT", .method(.connect)), (":scheme", "https", .scheme),
             (":path", "/a.B/C", .path(method: 0)),
-            (":path", "/", .path(method: nil)), (":path", "*", .path(method: nil)),
+            (":path", "/", .path(method: nil)), (":path", "*", .asterisk),
             (":authority", "[::1]:80", .authority), ("host", "a.example:1", .host), ("te", "trailers", .other),
+            ("te", "Trailers", .other), (":method", "OPTIONS", .method(.options)),
             ("content-length", "0", .contentLength(0)), ("content-length", "0012", .contentLength(12)),
             ("content-type", "application/grpc", .contentType(isGRPC: true)),
             ("content-type", "application/grpc+proto;x=y", .contentType(isGRPC: true)),
@@ -58,39 +60,39 @@ struct HeaderFieldTests {
 
 /// Which fields together make a request.
 struct HeaderBlockTests {
+    private static let whole: [HeaderField] = [.method(.post), .scheme, .path(method: 0), .authority]
+
     @Test func requestNeedsMethodSchemePathAndSomebodyToAsk() {
-        let whole: [HeaderBlock.Parts] = [.method, .scheme, .path, .authority]
-        #expect(block(whole).isRequest)
-        for part in whole { #expect(!block(whole.filter { $0 != part }).isRequest) }
-        var host = block([.method, .scheme, .path])
-        host.takeOnce(.host)
-        #expect(host.isRequest)
+        #expect(block(Self.whole).isRequest)
+        for index in Self.whole.indices {
+            var rest = Self.whole
+            rest.remove(at: index)
+            #expect(!block(rest).isRequest)
+        }
+        #expect(block(Self.whole.dropLast() + [.host]).isRequest)
     }
 
     @Test func pseudoFieldTwiceOrBehindARegularOneIsMalformed() {
-        #expect(!block([.method, .scheme, .path, .authority, .path]).isRequest)
-        var late = block([.method, .scheme, .path])
-        late.takeRegular()
-        late.takePseudo(.authority)
-        #expect(!late.isRequest)
+        #expect(!block(Self.whole + [.path(method: 0)]).isRequest)
+        #expect(!block(Self.whole.dropLast() + [.other, .authority]).isRequest)
     }
 
-    @Test func contentLengthTwiceIsMalformed() {
-        var twice = block([.method, .scheme, .path, .authority])
-        twice.takeOnce(.contentLength)
-        #expect(twice.isRequest)
-        twice.takeOnce(.contentLength)
-        #expect(!twice.isRequest)
+    @Test func contentLengthOrHostTwiceIsMalformed() {
+        for field in [.contentLength(1), .host] as [HeaderField] {
+            #expect(block(Self.whole + [field]).isRequest)
+            #expect(!block(Self.whole + [field, field]).isRequest)
+        }
     }
 
     @Test func connectHasAnAuthorityAndNeitherSchemeNorPath() {
-        var connect = HeaderBlock()
-        connect.takeConnect()
-        #expect(!connect.isRequest)
-        connect.takePseudo(.authority)
-        #expect(connect.isRequest)
-        connect.takePseudo(.path)
-        #expect(!connect.isRequest)
+        #expect(!block([.method(.connect), .host]).isRequest)
+        #expect(block([.method(.connect), .authority]).isRequest)
+        #expect(!block([.method(.connect), .path(method: nil), .authority]).isRequest)
+    }
+
+    @Test func asteriskIsForOptionsOnly() {
+        #expect(block([.method(.options), .scheme, .asterisk, .authority]).isRequest)
+        #expect(!block([.method(.post), .scheme, .asterisk, .authority]).isRequest)
     }
 
     @Test func pseudoFieldInTrailersIsMalformed() {
@@ -101,9 +103,9 @@ struct HeaderBlockTests {
         #expect(trailers.isMalformed)
     }
 
-    private func block(_ parts: [HeaderBlock.Parts]) -> HeaderBlock {
+    private func block(_ fields: [HeaderField]) -> HeaderBlock {
         var block = HeaderBlock()
-        for part in parts { block.takePseudo(part) }
+        for field in fields { block.take(field) }
         return block
     }
 }

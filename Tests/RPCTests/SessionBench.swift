@@ -43,12 +43,16 @@ enum Frames {
             (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "test"),
             ("content-type", "application/grpc"),
         ]
+        return frame(type: 1, flags: 4, stream: stream, self.fields(fields + more))
+    }
+
+    static func fields(_ fields: [(String, String)]) -> [UInt8] {
         var block: [UInt8] = []
-        for (name, value) in fields + more {
+        for (name, value) in fields {
             block += [0, UInt8(name.utf8.count)] + Array(name.utf8)
             block += [UInt8(value.utf8.count)] + Array(value.utf8)
         }
-        return frame(type: 1, flags: 4, stream: stream, block)
+        return block
     }
 
     static func parse(_ bytes: [UInt8]) -> [Frame] {
@@ -76,7 +80,7 @@ final class Bench {
     let context: LoopContext
     let session: Session
     let handler = BenchHandler()
-    let counters = LoopCounters(methodCount: 3)
+    let counters = LoopCounters(methodCount: 4)
     /// What the session said first.
     private(set) var greeting: [Frame] = []
 
@@ -89,6 +93,7 @@ final class Bench {
         let methods = MethodTable([
             MethodDescriptor(service: "test.Echo", name: "Inline", kind: .unaryInline),
             MethodDescriptor(service: "test.Echo", name: "Hold", kind: .unary),
+            MethodDescriptor(service: "test.Echo", name: "Chat", kind: .bidirectional),
         ])
         context = LoopContext(
             limits: limits, methods: methods, counters: counters, observer: nil, mailbox: mailbox, handler: handler,
@@ -141,6 +146,8 @@ final class BenchHandler: LoopHandler {
     private(set) var turns = 0
     private(set) var opened: [any ResponseSink] = []
     fileprivate(set) var finished = 0
+    /// Messages that receivers were given.
+    fileprivate(set) var received = 0
     fileprivate(set) var cancelled: [CancelReason] = []
 
     func turnBegan() { turns += 1 }
@@ -163,7 +170,10 @@ final class BenchHandler: LoopHandler {
 
         init(_ handler: BenchHandler) { self.handler = handler }
 
-        func receive(_ message: [UInt8]) -> ReadDecision { .more }
+        func receive(_ message: [UInt8]) -> ReadDecision {
+            handler.received += 1
+            return .more
+        }
         func endOfMessages() {}
         func writable() {}
         func cancelled(_ reason: CancelReason) { handler.cancelled.append(reason) }

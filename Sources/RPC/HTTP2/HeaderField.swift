@@ -8,6 +8,8 @@ enum HeaderField: BitwiseCopyable {
     case scheme
     /// Nil: a path without a method of ours.
     case path(method: Int?)
+    /// The path that stands for the server.
+    case asterisk
     case authority
     case host
     case contentLength(Int64)
@@ -23,7 +25,7 @@ enum HeaderField: BitwiseCopyable {
     case malformed
 
     enum Method: BitwiseCopyable {
-        case post, connect, other
+        case post, options, connect, other
     }
 
     enum Encoding: BitwiseCopyable {
@@ -49,10 +51,13 @@ enum HeaderField: BitwiseCopyable {
         guard value.count > 0 else { return .malformed }
         switch name.count {
         case 5 where unsafe name.equals(":path"):
+            if unsafe value.equals("*") { return .asterisk }
             return unsafe HeaderRules.isPath(value) ? .path(method: methods.find(value)) : .malformed
         case 7 where unsafe name.equals(":method"):
             guard unsafe HeaderRules.isToken(value) else { return .malformed }
-            return unsafe .method(value.equals("POST") ? .post : value.equals("CONNECT") ? .connect : .other)
+            if unsafe value.equals("POST") { return .method(.post) }
+            if unsafe value.equals("OPTIONS") { return .method(.options) }
+            return unsafe .method(value.equals("CONNECT") ? .connect : .other)
         case 7 where unsafe name.equals(":scheme"):
             return unsafe HeaderRules.isScheme(value) ? .scheme : .malformed
         case 10 where unsafe name.equals(":authority"):
@@ -65,7 +70,7 @@ enum HeaderField: BitwiseCopyable {
     private static func regular(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> HeaderField {
         switch name.count {
         case 2 where unsafe name.equals("te"):
-            return unsafe value.equals("trailers") ? .other : .malformed
+            return unsafe value.count == 8 && strncasecmp(value.baseAddress!, "trailers", 8) == 0 ? .other : .malformed
         case 4 where unsafe name.equals("host"):
             return unsafe value.count > 0 && HeaderRules.isAuthority(value) ? .host : .malformed
         case 7 where unsafe name.equals("upgrade"), 10 where unsafe name.equals("connection"),
@@ -133,9 +138,9 @@ enum HeaderRules {
         return unsafe bytes.allSatisfy { isLetterOrDigit($0) || isOne($0, of: "+-.") }
     }
 
-    /// From the root, or the asterisk that stands for the server (RFC 9113 8.3.1); no blanks.
+    /// From the root (RFC 9113 8.3.1); no blanks.
     static func isPath(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard unsafe bytes.first == UInt8(ascii: "/") || bytes.equals("*") else { return false }
+        guard unsafe bytes.first == UInt8(ascii: "/") else { return false }
         return unsafe bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F }
     }
 

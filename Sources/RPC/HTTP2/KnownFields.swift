@@ -5,12 +5,12 @@ import CNGHTTP2
 /// once a connection and not once a call.
 ///
 /// Lifetime: an entry holds its two buffers, so their addresses mean nothing else meanwhile; `removeAll` must be called in
-/// the end. Memory: 1,280 bytes from
-/// the connection's first call on, and at most `entries` fields of `fieldBytesMax`.
+/// the end. Memory: 1 KiB from the connection's first call on, and nghttp2's buffers of at most `entries` fields of
+/// `fieldBytesMax`; a caller that wants to makes those some 30 KiB, by codes that nghttp2 allows for generously.
 @safe
 struct KnownFields: ~Copyable {
     private static let entries = 32
-    private static let fieldBytesMax = 256
+    private static let fieldBytesMax = 128
     /// How often others may want the place of an entry between two uses of it.
     private static let patienceMax: UInt16 = 32
 
@@ -69,6 +69,7 @@ struct KnownFields: ~Copyable {
         let valueBytes = unsafe KnownFields.bytes(of: value)
         let field = unsafe HeaderField(name: nameBytes, value: valueBytes, methods: methods)
         let count = nameBytes.count + valueBytes.count
+        if case .malformed = field { return (field, count) }
         if count <= KnownFields.fieldBytesMax {
             unsafe keep(Entry(name: name, value: value, field: field, bytes: UInt16(count)), places)
         }

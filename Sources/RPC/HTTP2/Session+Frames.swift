@@ -27,6 +27,7 @@ extension Session {
 
     func headersBegan(streamID: Int32, isRequest: Bool) -> Bool {
         head = HeaderBlock()
+        head.streamID = streamID
         headBeganNanoseconds = context.nowNanoseconds
         headStream = nil
         guard isRequest else { return true }
@@ -55,13 +56,13 @@ extension Session {
                 return goAway(NGHTTP2_ENHANCE_YOUR_CALM, "header_list_too_large")
             }
             headStream?.pointee.flags.insert(.headersTooLarge)
+        }
+        guard let stream = headStream else {
+            head.takeTrailer(field)
             return true
         }
-        if let stream = headStream {
-            unsafe take(field, value, of: stream)
-        } else {
-            head.takeTrailer(field)
-        }
+        head.take(field)
+        if !stream.pointee.flags.contains(.headersTooLarge) { unsafe keep(field, value, of: stream) }
         return true
     }
 
@@ -73,6 +74,10 @@ extension Session {
         guard let stream = stream(streamID), !stream.pointee.flags.contains(.ended) else { return true }
         stream.pointee.progressNanoseconds = context.nowNanoseconds
         stream.pointee.receivedBytes += Int64(bytes.count)
+        if stream.pointee.contentLength >= 0, stream.pointee.receivedBytes > stream.pointee.contentLength {
+            resetMalformed(stream)
+            return !isClosing
+        }
         if endsStream, stream.pointee.inbound.isEmpty, stream.pointee.kind != .bidirectional,
             let prefix = unsafe MessagePrefix(bytes), prefix.length == bytes.count - MessagePrefix.byteCount
         {

@@ -5,29 +5,12 @@ import Glibc
 /// From headers and messages to the application.
 extension Session {
     /// Keeps what the call needs of one field of its headers.
-    func take(_ field: HeaderField, _ value: OpaquePointer, of stream: StreamPointer) {
+    func keep(_ field: HeaderField, _ value: OpaquePointer, of stream: StreamPointer) {
         switch field {
-        case .method(.post):
-            head.takePseudo(.method)
-            stream.pointee.flags.insert(.isPost)
-        case .method(.connect): head.takeConnect()
-        case .method(.other): head.takePseudo(.method)
-        case .scheme: head.takePseudo(.scheme)
-        case .authority: head.takePseudo(.authority)
-        case .path(let method):
-            head.takePseudo(.path)
-            guard let method else { return }
+        case .method(.post): stream.pointee.flags.insert(.isPost)
+        case .path(let method?):
             stream.pointee.method = method
             stream.pointee.kind = context.methods.methods[method].kind
-        case .malformed: head.isMalformed = true
-        default:
-            head.takeRegular()
-            unsafe takeRegular(field, value, of: stream)
-        }
-    }
-
-    private func takeRegular(_ field: HeaderField, _ value: OpaquePointer, of stream: StreamPointer) {
-        switch field {
         case .contentType(let isGRPC):
             if isGRPC { stream.pointee.flags.insert(.isGRPC) }
         case .timeout(let timeout):
@@ -37,10 +20,7 @@ extension Session {
         case .encoding(.unknown): stream.pointee.flags.insert(.unknownEncoding)
         case .acceptEncoding(let gzip):
             if gzip { stream.pointee.flags.insert(.acceptsGzip) }
-        case .contentLength(let count):
-            head.takeOnce(.contentLength)
-            stream.pointee.contentLength = count
-        case .host: head.takeOnce(.host)
+        case .contentLength(let count): stream.pointee.contentLength = count
         case .requestID: unsafe stream.pointee.requestID = stream.pointee.keepHeader(KnownFields.bytes(of: value))
         case .channelID: unsafe stream.pointee.channelID = stream.pointee.keepHeader(KnownFields.bytes(of: value))
         case .traceparent: unsafe stream.pointee.traceparent = stream.pointee.keepHeader(KnownFields.bytes(of: value))
@@ -54,8 +34,10 @@ extension Session {
     func headEnded(_ stream: StreamPointer, endsStream: Bool) {
         if endsStream { stream.pointee.flags.insert(.remoteEnded) }
         let flags = stream.pointee.flags
+        // A deadline may have cut it off while its headers were arriving.
+        if flags.contains(.ended) { return }
+        if !head.isRequest || (endsStream && stream.pointee.contentLength > 0) { return resetMalformed(stream) }
         if !flags.contains(.headersTooLarge) {
-            guard head.isRequest else { return resetMalformed(stream) }
             guard flags.contains(.isPost) else { return rejectHTTP(stream, status: "405") }
             guard flags.contains(.isGRPC) else { return rejectHTTP(stream, status: "415") }
         }

@@ -222,7 +222,8 @@ final class Session {
 
     /// Gives the slot back; pointers to the stream are no longer valid.
     func release(_ stream: StreamPointer) {
-        if headStream == stream {
+        // Also of trailers: the rest of the block is not shown to us any more.
+        if head.streamID == stream.pointee.id {
             headStream = nil
             headBeganNanoseconds = nil
         }
