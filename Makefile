@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test torture fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean
+.PHONY: build run test torture fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean erp-up erp-down erp-reset
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -33,6 +33,15 @@ bench-scale: build ## 10 thousand, 1 million and 10 million positions (imports 1
 bench-gate: build ## instructions and allocations per request against Benchmarks/gate.json; runs in CI
 	@python3 Benchmarks/gate.py
 
+erp-up: ## a seeded Tryton on 127.0.0.1:8600, on a PostgreSQL of its own; state in .erp
+	@scripts/erp-up.sh
+
+erp-down: ## stops it; its data stays
+	@scripts/erp-down.sh
+
+erp-reset: ## puts its stock back as it was seeded
+	@scripts/erp-reset.sh
+
 format: ## formats the Swift sources in place
 	@scripts/format.sh
 
@@ -44,4 +53,4 @@ proto: ## regenerates the Swift code of the protos
 	@scripts/generate-proto.sh
 
 clean: ## removes what was built, never data
-	@rm -rf .build .build-protoc .venv
+	@rm -rf .build .build-protoc .venv .venv-erp

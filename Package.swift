@@ -57,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -76,6 +77,12 @@ let package = Package(
         .target(name: "HotTable", dependencies: ["CMemory", "Inventory"], swiftSettings: raw),
         .target(name: "Engine", dependencies: ["HotTable", "Ledger", "Inventory"], swiftSettings: strict),
         .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
+
+        .target(name: "Erp", dependencies: ["Engine", "Inventory"], swiftSettings: strict),
+        .target(
+            name: "Tryton",
+            dependencies: ["Erp", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            swiftSettings: strict),
 
         // Edges.
         .target(name: "RPC", dependencies: ["Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"], swiftSettings: raw),
@@ -101,8 +108,8 @@ let package = Package(
         .executableTarget(
             name: "AvailabilityServer",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "HotTable", "Inventory", "Ledger", "Operations", "RPC",
-                "Services",
+                "Calls", "Catalogue", "Configure", "Engine", "Erp", "HotTable", "Inventory", "Ledger", "Operations",
+                "RPC", "Services", "Tryton",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -145,6 +152,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "RPCTests", dependencies: ["Calls", "RPC"], swiftSettings: strict),
+        .testTarget(name: "TrytonTests", dependencies: ["Erp", "Inventory", "Tryton"], swiftSettings: strict),
         .testTarget(
             name: "ServicesTests", dependencies: ["Calls", "Engine", "Inventory", "Proto", "Services", protobuf],
             swiftSettings: strict),

@@ -20,6 +20,8 @@ ALLOWED = {
     "Ledger": {"LMDB", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "HotTable": {"CMemory", "Inventory", "Glibc", "Synchronization"},
     "Engine": {"HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Erp": {"Engine", "Inventory", "Synchronization"},
+    "Tryton": {"Erp", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},
     "Services": {"Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,

@@ -25,9 +25,10 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let loaded = try settings.load()
         let ledger = try Storage.open(loaded.settings)
-        let engine = try Storage.openEngine(loaded, ledger: ledger)
+        let clock = try Storage.makeClock(ledger)
+        let engine = try Storage.openEngine(loaded, ledger: ledger, clock: clock)
         let tenant = engine.tenantNumber
-        let writer = EngineThread(settings: EngineSettings(loaded.settings))
+        let writer = EngineThread(settings: EngineSettings(loaded), clock: clock)
         writer.start(engine: engine) { description in
             printError("the store failed: \(description)")
             Foundation.exit(70)

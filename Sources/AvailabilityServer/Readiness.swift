@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Inventory
 internal import Ledger
 internal import Services
 
@@ -10,9 +11,10 @@ struct Readiness: Sendable {
     let writer: EngineThread
     let board: StateBoard
     let health: HealthBoard
+    let erps: ErpHosting
 
     @Sendable func checks() -> [ReadinessCheck] {
-        [serving, storage, invariants, catalogue]
+        [serving, storage, invariants, catalogue, erp]
     }
 
     private var serving: ReadinessCheck {
@@ -35,6 +37,19 @@ struct Readiness: Sendable {
     private var invariants: ReadinessCheck {
         let fault = writer.faultDescription
         return ReadinessCheck(name: "invariants", isHealthy: fault == nil, detail: fault ?? "")
+    }
+
+    /// Never unhealthy: holds go on without an ERP. It says what waits and who keeps back more for it.
+    private var erp: ReadinessCheck {
+        let conditions = erps.conditions().map { condition in
+            let reason = condition.unavailableReason.isEmpty ? "" : ", \(condition.unavailableReason)"
+            return "\(condition.name) \(condition.writesWaiting) waiting\(reason)"
+        }
+        let degraded = board.state.channels.compactMap { entry in
+            entry.degradation.reason.map { "\(entry.channel.id) degraded by \($0.name)" }
+        }
+        return ReadinessCheck(
+            name: "erp", isHealthy: true, detail: (conditions + degraded).joined(separator: "; "))
     }
 
     private var catalogue: ReadinessCheck {

@@ -33,11 +33,14 @@ struct ServeCommand: AsyncParsableCommand {
         if loaded.isDevelopmentMode { printError(loaded.developmentBanner) }
         let ledger = try Storage.open(loaded.settings, structureCheck: .unlessEndedInOrder)
         if ledger.wasRestored { logger.notice("a backup was opened", metadata: ["epoch": "\(ledger.epoch)"]) }
+        let clock = try Storage.makeClock(ledger)
+        let outbox = ErpOutbox()
         let engine = try Storage.openEngine(
-            loaded, ledger: ledger, hotTable: Self.makeHotTable(loaded.settings.hotTable, logger))
+            loaded, ledger: ledger, clock: clock, outbox: outbox,
+            hotTable: Self.makeHotTable(loaded.settings.hotTable, logger))
         let host = ServerHost(
             loaded: loaded, flags: flags, ledger: ledger, board: engine.board, tenant: engine.tenantNumber,
-            logger: logger)
+            clock: clock, outbox: outbox, logger: logger)
         try await host.run(engine: engine)
     }
 

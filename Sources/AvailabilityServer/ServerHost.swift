@@ -21,12 +21,16 @@ struct ServerHost {
     let ledger: Ledger
     let board: StateBoard
     let tenant: TenantNumber
+    let clock: LedgerClock
+    let outbox: ErpOutbox
     let logger: Logger
 
     private var settings: ServerSettings { loaded.settings }
 
     func run(engine: sending Engine) async throws {
-        let writer = EngineThread(settings: EngineSettings(settings))
+        let writer = EngineThread(settings: EngineSettings(loaded), clock: clock)
+        let watches = ReservationWatches(ledger: ledger, board: board, tenant: tenant)
+        writer.onLogGrown { watches.notify() }
         writer.start(engine: engine) { [logger] description in
             // Nothing of the group was acknowledged, and after a failed sync the page cache cannot be trusted.
             logger.critical("the store failed; stopping", metadata: ["reason": "\(description)"])
@@ -39,7 +43,9 @@ struct ServerHost {
                 table: table, loader: HotTableLoader(table: table, ledger: ledger, tenant: tenant), watch: watch,
                 logger: logger)
         }
+        watches.start()
         defer {
+            watches.stop()
             watch.stop()
             filling?.stop()
             writer.stop()
@@ -48,17 +54,22 @@ struct ServerHost {
         try loadSampleIfNew(writer)
         filling?.start()
 
+        let erps = try hostErps(writer)
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
-        let readiness = Readiness(ledger: ledger, watch: watch, writer: writer, board: board, health: health)
-        let application = makeApplication(writer, health, readiness)
+        let readiness = Readiness(
+            ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
+        let application = makeApplication(writer, health, readiness, watches, erps)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
                 .observer(everyCall: logger.logLevel <= .debug))
         EarlySignals.keep()
         try start(wire)
-        var services: [any Service] = [makeOperations(wire, writer, watch, readiness, methods: application.methods)]
+        var services: [any Service] = [
+            makeOperations(wire, writer, watch, readiness, erps, methods: application.methods)
+        ]
         if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
+        services.append(ErpService(hosting: erps))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -77,27 +88,43 @@ struct ServerHost {
     }
 
     private func makeApplication(
-        _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness
+        _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
+        _ erps: ErpHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
             environment: ServiceEnvironment(
-                ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(settings),
-                tenant: tenant, tenantName: settings.tenant, version: ServerVersion.current,
+                ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(loaded),
+                clock: clock, outbox: outbox, watches: watches, tenant: tenant, tenantName: settings.tenant,
+                version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                checks: readiness.checks, now: wallClockNanoseconds, monotonicNow: monotonicClockNanoseconds))
+                erps: erps.conditions, checks: readiness.checks, now: wallClockNanoseconds,
+                monotonicNow: monotonicClockNanoseconds))
+    }
+
+    private func hostErps(_ writer: EngineThread) throws -> ErpHosting {
+        do {
+            return try ErpHosting(
+                loaded.catalogue.erps, ledger: ledger, board: board, writer: writer, outbox: outbox, tenant: tenant,
+                clock: clock, logger: logger)
+        } catch {
+            printError("the ERPs cannot be set up: \(error)")
+            throw ExitFailure.code
+        }
     }
 
     private func makeOperations(
-        _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness,
+        _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
         methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
-                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board).families),
+                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board, erps: erps)
+                    .families,
+                erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
             logger: logger,
             onRunning: { [settings, logger] port in
                 let grpc = ListenAddress(host: settings.listen.host, port: wire.port)

@@ -10,10 +10,11 @@ struct ServerMetrics: Sendable {
     let watch: StructureWatch
     let writer: EngineThread
     let board: StateBoard
+    let erps: ErpHosting
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
-        return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies()
+        return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies() + erpFamilies(state)
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
@@ -45,6 +46,33 @@ struct ServerMetrics: Sendable {
             MetricFamily(
                 "availability_source_late_fillers_total", help: "Events that came after later ones had passed them.",
                 kind: .counter, samples: samples { .count($0.lateFillers) }),
+        ]
+    }
+
+    private func erpFamilies(_ state: PublishedState) -> [MetricFamily] {
+        let conditions = erps.conditions()
+        func samples(_ value: (ErpCondition) -> MetricValue) -> [MetricFamily.Sample] {
+            conditions.map { MetricFamily.Sample([MetricLabel("erp", $0.name)], value($0)) }
+        }
+        return [
+            MetricFamily(
+                "availability_erp_writes_waiting", help: "Writes that wait for the ERP.", kind: .gauge,
+                samples: samples { .whole(Int64($0.writesWaiting)) }),
+            MetricFamily(
+                "availability_erp_oldest_write_age_seconds", help: "Age of the oldest write that waits; 0: none.",
+                kind: .gauge, samples: samples { .real(Double($0.oldestWriteAgeNanoseconds ?? 0) / 1e9) }),
+            MetricFamily(
+                "availability_erp_available", help: "1 while the ERP is called: breaker closed, no maintenance.",
+                kind: .gauge, samples: samples { .whole($0.unavailableReason.isEmpty ? 1 : 0) }),
+            MetricFamily(
+                "availability_erp_calls_in_flight", help: "Calls that wait for the ERP's answer.", kind: .gauge,
+                samples: samples { .whole(Int64($0.callsInFlight)) }),
+            MetricFamily(
+                "availability_channel_degraded", help: "1 while the channel keeps back its degradation buffer.",
+                kind: .gauge,
+                samples: state.channels.map {
+                    MetricFamily.Sample([MetricLabel("channel", $0.channel.id)], .whole($0.isDegraded ? 1 : 0))
+                }),
         ]
     }
 
@@ -98,8 +126,12 @@ struct ServerMetrics: Sendable {
             families.append(MetricFamily(name, help: help, kind: .gauge, value: .count(value)))
         }
         gauge("availability_ledger_sequence", "The last committed ledger sequence.", statistics.state.sequence)
+        gauge("availability_ledger_commits", "Commits since the store was made.", statistics.lastTransactionID)
         gauge("availability_ledger_positions", "Positions stored.", statistics.state.positions)
         gauge("availability_ledger_journal_entries", "Events kept for rebasing.", statistics.state.journalEntries)
+        gauge("availability_open_reservations", "ACTIVE and COMMITTED reservations.", statistics.state.openReservations)
+        gauge("availability_reservations", "Reservations kept.", statistics.state.reservations)
+        gauge("availability_request_ids", "Request ids kept.", statistics.state.requestIDs)
         gauge("availability_dead_letters", "Events that could not be applied and wait.", statistics.state.deadLetters)
         gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
         gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)

@@ -50,15 +50,18 @@ enum Storage {
     private static let readersMax: UInt32 = 1_024
 
     static func openEngine(
-        _ loaded: LoadedConfiguration, ledger: Ledger, hotTable: HotTable? = nil
+        _ loaded: LoadedConfiguration, ledger: Ledger, clock: LedgerClock, outbox: ErpOutbox = ErpOutbox(),
+        hotTable: HotTable? = nil
     ) throws -> Engine {
         do throws(OpeningError) {
             return try Engine.open(
-                ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded.settings),
+                ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded),
                 seed: CatalogueSeed(
                     locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
                     sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
-                nowNanoseconds: wallClockNanoseconds(), hotTable: hotTable)
+                time: EngineTime(
+                    wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: clock.nowNanoseconds),
+                outbox: outbox, hotTable: hotTable)
         } catch {
             switch error {
             case .ledger:
@@ -68,6 +71,18 @@ enum Storage {
                 printError("the configuration does not fit the store: \(error)")
                 throw ExitCode(64)
             }
+        }
+    }
+
+    /// Ledger time goes on from what the ledger has seen.
+    static func makeClock(_ ledger: Ledger) throws -> LedgerClock {
+        do throws(LedgerError) {
+            let reader = try ledger.makeReader()
+            try reader.renew()
+            return LedgerClock(persistedNanoseconds: reader.state.ledgerTimeNanoseconds)
+        } catch {
+            printError("cannot read the store: \(error)")
+            throw exitCode
         }
     }
 
@@ -87,8 +102,10 @@ enum Storage {
 }
 
 extension EngineSettings {
-    init(_ settings: ServerSettings) {
+    init(_ loaded: LoadedConfiguration) {
         self.init()
+        let settings = loaded.settings
+        erps = ErpDirectory(loaded.catalogue.erps)
         horizonNanoseconds = settings.feeds.horizonNanoseconds
         clockSkewMaxNanoseconds = settings.feeds.clockSkewMaxNanoseconds
         gapWaitNanoseconds = settings.feeds.gapWaitNanoseconds
@@ -101,7 +118,7 @@ extension EngineThread {
         switch submitAndWait(.publish(tenant: tenant, events: events)) {
         case .published(let results, _): return results
         case .failed(let error): throw error
-        case .channel, .seeded: throw .invariantBroken("wrong reply")
+        case .channel, .seeded, .reserved, .erpTaken: throw .invariantBroken("wrong reply")
         }
     }
 }

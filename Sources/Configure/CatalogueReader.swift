@@ -5,16 +5,24 @@ import Yams
 struct CatalogueReader {
     /// The structured parts of the file. The example file shows each, and a test holds it to that.
     enum Keys {
-        static let sections = ["locations", "groups", "sources", "channels"]
+        static let sections = ["locations", "groups", "sources", "channels", "erps"]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
         static let source = ["order"]
         static let terms = [
-            "share_percent", "buffer", "safety_stock", "count_in_transit", "stale_after", "stale_action",
+            "share_percent", "buffer", "safety_stock", "allowed_oversell", "count_in_transit", "stale_after",
+            "stale_action",
         ]
+        static let holds = ["default_ttl", "longest_ttl", "customer_units_max", "write_mode", "erp_wait_max"]
         static let channel =
-            ["display_name", "sourcing"] + terms + ["cap", "floor", "split_allowed", "throttle", "overrides"]
-        static let throttle = ["read_units_per_second", "read_units_burst", "calls_in_flight_max"]
-        static let override = ["sku", "sku_prefix", "location"] + terms
+            ["display_name", "sourcing"] + terms + holds
+            + [
+                "cap", "floor", "split_allowed", "customer_holds_max", "degradation_buffer", "throttle", "overrides",
+            ]
+        static let throttle = [
+            "read_units_per_second", "read_units_burst", "reservations_per_second", "reservations_burst",
+            "calls_in_flight_max",
+        ]
+        static let override = ["sku", "sku_prefix", "location"] + terms + holds
     }
 
     let root: MappingReader
@@ -26,6 +34,7 @@ struct CatalogueReader {
         readGroups()
         readSources()
         readChannels()
+        readErps()
         root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
         root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
         root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
@@ -134,9 +143,9 @@ extension MappingReader {
         count(key, most: Limits.quantityMax, of: "of units ")
     }
 
-    func count(_ key: String, most: Int64, of what: String = "") -> Int64? {
-        value(key, expected: "a whole number \(what)from 0 to \(most)") { text in
-            Quantities.count(text).flatMap { $0 <= most ? $0 : nil }
+    func count(_ key: String, least: Int64 = 0, most: Int64, of what: String = "") -> Int64? {
+        value(key, expected: "a whole number \(what)from \(least) to \(most)") { text in
+            Quantities.count(text).flatMap { $0 >= least && $0 <= most ? $0 : nil }
         }
     }
 

@@ -7,6 +7,7 @@ public struct ConfiguredCatalogue: Sendable, Equatable {
     public var sources: [SourceTerms] = []
     /// Each with `policyVersion` 1 and no update time.
     public var channels: [Channel] = []
+    public var erps: [ConfiguredErp] = []
 
     public init() {}
 

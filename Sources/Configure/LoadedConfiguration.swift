@@ -61,10 +61,15 @@ func loadConfiguration(
     }
     if settings.usesSampleCatalogue {
         if catalogue.isEmpty {
+            let erps = catalogue.erps
             catalogue = try sampleCatalogue()
+            if file != nil { catalogue.erps = erps }
         } else {
             reader.report(.sampleCatalogue, "cannot be true in a file that has locations, groups, sources or channels")
         }
+    }
+    if file == nil && !settings.usesSampleCatalogue {
+        catalogue.erps = [ConfiguredErp(id: "embedded", adapter: .embedded)]
     }
     guard problems.problems.isEmpty else { throw ConfigurationError(problems: problems.problems) }
     return LoadedConfiguration(settings: settings, catalogue: catalogue, file: file?.name)

@@ -13,6 +13,8 @@ extension MappingReader {
         policy.cap = units("cap")
         policy.floor = units("floor") ?? 0
         policy.splitAllowed = flag("split_allowed") ?? true
+        policy.holds = channelHolds()
+        policy.degradationBuffer = buffer("degradation_buffer") ?? .units(0)
         if let throttle = child("throttle") { policy.throttle = throttle.throttleTerms() }
         for reader in children("overrides") {
             guard let override = reader.policyOverride(locations: locations) else { continue }
@@ -29,8 +31,9 @@ extension MappingReader {
     private func channelTerms() -> PolicyTerms {
         var terms = PolicyTerms()
         terms.sharePercent = sharePercent() ?? terms.sharePercent
-        terms.buffer = buffer() ?? terms.buffer
+        terms.buffer = buffer("buffer") ?? terms.buffer
         terms.safetyStock = units("safety_stock") ?? terms.safetyStock
+        terms.allowedOversell = units("allowed_oversell") ?? terms.allowedOversell
         terms.countInTransit = flag("count_in_transit") ?? terms.countInTransit
         terms.staleAfterNanoseconds = staleAfter() ?? terms.staleAfterNanoseconds
         terms.staleAction = staleAction() ?? terms.staleAction
@@ -54,12 +57,61 @@ extension MappingReader {
             if let sku { .sku(sku) } else if let prefix { .prefix(prefix) } else { .all }
         var override = PolicyOverride(skus: skus, location: location)
         override.sharePercent = sharePercent()
-        override.buffer = buffer()
+        override.buffer = buffer("buffer")
         override.safetyStock = units("safety_stock")
+        override.allowedOversell = units("allowed_oversell")
         override.countInTransit = flag("count_in_transit")
         override.staleAfterNanoseconds = staleAfter()
         override.staleAction = staleAction()
+        override.holds = holds()
+        if node("location") != nil {
+            for name in override.holds.statedNames {
+                report(name, "concerns more than one location: an override with a location may not have it")
+            }
+        }
+        let ttls = (override.holds.defaultTTLNanoseconds, override.holds.longestTTLNanoseconds)
+        if let ttl = ttls.0, let longest = ttls.1, ttl > longest {
+            report("default_ttl", "default_ttl is above longest_ttl")
+        }
         return override
+    }
+
+    private func channelHolds() -> HoldTerms {
+        var terms = holds().applied(to: HoldTerms())
+        let most = HoldTerms.customerHoldsMaxRange
+        terms.customerHoldsMax = count("customer_holds_max", least: most.lowerBound, most: most.upperBound)
+        if terms.defaultTTLNanoseconds > terms.longestTTLNanoseconds {
+            report(
+                node("default_ttl") == nil ? "longest_ttl" : "default_ttl",
+                "default_ttl is above longest_ttl; absent, they are 15m and 24h")
+        }
+        return terms
+    }
+
+    /// The terms of the hold that are stated here.
+    private func holds() -> HoldOverride {
+        var holds = HoldOverride()
+        holds.defaultTTLNanoseconds = duration(
+            "default_ttl", in: HoldTerms.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
+        holds.longestTTLNanoseconds = duration(
+            "longest_ttl", in: HoldTerms.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
+        holds.customerUnitsMax = count("customer_units_max", least: 1, most: Limits.quantityMax, of: "of units ")
+        holds.writeMode = value("write_mode", expected: "through or behind") { text in
+            switch text {
+            case "through": .through
+            case "behind": .behind
+            default: nil
+            }
+        }
+        holds.erpWaitMaxNanoseconds = duration(
+            "erp_wait_max", in: HoldTerms.erpWaitNanosecondsRange, expected: "a duration from 0 to 60s")
+        return holds
+    }
+
+    private func duration(_ key: String, in range: ClosedRange<Int64>, expected: String) -> Int64? {
+        value(key, expected: expected) { text in
+            Quantities.duration(text).flatMap { range.contains($0) ? $0 : nil }
+        }
     }
 
     private func throttleTerms() -> ThrottleTerms {
@@ -67,6 +119,8 @@ extension MappingReader {
         var terms = ThrottleTerms()
         terms.readUnitsPerSecond = count("read_units_per_second", most: Limits.readUnitsMax) ?? 0
         terms.readUnitsBurst = count("read_units_burst", most: Limits.readUnitsMax) ?? 0
+        terms.reservationsPerSecond = count("reservations_per_second", most: Limits.readUnitsMax) ?? 0
+        terms.reservationsBurst = count("reservations_burst", most: Limits.readUnitsMax) ?? 0
         terms.callsInFlightMax = count("calls_in_flight_max", most: Limits.callsInFlightMax) ?? 0
         return terms
     }
@@ -77,10 +131,10 @@ extension MappingReader {
         }
     }
 
-    private func buffer() -> StockBuffer? {
-        value("buffer", expected: "units such as 2, or a percentage such as 5%") { text in
+    private func buffer(_ key: String) -> StockBuffer? {
+        value(key, expected: "units such as 2, or a percentage such as 5%") { text in
             if let percent = Quantities.percent(text) { return .percent(percent) }
-            return Quantities.count(text).flatMap { $0 <= 1_000_000_000_000 ? .units($0) : nil }
+            return Quantities.count(text).flatMap { $0 <= Limits.quantityMax ? .units($0) : nil }
         }
     }
 

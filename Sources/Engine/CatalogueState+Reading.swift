@@ -31,6 +31,12 @@ extension CatalogueState {
             names.append((number, name))
             return true
         }
+        var channelNumbers: [String: ChannelNumber] = [:]
+        try ledger.forEachName(kind: .channel, tenant: tenant) { number, name in
+            channelNumbers[name] = number
+            return true
+        }
+        self.channelNumbers = channelNumbers
         var stored: [Channel] = []
         try ledger.forEachDocument(Channel.self, tenant: tenant, kind: .channel) { _, channel in
             stored.append(channel)

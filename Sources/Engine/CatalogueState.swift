@@ -16,7 +16,13 @@ struct CatalogueState {
     /// By number; the name to look up in `sources`.
     var sourceNames: [SourceNumber: String] = [:]
     /// By id.
-    var channels: [String: ChannelEntry] = [:]
+    var channels: [String: ChannelEntry] = [:] {
+        didSet { longestTTLNanoseconds = channels.values.reduce(0) { max($0, $1.longestTTLNanoseconds) } }
+    }
+    /// The longest that any channel holds.
+    private(set) var longestTTLNanoseconds: Int64 = 0
+    /// The numbers of channels that ever held anything, by id.
+    var channelNumbers: [String: ChannelNumber] = [:]
     /// Channels read from the ledger and not compiled yet.
     var storedChannels: [Channel] = []
     private(set) var directory: LocationDirectory
@@ -56,7 +62,8 @@ struct CatalogueState {
         }
         if let old { return old.next(channel, compiled) }
         return ChannelEntry(
-            channel: channel, compiled: compiled, throttle: Throttle(channel.policy.throttle), throttled: SharedCount())
+            channel: channel, compiled: compiled, throttle: Throttle(channel.policy.throttle), throttled: SharedCount(),
+            degradation: Degradation())
     }
 
     /// The owner's terms, or those of a source nobody configured.
@@ -64,12 +71,16 @@ struct CatalogueState {
         sources[source]?.terms ?? SourceTerms(id: source)
     }
 
-    var published: PublishedState {
+    var watermarks: SourceWatermarks {
         var watermarks = [WallNanoseconds](repeating: 0, count: Int(sourceNames.keys.max() ?? 0) + 1)
         for source in sources.values { watermarks[Int(source.number)] = source.progress.watermarkNanoseconds }
-        return PublishedState(
+        return SourceWatermarks(watermarks)
+    }
+
+    var published: PublishedState {
+        PublishedState(
             directory: directory, channels: channels.values.sorted { $0.channel.id < $1.channel.id },
-            locations: locations, groups: groups, watermarks: SourceWatermarks(watermarks),
+            locations: locations, groups: groups, watermarks: watermarks, channelNumbers: channelNumbers,
             sources: sources.sorted { $0.key < $1.key }.map {
                 SourceState(id: $0.key, number: $0.value.number, progress: $0.value.progress)
             })

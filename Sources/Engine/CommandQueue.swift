@@ -1,8 +1,11 @@
 internal import Glibc
+internal import Inventory
 
 /// A command waiting for the writer, and who wants to know.
 struct QueuedCommand: Sendable {
     let command: EngineCommand
+    /// When a reply is due though the ERP has not decided yet, in nanoseconds of the monotonic clock; nil: at once.
+    var answerByNanoseconds: Int64?
     /// Called once on the writer's thread, after the commit.
     let completion: @Sendable (EngineReply) -> Void
 }
@@ -27,7 +30,12 @@ final class CommandQueue: @unchecked Sendable {
         mutex = .allocate(capacity: 1)
         arrived = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(arrived, nil)
+        // A wait for the next expiry must not depend on the wall clock.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(arrived, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -50,8 +58,10 @@ final class CommandQueue: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         if isClosed { return .closed }
         let added = queued.command.weight
-        // A command heavier than the whole queue still passes when nothing else waits.
-        if weight > 0 && weight + added > weightMax {
+        // What gives stock back or brings an ERP's answer has room of its own: a flood of wishes does not hold it up. A
+        // command heavier than the whole queue still passes when nothing else waits.
+        let most = queued.command.isGrowing ? weightMax : weightMax + weightMax / 2
+        if weight > 0 && weight + added > most {
             if let whenRoom { roomWaiters.append(whenRoom) }
             return .full
         }
@@ -61,11 +71,20 @@ final class CommandQueue: @unchecked Sendable {
         return .queued
     }
 
-    /// Waits until something has arrived and takes up to `groupWeightMax` of it, at least one command. Returns nil once
-    /// the queue is closed and empty.
-    func take(groupWeightMax: Int) -> [QueuedCommand]? {
+    /// Waits until something has arrived and takes up to `groupWeightMax` of it, at least one command; nothing when
+    /// `deadlineNanoseconds` of the monotonic clock has passed first. Returns nil once the queue is closed and empty.
+    func take(groupWeightMax: Int, deadlineNanoseconds: Int64?) -> [QueuedCommand]? {
         pthread_mutex_lock(mutex)
-        while commands.isEmpty && !isClosed { pthread_cond_wait(arrived, mutex) }
+        var isLate = false
+        while commands.isEmpty && !isClosed && !isLate {
+            guard let deadline = deadlineNanoseconds else {
+                pthread_cond_wait(arrived, mutex)
+                continue
+            }
+            var until = timespec(
+                tv_sec: Int(deadline / .perSecond), tv_nsec: Int(deadline % .perSecond))
+            isLate = pthread_cond_timedwait(arrived, mutex, &until) == ETIMEDOUT
+        }
         var taken = 0
         var takenWeight = 0
         while taken < commands.count {
@@ -81,7 +100,7 @@ final class CommandQueue: @unchecked Sendable {
         roomWaiters.removeAll()
         pthread_mutex_unlock(mutex)
         for waiter in waiters { waiter() }
-        return group.isEmpty ? nil : group
+        return group.isEmpty && !isLate ? nil : group
     }
 
     /// Nothing more comes in; what is queued is still taken out.

@@ -22,7 +22,7 @@ extension Engine {
     /// the first commit on; see `HotTableLoader`.
     public static func open(
         ledger: Ledger, tenantName: String, settings: EngineSettings, seed: CatalogueSeed,
-        nowNanoseconds: WallNanoseconds, hotTable: HotTable? = nil
+        time: EngineTime, outbox: ErpOutbox = ErpOutbox(), hotTable: HotTable? = nil
     ) throws(OpeningError) -> Engine {
         var problem: CatalogueProblem?
         do throws(LedgerError) {
@@ -30,13 +30,19 @@ extension Engine {
             let tenant = try batch.intern(tenantName, kind: .tenant, tenant: 0)
             let stored = try CatalogueState(reading: batch, tenant: tenant)
             var work = GroupWork(
-                batch: batch, catalogue: stored, tenant: tenant, settings: settings, nowNanoseconds: nowNanoseconds)
+                batch: batch, catalogue: stored, tenant: tenant, settings: settings, time: time,
+                index: ReservationIndex())
             problem = try work.add(seed)
             if problem == nil {
                 let catalogue = try work.commit().catalogue
+                let board = StateBoard(catalogue.published, hotTable: hotTable)
+                let index = try ReservationIndex(
+                    reading: ledger.makeReader(), tenant: tenant, outbox: outbox,
+                    nowNanoseconds: time.ledgerNanoseconds)
+                board.setNextExpiry(index.nextExpiryNanoseconds)
                 return Engine(
-                    ledger: ledger, tenant: tenant, settings: settings, catalogue: catalogue,
-                    board: StateBoard(catalogue.published, hotTable: hotTable))
+                    ledger: ledger, tenant: tenant, settings: settings, catalogue: catalogue, board: board,
+                    index: index, outbox: outbox)
             }
         } catch {
             throw .ledger(error)

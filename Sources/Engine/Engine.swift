@@ -12,6 +12,13 @@ public final class Engine {
     let settings: EngineSettings
     /// What the last commit left; a group works on a copy.
     var catalogue: CatalogueState
+    let index: ReservationIndex
+    /// What waits for the ERPs.
+    public let outbox: ErpOutbox
+    /// The reservations that the last commit changed.
+    public private(set) var lastChanged: [Reservation] = []
+    /// Whether the last commit added to the change log.
+    public private(set) var hasLogGrown = false
     /// Where the loops find the newest state.
     public let board: StateBoard
 
@@ -23,8 +30,11 @@ public final class Engine {
     }
 
     init(
-        ledger: Ledger, tenant: TenantNumber, settings: EngineSettings, catalogue: CatalogueState, board: StateBoard
+        ledger: Ledger, tenant: TenantNumber, settings: EngineSettings, catalogue: CatalogueState, board: StateBoard,
+        index: ReservationIndex, outbox: ErpOutbox
     ) {
+        self.index = index
+        self.outbox = outbox
         self.ledger = ledger
         self.tenant = tenant
         self.settings = settings
@@ -34,9 +44,13 @@ public final class Engine {
 
     /// Executes a group of commands in one commit. A command that fails takes its whole group back; the group is then run
     /// again one command at a time, so that only the guilty one is refused.
-    public func step(_ commands: [EngineCommand], nowNanoseconds: WallNanoseconds) -> StepOutcome {
+    ///
+    /// Holds whose time has run out are ended first; `nextExpiryNanoseconds` says when there are some.
+    public func step(_ commands: [EngineCommand], time: EngineTime) -> StepOutcome {
+        lastChanged = []
+        hasLogGrown = false
         do throws(CommitFailure) {
-            return .replies(try commit(commands, nowNanoseconds: nowNanoseconds))
+            return .replies(try commit(commands, time: time))
         } catch {
             if case .fatal(let description) = error { return .fatal(description) }
             if commands.count == 1 { return .replies([.failed(error.engineError)]) }
@@ -44,7 +58,7 @@ public final class Engine {
         var replies: [EngineReply] = []
         for command in commands {
             do throws(CommitFailure) {
-                replies += try commit([command], nowNanoseconds: nowNanoseconds)
+                replies += try commit([command], time: time)
             } catch {
                 if case .fatal(let description) = error { return .fatal(description) }
                 replies.append(.failed(error.engineError))
@@ -54,28 +68,33 @@ public final class Engine {
     }
 
     /// Nothing is changed when it throws.
-    private func commit(
-        _ commands: [EngineCommand], nowNanoseconds: WallNanoseconds
-    ) throws(CommitFailure) -> [EngineReply] {
+    private func commit(_ commands: [EngineCommand], time: EngineTime) throws(CommitFailure) -> [EngineReply] {
+        let due = index.takeDue(time.ledgerNanoseconds, limit: settings.expiriesPerCommitMax)
         let result: Result<[EngineReply], EngineError>
         do throws(LedgerError) {
-            result = try commitUnlessRefused(commands, nowNanoseconds: nowNanoseconds)
+            result = try commitUnlessRefused(commands, due: due, time: time)
         } catch {
+            index.putBack(due)
             throw CommitFailure(error)
         }
         switch result {
         case .success(let replies): return replies
-        case .failure(let refusal): throw .refused(refusal)
+        case .failure(let refusal):
+            index.putBack(due)
+            throw .refused(refusal)
         }
     }
 
     private func commitUnlessRefused(
-        _ commands: [EngineCommand], nowNanoseconds: WallNanoseconds
+        _ commands: [EngineCommand], due: [ExpiryHeap.Entry], time: EngineTime
     ) throws(LedgerError) -> Result<[EngineReply], EngineError> {
         try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            nowNanoseconds: nowNanoseconds, gathersChanges: board.hotTable != nil)
+            time: time, index: index, gathersChanges: board.hotTable != nil)
+        let waiting = outbox.count
+        if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
+        try work.expire(due)
         var outcomes: [CommandOutcome] = []
         for command in commands { outcomes.append(try work.execute(command)) }
         if let problem = work.seedProblem {
@@ -86,11 +105,30 @@ public final class Engine {
             entry.throttle.update(entry.channel.policy.throttle)
         }
         catalogue = committed.catalogue
+        if committed.hasShortfallChanged || !committed.reservations.isEmpty { hasLogGrown = true }
+        take(committed.reservations, time: time)
         // Before the state: a watermark must not vouch for a position that is older than itself.
         board.hotTable?.apply(committed.changes, sequence: committed.sequence)
+        board.setNextExpiry(nextExpiryNanoseconds)
         board.publish(catalogue.published)
         ledger.reached(.beforeReply)
-        return .success(outcomes.map { $0.reply(sequence: committed.sequence) })
+        return .success(outcomes.map { $0.reply(sequence: committed.sequence, epoch: ledger.epoch) })
+    }
+}
+
+extension Engine {
+    /// When the next hold may run out (ledger time); nil: none will. A step is due then, with or without commands.
+    public var nextExpiryNanoseconds: WallNanoseconds? { index.nextExpiryNanoseconds }
+
+    /// What is kept in memory about reservations follows what is on disk.
+    private func take(_ changed: [ReservationNumber: TouchedReservation], time: EngineTime) {
+        guard !changed.isEmpty else { return }
+        for touched in changed.values { index.apply(from: touched.old, to: touched.new) }
+        // Earlier before the figures are shown, later only after: a reader never takes figures beyond their time.
+        board.setNextExpiry(min(board.nextExpiryNanoseconds, nextExpiryNanoseconds ?? .max))
+        let reservations = changed.sorted { $0.key < $1.key }.map(\.value.new)
+        outbox.update(reservations, nowNanoseconds: time.ledgerNanoseconds)
+        lastChanged += reservations
     }
 }
 
@@ -116,14 +154,21 @@ enum CommandOutcome {
     case published([EventResult])
     case channel(Channel)
     case seeded
+    case reserved(Reservation, erpWaitMaxNanoseconds: Int64?)
+    case erpTaken
     /// Refused without effect; the rest of the group is not concerned.
     case refused(EngineError)
 
-    func reply(sequence: UInt64) -> EngineReply {
+    func reply(sequence: UInt64, epoch: UInt64) -> EngineReply {
         switch self {
         case .published(let results): .published(results: results, sequence: sequence)
         case .channel(let channel): .channel(channel)
         case .seeded: .seeded
+        case .reserved(let reservation, let wait):
+            .reserved(
+                ReservationReply(
+                    reservation: reservation, sequence: sequence, epoch: epoch, erpWaitMaxNanoseconds: wait))
+        case .erpTaken: .erpTaken
         case .refused(let error): .failed(error)
         }
     }

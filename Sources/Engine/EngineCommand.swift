@@ -49,20 +49,30 @@ public enum EngineCommand: Sendable {
     case updateChannel(tenant: TenantNumber, ChannelUpdate)
     /// Adds what the configuration has and the ledger lacks.
     case seed(tenant: TenantNumber, CatalogueSeed)
+    case reserve(tenant: TenantNumber, ReservationWish, RequestIdentity)
+    case change(tenant: TenantNumber, ReservationChangeWish, RequestIdentity)
+    case takeErpOutcome(tenant: TenantNumber, ErpOutcome)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
     var weight: Int {
         switch self {
         case .publish(_, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
-        case .updateChannel, .seed: 1
+        case .reserve(_, let wish, _): 1 + wish.lines.count
+        case .updateChannel, .seed, .change, .takeErpOutcome: 1
         }
     }
 
     /// Whether it adds to the store. What only frees space may use the headroom beyond the quota.
     var isGrowing: Bool {
         switch self {
-        case .publish, .seed, .updateChannel: true
+        case .publish, .seed, .updateChannel, .reserve: true
+        case .change(_, let wish, _):
+            switch wish.kind {
+            case .extend, .commit: true
+            case .release: false
+            }
+        case .takeErpOutcome: false
         }
     }
 }
@@ -96,6 +106,8 @@ public enum EngineReply: Sendable {
     case published(results: [EventResult], sequence: UInt64)
     case channel(Channel)
     case seeded
+    case reserved(ReservationReply)
+    case erpTaken
     case failed(EngineError)
 }
 
@@ -110,6 +122,20 @@ public enum EngineError: Error, Sendable, Equatable {
     /// The channel changed since the caller read it.
     case etagMismatch(current: String)
     case channelNotFound(String)
+    /// Some lines cannot be held; nothing was.
+    case notGranted([GrantShortage])
+    /// The customer has as many open reservations as the channel allows.
+    case holdLimitReached(customer: String, holdsMax: Int64)
+    /// The request id belongs to a request with another body.
+    case requestIDReused
+    case reservationNotFound(String)
+    /// The reservation is not in a state that allows the change.
+    case reservationState(id: String, state: ReservationState)
+    case versionMismatch(id: String, current: UInt64)
+    /// The ERP said no; what was held is given back.
+    case erpRejected(Reservation)
+    /// Too much waits for the ERP already. Retriable.
+    case erpBacklog(waiting: Int)
     /// The field's path and what is wrong with it.
     case invalidField(path: String, reason: String)
     /// A fault of ours: nothing was changed, readiness is off.

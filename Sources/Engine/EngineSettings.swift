@@ -8,6 +8,14 @@ public struct EngineSettings: Sendable {
     public var clockSkewMaxNanoseconds = Limits.clockSkewNanosecondsMax
     /// How long a missing sequence is waited for before its source is marked GAP, in nanoseconds.
     public var gapWaitNanoseconds = Limits.gapWaitNanoseconds
+    /// How long a closed reservation and its request ids are kept, in nanoseconds; never less than the longest hold.
+    public var reservationRetentionNanoseconds = Limits.reservationRetentionNanoseconds
+    /// Which ERP serves which location.
+    public var erps = ErpDirectory()
+    /// Writes that may wait for ERPs; beyond it new holds that need one are refused.
+    public var erpWritesMax = 100_000
+    /// Holds ended in one commit at most because their time ran out.
+    public var expiriesPerCommitMax = 1_000
     /// Records waiting for the writer; beyond it unary calls get RetryInfo and streams stop reading.
     public var queueWeightMax = 20_000
     /// Records that one commit may take.

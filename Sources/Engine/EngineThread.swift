@@ -7,11 +7,14 @@ internal import Synchronization
 public final class EngineThread: Sendable {
     private let queue: CommandQueue
     private let settings: EngineSettings
+    private let clock: LedgerClock
     private let thread = Mutex<pthread_t?>(nil)
+    private let commitListener = Mutex<(@Sendable () -> Void)?>(nil)
     private let brokenInvariant = Mutex<String?>(nil)
 
-    public init(settings: EngineSettings) {
+    public init(settings: EngineSettings, clock: LedgerClock) {
         self.settings = settings
+        self.clock = clock
         queue = CommandQueue(weightMax: settings.queueWeightMax)
     }
 
@@ -28,11 +31,16 @@ public final class EngineThread: Sendable {
     /// Asks for a change; `completion` is called once, after the commit, on the writer's thread. Returns the reason when
     /// nothing was queued (the completion is then never called); with `whenRoom` given, that is called once after room
     /// was made.
+    ///
+    /// - Parameter answerByNanoseconds: of a hold, when a reply is due though the ERP has not decided yet: nanoseconds of
+    ///   the monotonic clock. Nil: as soon as the hold is on disk.
     public func submit(
-        _ command: EngineCommand, whenRoom: (@Sendable () -> Void)? = nil,
+        _ command: EngineCommand, answerByNanoseconds: Int64? = nil, whenRoom: (@Sendable () -> Void)? = nil,
         completion: @escaping @Sendable (EngineReply) -> Void
     ) -> EngineError? {
-        switch queue.put(QueuedCommand(command: command, completion: completion), whenRoom: whenRoom) {
+        let queued = QueuedCommand(
+            command: command, answerByNanoseconds: answerByNanoseconds, completion: completion)
+        return switch queue.put(queued, whenRoom: whenRoom) {
         case .queued: nil
         case .full: .queueFull
         case .closed: .stopping
@@ -66,21 +74,48 @@ public final class EngineThread: Sendable {
     public var faultDescription: String? { brokenInvariant.withLock { $0 } }
 
     fileprivate func run(_ engine: Engine, onFatal: @Sendable (String) -> Void) {
-        while let group = queue.take(groupWeightMax: settings.groupWeightMax) {
-            let outcome = engine.step(group.map(\.command), nowNanoseconds: wallClockNanoseconds())
-            switch outcome {
-            case .replies(let replies):
-                for (queued, reply) in zip(group, replies) {
-                    if case .failed(.invariantBroken(let description)) = reply {
-                        brokenInvariant.withLock { $0 = description }
-                    }
-                    queued.completion(reply)
+        var held = HeldReplies()
+        while let group = queue.take(
+            groupWeightMax: settings.groupWeightMax, deadlineNanoseconds: wakeNanoseconds(engine, held))
+        {
+            let now = clock.nowNanoseconds
+            // Without anything to do but to answer those who have waited long enough, nothing is written.
+            let isDue = engine.nextExpiryNanoseconds.map { $0 <= now } ?? false
+            if !group.isEmpty || isDue {
+                let time = EngineTime(wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: now)
+                switch engine.step(group.map(\.command), time: time) {
+                case .replies(let replies): answer(group, replies, &held)
+                case .fatal(let description): return onFatal(description)
                 }
-            case .fatal(let description):
-                onFatal(description)
-                return
+                held.decide(engine.lastChanged)
             }
+            held.giveUp(atNanoseconds: monotonicNow())
+            if engine.hasLogGrown { commitListener.withLock { $0 }?() }
         }
+        held.giveUp(atNanoseconds: .max)
+    }
+
+    private func answer(_ group: [QueuedCommand], _ replies: [EngineReply], _ held: inout HeldReplies) {
+        for (queued, reply) in zip(group, replies) {
+            if case .failed(.invariantBroken(let description)) = reply {
+                brokenInvariant.withLock { $0 = description }
+            }
+            if !held.keep(queued, reply) { queued.completion(reply) }
+        }
+    }
+
+    /// When the thread must wake though nothing arrives: for the next expiry, or for who has waited long enough.
+    private func wakeNanoseconds(_ engine: Engine, _ held: HeldReplies) -> Int64? {
+        let now = monotonicNow()
+        // Rounded up: a wake too early would find nothing to do.
+        let expiry = engine.nextExpiryNanoseconds.map { now + max(0, $0 - clock.nowNanoseconds) + .perMillisecond }
+        guard let deadline = held.nextDeadlineNanoseconds else { return expiry }
+        return min(expiry ?? deadline, deadline)
+    }
+
+    /// Calls `body` on the writer's thread after each commit that added to the change log. Before `start`.
+    public func onLogGrown(_ body: @escaping @Sendable () -> Void) {
+        commitListener.withLock { $0 = body }
     }
 }
 
@@ -138,6 +173,13 @@ private final class ReplyWaiter: @unchecked Sendable {
         while replies.isEmpty { pthread_cond_wait(woken, mutex) }
         return replies.removeFirst()
     }
+}
+
+/// The clock that deadlines are told in.
+func monotonicNow() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * .perSecond + Int64(now.tv_nsec)
 }
 
 /// The wall clock in nanoseconds since 1970.

@@ -76,6 +76,7 @@ extension GroupWork {
     ) throws(LedgerError) -> (sequence: UInt64, EventOutcome) {
         journalPlace = (event.sku, stock.location)
         var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
+        let shortfall = position.shortfall
         let placement = try position.apply(
             stock.entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
         switch placement {
@@ -95,6 +96,7 @@ extension GroupWork {
         }
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: tenant, sku: event.sku, location: stock.location)
+        try noteShortfall(of: position, before: shortfall, sku: event.sku, location: stock.location)
         changes?.append(
             HotTable.Change(sku: event.sku, location: stock.location, figures: StockFigures(position)))
         return (position.sequence, placement == .applied ? .applied : .superseded)
@@ -116,6 +118,7 @@ extension GroupWork {
     /// Moves the source's watermark and what belongs to it.
     private mutating func observe(_ event: InventoryEvent, isDeadLetter: Bool) throws(LedgerError) {
         guard var source = catalogue.sources[event.source] else { return }
+        watermarks = nil
         pendingSource = source.number
         try source.progress.observe(
             sequence: event.sequence, occurredAtNanoseconds: isDeadLetter ? nil : event.occurredAtNanoseconds,

@@ -24,20 +24,34 @@ struct GroupWork: ~Copyable {
     let tenant: TenantNumber
     let settings: EngineSettings
     let nowNanoseconds: WallNanoseconds
+    let ledgerNanoseconds: WallNanoseconds
+    let index: ReservationIndex
+    /// Reservations that the group changed, as they were before it and as it leaves them.
+    var touchedReservations: [ReservationNumber: TouchedReservation] = [:]
+    /// What the group changes of customers' holds.
+    var customerChanges: [ReservationIndex.CustomerKey: CustomerStanding] = [:]
+    /// Changes of reservations, which pay for as much pruning.
+    var reservationsChanged = 0
+    var hasShortfallChanged = false
+    /// Why no hold that needs an ERP is granted now; nil: it may be.
+    var backlogRefusal: EngineError?
+    var watermarks: SourceWatermarks?
 
     /// Ids looked at by the prune hand for each id added: above 1, so that the tree stays bounded.
     private static let idsVisitedPerAdded = 2
 
     init(
         batch: consuming WriteBatch, catalogue: CatalogueState, tenant: TenantNumber, settings: EngineSettings,
-        nowNanoseconds: WallNanoseconds, gathersChanges: Bool = false
+        time: EngineTime, index: ReservationIndex, gathersChanges: Bool = false
     ) {
+        self.index = index
+        nowNanoseconds = time.wallNanoseconds
+        ledgerNanoseconds = time.ledgerNanoseconds
         changes = gathersChanges ? [] : nil
         self.batch = batch
         self.catalogue = catalogue
         self.tenant = tenant
         self.settings = settings
-        self.nowNanoseconds = nowNanoseconds
     }
 
     mutating func execute(_ command: EngineCommand) throws(LedgerError) -> CommandOutcome {
@@ -55,6 +69,15 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             if let problem = try add(seed) { seedProblem = seedProblem ?? problem }
             return .seeded
+        case .reserve(let tenant, let wish, let identity):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try reserve(wish, identity)
+        case .change(let tenant, let wish, let identity):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try change(wish, identity)
+        case .takeErpOutcome(let tenant, let outcome):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try take(outcome)
         }
     }
 
@@ -67,9 +90,20 @@ struct GroupWork: ~Copyable {
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
-        batch.advanceLedgerTime(to: nowNanoseconds)
-        let (catalogue, changes) = (catalogue, changes)
-        return CommittedGroup(catalogue: catalogue, changes: changes ?? [], sequence: try batch.commit())
+        if reservationsChanged > 0 { try pruneReservations() }
+        batch.advanceLedgerTime(to: ledgerNanoseconds)
+        let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
+        let hasShortfallChanged = hasShortfallChanged
+        return CommittedGroup(
+            catalogue: catalogue, changes: changes ?? [], reservations: touched,
+            hasShortfallChanged: hasShortfallChanged, sequence: try batch.commit())
+    }
+
+    private mutating func pruneReservations() throws(LedgerError) {
+        let visited = reservationsChanged * Self.idsVisitedPerAdded
+        let start = retentionStartNanoseconds
+        try batch.pruneReservations(visiting: visited, before: start)
+        try batch.pruneChanges(tenant: tenant, before: start, limit: visited)
     }
 
     private mutating func pruneEventIDs() throws(LedgerError) {
@@ -86,6 +120,8 @@ struct GroupWork: ~Copyable {
 struct CommittedGroup {
     let catalogue: CatalogueState
     let changes: [HotTable.Change]
+    let reservations: [ReservationNumber: TouchedReservation]
+    let hasShortfallChanged: Bool
     /// The sequence now committed.
     let sequence: UInt64
 }

@@ -9,17 +9,33 @@ public final class ChannelEntry: Sendable {
     /// Shared by all loops, and kept over policy changes that leave its terms alone.
     public let throttle: Throttle
     private let throttled: SharedCount
+    /// Whether it sells with its extra buffer now; kept over all versions.
+    public let degradation: Degradation
 
-    init(channel: Channel, compiled: CompiledChannel, throttle: Throttle, throttled: SharedCount) {
+    init(
+        channel: Channel, compiled: CompiledChannel, throttle: Throttle, throttled: SharedCount,
+        degradation: Degradation
+    ) {
         self.channel = channel
         self.compiled = compiled
         self.throttle = throttle
         self.throttled = throttled
+        self.degradation = degradation
+    }
+
+    public var isDegraded: Bool { degradation.isOn }
+
+    /// The longest hold that any of its terms allows.
+    var longestTTLNanoseconds: Int64 {
+        channel.policy.overrides.reduce(channel.policy.holds.longestTTLNanoseconds) {
+            max($0, $1.holds.longestTTLNanoseconds ?? 0)
+        }
     }
 
     /// The next version of the channel, with the throttle and the counts of this one.
     func next(_ channel: Channel, _ compiled: CompiledChannel) -> ChannelEntry {
-        ChannelEntry(channel: channel, compiled: compiled, throttle: throttle, throttled: throttled)
+        ChannelEntry(
+            channel: channel, compiled: compiled, throttle: throttle, throttled: throttled, degradation: degradation)
     }
 
     /// Calls refused by the throttle since the server started.
@@ -57,6 +73,8 @@ public final class PublishedState: Sendable {
     public let locations: [Location]
     public let groups: [LocationGroup]
     public let watermarks: SourceWatermarks
+    /// Of the channels that ever held anything, by id.
+    public let channelNumbers: [String: ChannelNumber]
     /// By id; those that have sent something, and those the configuration names.
     public let sources: [SourceState]
     private let channelTable: NameTable
@@ -65,8 +83,9 @@ public final class PublishedState: Sendable {
 
     init(
         directory: LocationDirectory, channels: [ChannelEntry], locations: [Location], groups: [LocationGroup],
-        watermarks: SourceWatermarks, sources: [SourceState]
+        watermarks: SourceWatermarks, channelNumbers: [String: ChannelNumber], sources: [SourceState]
     ) {
+        self.channelNumbers = channelNumbers
         self.directory = directory
         self.channels = channels
         self.locations = locations
@@ -103,10 +122,20 @@ public final class StateBoard: Sendable {
     /// The positions in memory; nil when it is switched off.
     public let hotTable: HotTable?
     private let readCounts = Mutex<[ReadCounts]>([])
+    private let nextExpiry = Atomic<Int64>(.max)
 
     init(_ state: PublishedState, hotTable: HotTable?) {
         current = Mutex(state)
         self.hotTable = hotTable
+    }
+
+    /// No hold runs out before this: ledger time; `Int64.max`: none will. Until then the hot table's figures hold.
+    @inline(__always)
+    public var nextExpiryNanoseconds: WallNanoseconds { nextExpiry.load(ordering: .acquiring) }
+
+    /// Writer's thread only; before the figures of a commit are shown.
+    func setNextExpiry(_ nanoseconds: WallNanoseconds?) {
+        nextExpiry.store(nanoseconds ?? .max, ordering: .releasing)
     }
 
     func register(_ counts: ReadCounts) {

@@ -84,6 +84,50 @@ public final class StockView {
         try reader.position(tenant: tenant, sku: sku, location: location)
     }
 
+    /// Every position of a sku as it is at a moment of ledger time: what has run out by then is not held any more, swept or
+    /// not. For the rare reader who meets a position past its `nextExpiryNanoseconds`, or needs the whole of it.
+    public func livePositions(
+        of sku: String, ledgerNanoseconds: WallNanoseconds
+    ) throws(LedgerError) -> [(location: LocationNumber, position: Position)] {
+        var positions = try reader.positions(tenant: tenant, sku: sku)
+        for index in positions.indices {
+            let next = positions[index].position.nextExpiryNanoseconds
+            guard next != 0, next <= ledgerNanoseconds else { continue }
+            var position = positions[index].position
+            try reader.forEachHold(
+                tenant: tenant, sku: sku, location: positions[index].location
+            ) { row throws(LedgerError) in
+                guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
+                position.expire(open: row.open, contained: row.contained, of: row.channel)
+                return true
+            }
+            positions[index].position = position
+        }
+        return positions
+    }
+
+    /// The number of a channel; 0 when it never held anything.
+    public func channelNumber(_ id: String) -> ChannelNumber { state.channelNumbers[id] ?? 0 }
+
+    /// See `StateBoard.nextExpiryNanoseconds`.
+    @inline(__always)
+    public var nextExpiryNanoseconds: WallNanoseconds { board.nextExpiryNanoseconds }
+
+    /// One reservation as it stands in the open snapshot; nil when there is none.
+    public func reservation(
+        number: ReservationNumber, epoch: UInt64
+    ) throws(LedgerError) -> Reservation? {
+        guard let found = try reader.reservation(number, tenant: tenant), found.epoch == epoch else { return nil }
+        return found
+    }
+
+    /// Reservations from the newest, or from the one before `before`, backwards; until `body` says false.
+    public func forEachReservationBackwards(
+        before: ReservationNumber, _ body: (Reservation) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        try reader.forEachReservationBackwards(tenant: tenant, before: before, body)
+    }
+
     /// Whether the sku has a position anywhere.
     public func isKnown(_ sku: UnsafeRawBufferPointer) throws(LedgerError) -> Bool {
         try reader.isKnown(tenant: tenant, sku: sku)

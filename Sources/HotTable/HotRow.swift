@@ -7,7 +7,7 @@ internal import Synchronization
 ///     1 …      the sku, filled up with zeros
 ///     then, for each location, `HotRow.wordsPerLocation`:
 ///     0        unreserved i32 | safety stock i32
-///     1        in transit i32 | location u16 | authoritative source u16
+///     1        in transit i32 | has holds 1 bit | location 15 bits | authoritative source u16
 ///     2        authoritative time i64
 ///
 /// Rows begin at multiples of eight words, a cache line. Readable until the table's version changes.
@@ -50,8 +50,16 @@ public struct HotRow {
             safetyStock: Int64(Int32(truncatingIfNeeded: units >> 32)),
             inTransit: Int64(Int32(truncatingIfNeeded: place)),
             authoritativeTimeNanoseconds: Int64(bitPattern: time),
-            authoritativeSource: SourceNumber(truncatingIfNeeded: place >> 48))
-        return (LocationNumber(truncatingIfNeeded: place >> 32), figures)
+            authoritativeSource: SourceNumber(truncatingIfNeeded: place >> 48), hasHolds: place & hasHoldsFlag != 0)
+        return (location(of: place), figures)
+    }
+
+    private static let hasHoldsFlag: UInt64 = 1 << 47
+
+    /// A location's number is below `Limits.locationsMax`, so its first bit is free.
+    @inline(__always)
+    static func location(of place: UInt64) -> LocationNumber {
+        LocationNumber(truncatingIfNeeded: place >> 32) & 0x7FFF
     }
 
     /// Nil when a figure does not fit: the ledger must then be asked.
@@ -61,7 +69,8 @@ public struct HotRow {
         else { return nil }
         return (
             UInt64(UInt32(bitPattern: unreserved)) | UInt64(UInt32(bitPattern: safety)) << 32,
-            UInt64(UInt32(bitPattern: inTransit)) | UInt64(location) << 32 | UInt64(figures.authoritativeSource) << 48,
+            UInt64(UInt32(bitPattern: inTransit)) | UInt64(location & 0x7FFF) << 32
+                | (figures.hasHolds ? hasHoldsFlag : 0) | UInt64(figures.authoritativeSource) << 48,
             UInt64(bitPattern: figures.authoritativeTimeNanoseconds)
         )
     }

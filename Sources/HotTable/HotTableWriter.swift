@@ -56,7 +56,7 @@ struct HotTableWriter: Sendable {
         let start = first + 1 + sku.count
         for place in 0..<header.locations {
             let word = start + place * HotRow.wordsPerLocation
-            guard LocationNumber(truncatingIfNeeded: table.rows[word + 1] >> 32) == location else { continue }
+            guard HotRow.location(of: table.rows[word + 1]) == location else { continue }
             return store(words, at: word, table)
         }
         add(words, toRowAt: first, header, skuWords: sku.count, slot: slot, table)

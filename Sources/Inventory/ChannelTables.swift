@@ -10,12 +10,19 @@ struct ChannelTables: Sendable {
     let cap: Int64
     let floor: Int64
     let splitAllowed: Bool
+    /// Kept back at each location in addition while the channel is degraded.
+    let degradationBuffer: StockBuffer
+    /// The override for all skus applied.
+    let holds: HoldTerms
+    /// Whether any share is below the whole, so that the channel's own holds count.
+    let countsOwnHolds: Bool
 
     init(
         _ policy: ChannelPolicy, sourcing: [LocationNumber], overrides: [SkuOverrides.Item],
         directory: LocationDirectory
     ) {
         var everywhere = policy.terms
+        var holds = policy.holds
         var atLocation: [LocationNumber: PolicyPatch] = [:]
         for item in overrides where item.override.skus == .all {
             let patch = PolicyPatch(item.override)
@@ -23,6 +30,7 @@ struct ChannelTables: Sendable {
                 atLocation[location] = patch
             } else {
                 everywhere = patch.applied(to: policy.terms)
+                holds = item.override.holds.applied(to: policy.holds)
             }
         }
         var rows: [LocationRow] = []
@@ -39,6 +47,10 @@ struct ChannelTables: Sendable {
         cap = policy.cap ?? .max
         floor = policy.floor
         splitAllowed = policy.splitAllowed
+        degradationBuffer = policy.degradationBuffer
+        self.holds = holds
+        countsOwnHolds =
+            policy.terms.sharePercent != 100 || policy.overrides.contains { ($0.sharePercent ?? 100) != 100 }
     }
 
     func deallocate() {

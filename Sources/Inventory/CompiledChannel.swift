@@ -14,6 +14,10 @@ public final class CompiledChannel: Sendable {
     private nonisolated(unsafe) let ownedTables: UnsafeMutablePointer<ChannelTables>
 
     public var policyVersion: UInt64 { channel.policyVersion }
+    /// A sum below this many units counts 0.
+    public var floor: Int64 { tables.pointee.floor }
+    /// Whether one line may be served from several locations.
+    public var splitAllowed: Bool { tables.pointee.splitAllowed }
 
     /// Throws what is wrong with the policy, by the contract's field path.
     public init(_ channel: Channel, directory: LocationDirectory) throws(PolicyError) {
@@ -47,6 +51,15 @@ public final class CompiledChannel: Sendable {
         var terms = tables.pointee.rows[Int(location)].terms
         let overrides = tables.pointee.overrides
         overrides.apply(node: overrides.node(of: sku), location: location, to: &terms)
+        return terms
+    }
+
+    /// The terms of a hold of the sku, overrides applied. Overrides may state the two TTLs apart from each other: where
+    /// the default came to lie above the longest, it is cut to it.
+    public func holdTerms(sku: UnsafeRawBufferPointer) -> HoldTerms {
+        let overrides = tables.pointee.overrides
+        var terms = overrides.holdTerms(node: overrides.node(of: sku), of: tables.pointee.holds)
+        terms.defaultTTLNanoseconds = min(terms.defaultTTLNanoseconds, terms.longestTTLNanoseconds)
         return terms
     }
 

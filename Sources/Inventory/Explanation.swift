@@ -23,6 +23,8 @@ public enum ExplanationTermKind: Int, Sendable, Equatable, BitwiseCopyable {
     case notEligible = 21
     case locationInactive = 22
     case noPosition = 23
+    case degradationBuffer = 24
+    case allowedOversell = 26
 }
 
 /// One step: the running figure changes by `amount` to `result`.
@@ -59,6 +61,18 @@ public protocol EvaluationRecorder {
     func mentions(_ location: LocationNumber) -> Bool
     /// Puts the locations in the order of `rank`; terms of one location keep theirs.
     mutating func arrangeLocations(by rank: (LocationNumber) -> Int)
+    /// A location was counted in; called once for each, also when no terms are wanted.
+    ///
+    /// - Parameters:
+    ///   - figure: units it contributes to the sum, 0 or more.
+    ///   - sellable: units that a grant may take at most, signed: sellable with the larger of the position's and the
+    ///     policy's safety stock, plus the allowed oversell, without stock in transit.
+    ///   - isWithheld: the stale action WITHHOLD or REFUSE cut the figure to 0.
+    mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool)
+}
+
+extension EvaluationRecorder {
+    public mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool) {}
 }
 
 /// Wants no terms: the read path.

@@ -13,6 +13,12 @@ public enum Limits {
     /// Lines of one ExplainAvailability or GetAvailabilitySchedule.
     public static let linesPerExplanationMax = 100
     public static let linesPerReservationMax = 100
+    /// Lines of a reservation once they are split over locations.
+    public static let linesPerSplitReservationMax = 1_000
+    /// Transitions kept of one reservation.
+    public static let reservationHistoryMax = 100
+    /// How long a closed reservation and its request ids are kept, unless the configuration says longer.
+    public static let reservationRetentionNanoseconds: Int64 = 7 * 24 * 3_600 * 1_000_000_000
     public static let eventsPerBatchMax = 1_000
 
     /// Units of an event, a line or a policy, either way.
@@ -56,6 +62,9 @@ public enum Limits {
             ("lines_per_check_max", Int64(linesPerCheckMax)),
             ("lines_per_explanation_max", Int64(linesPerExplanationMax)),
             ("lines_per_reservation_max", Int64(linesPerReservationMax)),
+            ("lines_per_split_reservation_max", Int64(linesPerSplitReservationMax)),
+            ("reservation_history_max", Int64(reservationHistoryMax)),
+            ("reservation_retention_ns", reservationRetentionNanoseconds),
             ("events_per_batch_max", Int64(eventsPerBatchMax)),
             ("quantity_max", quantityMax),
             ("bucket_max", bucketMax),
@@ -90,13 +99,14 @@ public enum Limits {
             if !holds { broken.append(relation) }
         }
         require(quantityMax <= bucketMax, "a quantity fits a bucket")
-        // s + h is at most 9 buckets and one policy figure; see LineEvaluation.
-        require((Int64.max / 100 - quantityMax) / 9 > bucketMax, "a percentage of a location's figure fits 64 bits")
+        // s + h is at most 9 buckets and two policy figures; see LineEvaluation.
+        require((Int64.max / 100 - 2 * quantityMax) / 9 > bucketMax, "a percentage of a location's figure fits 64 bits")
         require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
         // A throttle's time: now (until 2100) + burst × the interval of one unit a second.
         require(
             Int64.max - 4_102_444_800_000_000_000 > readUnitsMax * .perSecond, "a throttle's arrival time fits 64 bits")
-        require(locationsMax < Int(LocationNumber.max), "a location's number fits")
+        // The hot table keeps a flag in the first bit.
+        require(locationsMax < 1 << 15, "a location's number fits")
         require(sourcesMax < Int(SourceNumber.max), "a source's number fits")
         require(clockSkewNanosecondsMax < horizonNanoseconds, "the clock skew is within the horizon")
         require(skuBytesMax <= 64, "sku prefix lengths fit a 64-bit set")

@@ -3,12 +3,21 @@
 public struct EvaluationTables {
     let channel: UnsafePointer<ChannelTables>
     let watermarks: Table<WallNanoseconds>
+    let isDegraded: Bool
 
+    /// - Parameter isDegraded: whether the channel keeps back its degradation buffer.
     @inline(__always)
-    public init(_ channel: borrowing CompiledChannel, _ watermarks: borrowing SourceWatermarks) {
+    public init(
+        _ channel: borrowing CompiledChannel, _ watermarks: borrowing SourceWatermarks, isDegraded: Bool = false
+    ) {
         self.channel = channel.tables
         self.watermarks = watermarks.table
+        self.isDegraded = isDegraded
     }
+
+    /// Whether a share makes the channel's own holds count: then `openHolds` must be told.
+    @inline(__always)
+    public var countsOwnHolds: Bool { channel.pointee.countsOwnHolds }
 }
 
 /// Works out what a channel may sell of one sku, one position at a time, in one pass without allocation, reference
@@ -20,12 +29,13 @@ public struct EvaluationTables {
 ///
 /// For one thread.
 ///
-/// Bounds. Buckets are within ±10^15 and a policy's figures within 10^12, so sellable and stock in transit come to at
-/// most 8 × 10^15 + 10^12, with open holds 9 × 10^15 + 10^12, and a hundredfold of that is below 2^63: no step over a
-/// location can overflow (`Limits.check`). The sum over locations saturates.
+/// Bounds. Buckets are within ±10^15 and a policy's figures within 10^12, so sellable, allowed oversell and stock in
+/// transit come to at most 8 × 10^15 + 2 × 10^12, with open holds 9 × 10^15 + 2 × 10^12, and a hundredfold of that is
+/// below 2^63: no step over a location can overflow (`Limits.check`). The sum over locations saturates.
 public struct LineEvaluation<Recorder: EvaluationRecorder> {
     private let channel: UnsafePointer<ChannelTables>
     private let watermarks: Table<WallNanoseconds>
+    private let isDegraded: Bool
     private let scope: LocationScope
     private let nowNanoseconds: WallNanoseconds
     /// Negative: the caller did not say.
@@ -55,6 +65,7 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         precondition((maxStalenessNanoseconds ?? 0) >= 0)
         channel = tables.channel
         watermarks = tables.watermarks
+        isDegraded = tables.isDegraded
         self.scope = scope
         self.nowNanoseconds = nowNanoseconds
         self.maxStalenessNanoseconds = maxStalenessNanoseconds ?? -1
@@ -109,8 +120,13 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
 
         if Recorder.isRecording, let position { recordBuckets(position, row.pointee.terms, step) }
         applyPolicy(row, figures, openHolds: openHolds, &step)
-        applyFreshness(row, age: age, &step)
+        let isWithheld = applyFreshness(row, age: age, &step)
         record(.locationAvailable, amount: 0, step)
+        recorder.contributed(
+            location, figure: step.figure,
+            sellable: figures.sellable(safetyStockAtLeast: row.pointee.terms.safetyStock)
+                &+ row.pointee.terms.allowedOversell,
+            isWithheld: isWithheld)
         greatestContribution = max(greatestContribution, step.figure)
         sum = sum.addingReportingOverflow(step.figure).overflow ? .max : sum + step.figure
     }
@@ -163,14 +179,11 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
     ) {
         step.figure = figures.sellable(safetyStockAtLeast: row.pointee.terms.safetyStock)
         record(.sellable, amount: 0, step)
+        applyAllowedOversell(row, &step)
         if row.pointee.terms.countInTransit { change(.inTransit, by: figures.inTransit, &step) }
         let stock = step.figure
-        switch row.pointee.terms.buffer {
-        case .units(0), .percent(0): break
-        case .units(let units): change(.buffer, by: -units, &step, setting: units)
-        case .percent(let percent):
-            change(.buffer, by: -Percentage.roundedUp(percent, of: max(0, stock)), &step, setting: Int64(percent))
-        }
+        keepBack(row.pointee.terms.buffer, of: stock, .buffer, &step)
+        if isDegraded { applyDegradation(of: stock, &step) }
         if row.pointee.terms.sharePercent != 100 {
             let most = Percentage.roundedDown(row.pointee.terms.sharePercent, of: stock + openHolds) - openHolds
             change(.share, by: min(0, most - step.figure), &step, setting: Int64(row.pointee.terms.sharePercent))
@@ -178,28 +191,59 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         if step.figure < 0 { change(.clamp, by: -step.figure, &step) }
     }
 
-    /// What the age of the figures costs.
+    /// Unrecorded it is an addition without a branch.
     @inline(__always)
-    private mutating func applyFreshness(_ row: UnsafePointer<LocationRow>, age: Int64, _ step: inout LocationStep) {
+    private mutating func applyAllowedOversell(_ row: UnsafePointer<LocationRow>, _ step: inout LocationStep) {
+        let units = row.pointee.terms.allowedOversell
+        if Recorder.isRecording, units == 0 { return }
+        change(.allowedOversell, by: units, &step, setting: units)
+    }
+
+    /// - Parameter stock: the location's figure that a percentage is of.
+    @inline(__always)
+    private mutating func keepBack(
+        _ buffer: StockBuffer, of stock: Int64, _ kind: ExplanationTermKind, _ step: inout LocationStep
+    ) {
+        switch buffer {
+        case .units(0), .percent(0): break
+        case .units(let units): change(kind, by: -units, &step, setting: units)
+        case .percent(let percent):
+            change(kind, by: -Percentage.roundedUp(percent, of: max(0, stock)), &step, setting: Int64(percent))
+        }
+    }
+
+    @inline(never)
+    private mutating func applyDegradation(of stock: Int64, _ step: inout LocationStep) {
+        keepBack(channel.pointee.degradationBuffer, of: stock, .degradationBuffer, &step)
+    }
+
+    /// What the age of the figures costs. Tells whether they are withheld.
+    @inline(__always)
+    private mutating func applyFreshness(
+        _ row: UnsafePointer<LocationRow>, age: Int64, _ step: inout LocationStep
+    ) -> Bool {
         let own = row.pointee.terms.staleAfterNanoseconds
         let isBeyondOwn = own > 0 && age > own
         let isBeyondCaller = maxStalenessNanoseconds >= 0 && age > maxStalenessNanoseconds
-        if isBeyondOwn || isBeyondCaller { applyStaleAction(row.pointee.terms, isBeyondCaller, age: age, &step) }
+        guard isBeyondOwn || isBeyondCaller else { return false }
+        return applyStaleAction(row.pointee.terms, isBeyondCaller, age: age, &step)
     }
 
     @inline(never)
     private mutating func applyStaleAction(
         _ terms: PolicyTerms, _ isBeyondCaller: Bool, age: Int64, _ step: inout LocationStep
-    ) {
+    ) -> Bool {
         isStale = true
         let own = terms.staleAfterNanoseconds
         let servesSilently = own == 0 || terms.staleAction == .serve
         switch isBeyondCaller && servesSilently ? .refuse : terms.staleAction {
-        case .serve: break
+        case .serve: return false
         case .buffer(let percent):
             change(.staleCut, by: -Percentage.roundedUp(percent, of: step.figure), &step, setting: Int64(percent))
+            return false
         case .withhold:
             change(.withheld, by: -step.figure, &step)
+            return true
         case .refuse:
             change(.withheld, by: -step.figure, &step)
             let thresholds = (own > 0 ? own : .max, maxStalenessNanoseconds >= 0 ? maxStalenessNanoseconds : .max)
@@ -207,6 +251,7 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
                 refused = StaleRefusal(
                     location: step.location, ageNanoseconds: age, thresholdNanoseconds: min(thresholds.0, thresholds.1))
             }
+            return true
         }
     }
 }

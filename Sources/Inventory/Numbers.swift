@@ -3,6 +3,8 @@
 public typealias TenantNumber = UInt16
 /// See `TenantNumber`.
 public typealias LocationNumber = UInt16
+/// See `TenantNumber`.
+public typealias ChannelNumber = UInt16
 /// See `TenantNumber`. 0 stands for "no source".
 public typealias SourceNumber = UInt16
 

@@ -9,7 +9,8 @@ struct PolicyPatch: BitwiseCopyable {
         static let inTransit = Fields(rawValue: 8)
         static let staleAfter = Fields(rawValue: 16)
         static let staleAction = Fields(rawValue: 32)
-        static let all = Fields(rawValue: 63)
+        static let oversell = Fields(rawValue: 64)
+        static let all = Fields(rawValue: 127)
     }
 
     private(set) var stated: Fields = []
@@ -28,6 +29,7 @@ struct PolicyPatch: BitwiseCopyable {
         if let value = override.sharePercent { set(.share) { $0.sharePercent = value } }
         if let value = override.buffer { set(.buffer) { $0.buffer = value } }
         if let value = override.safetyStock { set(.safetyStock) { $0.safetyStock = value } }
+        if let value = override.allowedOversell { set(.oversell) { $0.allowedOversell = value } }
         if let value = override.countInTransit { set(.inTransit) { $0.countInTransit = value } }
         if let value = override.staleAfterNanoseconds { set(.staleAfter) { $0.staleAfterNanoseconds = value } }
         if let value = override.staleAction { set(.staleAction) { $0.staleAction = value } }
@@ -45,6 +47,7 @@ struct PolicyPatch: BitwiseCopyable {
         if taken.contains(.share) { target.sharePercent = terms.sharePercent }
         if taken.contains(.buffer) { target.buffer = terms.buffer }
         if taken.contains(.safetyStock) { target.safetyStock = terms.safetyStock }
+        if taken.contains(.oversell) { target.allowedOversell = terms.allowedOversell }
         if taken.contains(.inTransit) { target.countInTransit = terms.countInTransit }
         if taken.contains(.staleAfter) { target.staleAfterNanoseconds = terms.staleAfterNanoseconds }
         if taken.contains(.staleAction) { target.staleAction = terms.staleAction }

@@ -24,6 +24,8 @@ struct SkuOverrides: Sendable {
     /// Nodes 0..<skus.count are those of whole skus, then those of prefixes.
     private let nodes: Table<Node>
     private let located: Table<Located>
+    /// By node.
+    private let holds: Table<HoldOverride>
     private let skus: NameSlots
     private let prefixes: NameSlots
     /// Bit n - 1: a prefix of n bytes exists.
@@ -61,6 +63,7 @@ struct SkuOverrides: Sendable {
         for (index, sku) in skuList.enumerated() { indices[.sku(sku)] = index }
         for (index, prefix) in prefixList.enumerated() { indices[.prefix(prefix)] = skuList.count + index }
         var nodes = [Node](repeating: Node(), count: skuList.count + prefixList.count)
+        var holds = [HoldOverride](repeating: HoldOverride(), count: nodes.count)
         var locatedOfNode = [[Located]](repeating: [], count: nodes.count)
         for item in items {
             guard let index = indices[item.override.skus] else { continue }
@@ -69,6 +72,7 @@ struct SkuOverrides: Sendable {
                 locatedOfNode[index].append(Located(location: location, patch: patch))
             } else {
                 nodes[index].general = patch
+                holds[index] = item.override.holds
             }
         }
         var located: [Located] = []
@@ -87,11 +91,13 @@ struct SkuOverrides: Sendable {
         }
         self.nodes = Table(nodes)
         self.located = Table(located)
+        self.holds = Table(holds)
     }
 
     func deallocate() {
         nodes.deallocate()
         located.deallocate()
+        holds.deallocate()
         skus.deallocate()
         prefixes.deallocate()
     }
@@ -117,6 +123,12 @@ struct SkuOverrides: Sendable {
             current.pointee.general.fill(&terms, open: &open)
             next = current.pointee.parent
         }
+    }
+
+    /// What the overrides from the root to `node` make of the channel's terms.
+    func holdTerms(node: Int32, of channel: HoldTerms) -> HoldTerms {
+        if node == Self.none { return channel }
+        return holds[Int(node)].applied(to: holdTerms(node: nodes[Int(node)].parent, of: channel))
     }
 
     private func locatedIndex(_ node: UnsafePointer<Node>, _ location: LocationNumber) -> Int? {

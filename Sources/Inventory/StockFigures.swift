@@ -12,11 +12,14 @@ public struct StockFigures: Sendable, Equatable, BitwiseCopyable {
     public var authoritativeTimeNanoseconds: WallNanoseconds
     /// See `Position.authoritativeSource`.
     public var authoritativeSource: SourceNumber
+    /// Whether any channel holds units there. Holds run out by themselves, and a share counts the channel's own.
+    public var hasHolds: Bool
 
     public init(
         unreserved: Int64, safetyStock: Int64, inTransit: Int64, authoritativeTimeNanoseconds: WallNanoseconds,
-        authoritativeSource: SourceNumber
+        authoritativeSource: SourceNumber, hasHolds: Bool = false
     ) {
+        self.hasHolds = hasHolds
         self.unreserved = unreserved
         self.safetyStock = safetyStock
         self.inTransit = inTransit
@@ -32,6 +35,7 @@ public struct StockFigures: Sendable, Equatable, BitwiseCopyable {
         inTransit = position.buckets[.inTransit]
         authoritativeTimeNanoseconds = position.authoritativeTimeNanoseconds
         authoritativeSource = position.authoritativeSource
+        hasHolds = position.buckets[.reserved] != 0
     }
 
     /// What is left for selling, with the larger of the position's own safety stock and a channel's; signed.

@@ -170,3 +170,42 @@ extension KeyBuffer {
         return key
     }
 }
+
+extension KeyBuffer {
+    static func hold(_ row: HoldRow, tenant: TenantNumber) -> KeyBuffer {
+        var key = stock(tenant: tenant, sku: row.sku, location: row.location)
+        key.append(row.expireTimeNanoseconds)
+        key.append(row.number)
+        key.append(row.lineID)
+        return key
+    }
+
+    /// Without a number: where a tenant's begin.
+    static func reservation(tenant: TenantNumber, number: ReservationNumber?) -> KeyBuffer {
+        numbered(tenant, number)
+    }
+
+    /// Without a sequence: where a tenant's begin.
+    static func change(tenant: TenantNumber, sequence: UInt64?) -> KeyBuffer {
+        numbered(tenant, sequence)
+    }
+
+    static func requestID(
+        tenant: TenantNumber, channel: ChannelNumber, method: RequestMethod, id: String
+    ) -> KeyBuffer {
+        precondition(id.utf8.count <= Schema.keyTextBytesMax, "a request id is at most 64 bytes")
+        var key = KeyBuffer()
+        key.append(tenant)
+        key.append(channel)
+        key.append(method.rawValue)
+        key.append(id)
+        return key
+    }
+
+    private static func numbered(_ tenant: TenantNumber, _ number: UInt64?) -> KeyBuffer {
+        var key = KeyBuffer()
+        key.append(tenant)
+        if let number { key.append(number) }
+        return key
+    }
+}

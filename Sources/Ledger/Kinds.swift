@@ -19,4 +19,5 @@ public enum NameKind: UInt8, Sendable, CaseIterable {
     case tenant = 1
     case location = 2
     case source = 3
+    case channel = 4
 }

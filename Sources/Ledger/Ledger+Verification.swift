@@ -59,7 +59,7 @@ private struct Verification {
         let isRight =
             switch tree {
             case .meta: unsafe checkMeta(key, record)
-            case .positions: unsafe checkPosition(key, record)
+            case .positions: unsafe try checkPosition(key, record)
             case .journal: unsafe try checkJournalEntry(key, record)
             case .eventIDs:
                 unsafe count(\.eventIDs, key.count > 4 && EventRecord(record, key: key) != nil)
@@ -72,6 +72,10 @@ private struct Verification {
                 unsafe count(\.auditEntries, key.count == 10 && RecordHeader.isIntact(record, key: key))
             case .deadLetters:
                 unsafe count(\.deadLetters, key.count == 18 && DeadLetter(record, key: key) != nil)
+            case .holds: unsafe try checkHold(key, record)
+            case .reservations: unsafe try checkReservation(key, record)
+            case .requestIDs: unsafe count(\.requestIDs, RequestRecord(record, key: key) != nil)
+            case .changes: unsafe count(\.changes, LedgerChange(record, key: key) != nil)
             }
         if !isRight { unsafe report.note("\(describe(key, in: tree)) is damaged") }
     }
@@ -89,10 +93,70 @@ private struct Verification {
         }
     }
 
-    private mutating func checkPosition(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+    /// Counters equal their recomputation from the holds.
+    private mutating func checkPosition(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
         report.positions += 1
         guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
-        return unsafe LentPosition(record, key: key) != nil
+        guard let position = unsafe LentPosition(record, key: key)?.position else { return false }
+        var holds = HoldTotals()
+        var isFirst = true
+        unsafe try reader.forEachHold(
+            tenant: stock.tenant, sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location
+        ) { row throws(LedgerError) in
+            holds.add(row)
+            if isFirst,
+                position.nextExpiryNanoseconds == 0
+                    ? row.expireTimeNanoseconds != .max
+                    : row.expireTimeNanoseconds < position.nextExpiryNanoseconds
+            {
+                holds.problem = "a hold expires before the position says"
+            }
+            isFirst = false
+            return true
+        }
+        if let problem = holds.problem(of: position) {
+            unsafe report.note("\(describe(key, in: .positions)): \(problem)")
+        }
+        return true
+    }
+
+    /// A row and its reservation's line say the same.
+    private mutating func checkHold(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
+        report.holds += 1
+        guard let stock = unsafe StockKey(key), let row = unsafe HoldRow(record, key: key) else { return false }
+        let reservation = unsafe try reader.reservation(row.number, tenant: stock.tenant)
+        let line = reservation?.lines.first { $0.id == row.lineID }
+        let expected = reservation.flatMap { found in
+            line.flatMap { HoldRow($0, of: found, channel: row.channel) }
+        }
+        if expected != row {
+            unsafe report.note("\(describe(key, in: .holds)) is not what its reservation says")
+        }
+        return true
+    }
+
+    /// Every line that is not settled has its row, and the units of each add up.
+    private mutating func checkReservation(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
+        report.reservations += 1
+        guard let reservation = unsafe ReservationReader.read(record, key: key) else { return false }
+        if !reservation.state.isTerminal { report.openReservations += 1 }
+        if let problem = reservation.problem { unsafe report.note("\(describe(key, in: .reservations)): \(problem)") }
+        let tenant = unsafe key.big(0, TenantNumber.self)
+        let channel = try reader.number(of: reservation.channel, kind: .channel, tenant: tenant) ?? 0
+        for line in reservation.lines {
+            guard let row = HoldRow(line, of: reservation, channel: channel) else { continue }
+            let rowKey = KeyBuffer.hold(row, tenant: tenant)
+            if unsafe try reader.record(rowKey.bytes, in: .holds) == nil {
+                unsafe report.note("\(describe(key, in: .reservations)): line \(line.id) has no row under its position")
+            }
+        }
+        return true
     }
 
     private mutating func checkJournalEntry(
@@ -135,9 +199,39 @@ private struct Verification {
             ("journal entries", state.journalEntries, report.journalEntries),
             ("dead letters", state.deadLetters, report.deadLetters),
             ("audit entries", state.auditEntries, report.auditEntries),
+            ("reservations", state.reservations, report.reservations),
+            ("open reservations", state.openReservations, report.openReservations),
+            ("holds", state.holds, report.holds),
+            ("request ids", state.requestIDs, report.requestIDs),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")
         }
+    }
+}
+
+/// What a position's holds add up to.
+private struct HoldTotals {
+    var problem: String?
+    private var open: [ChannelNumber: Int64] = [:]
+    private var releasing: Int64 = 0
+
+    mutating func add(_ row: HoldRow) {
+        if row.open != 0 { open[row.channel, default: 0] += row.open }
+        releasing += max(0, row.contained - row.open)
+    }
+
+    func problem(of position: Position) -> String? {
+        if let problem { return problem }
+        let reserved = open.values.reduce(0, +)
+        if reserved != position.buckets[.reserved] {
+            return "reserved is \(position.buckets[.reserved]), its holds come to \(reserved)"
+        }
+        if releasing != position.buckets[.releasing] {
+            return "releasing is \(position.buckets[.releasing]), its holds come to \(releasing)"
+        }
+        let stored = Dictionary(
+            position.channelHolds.map { ($0.channel, $0.units) }, uniquingKeysWith: { first, _ in first })
+        return stored == open ? nil : "the channels' holds are \(stored), the rows come to \(open)"
     }
 }

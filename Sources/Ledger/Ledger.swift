@@ -22,7 +22,7 @@ public final class Ledger: Sendable {
     /// What the writer keeps in memory between batches.
     struct WriterState: Sendable {
         /// The key after which `pruneEventIDs` goes on; empty: from the beginning.
-        var pruneHand: [UInt8] = []
+        var pruneHands: [Tree: [UInt8]] = [:]
         var ballast: Ballast
     }
 

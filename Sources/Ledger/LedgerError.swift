@@ -28,6 +28,8 @@ public enum LedgerError: Error, Sendable, Equatable {
     case numbersExhausted(NameKind)
     /// A value that cannot be stored as JSON, or stored JSON that is not of the type asked for.
     case unreadableDocument(String)
+    /// A rule of the domain would be broken by what is about to be written: a fault of ours. Nothing was written.
+    case invariant(String)
     /// Options that contradict each other.
     case invalidOptions(String)
 
@@ -71,6 +73,7 @@ extension LedgerError: CustomStringConvertible {
         case .alreadyExists(let path): "\(path) exists already"
         case .numbersExhausted(let kind): "all 65,535 numbers of kind \(kind) are taken"
         case .unreadableDocument(let detail): "unreadable document: \(detail)"
+        case .invariant(let what): what
         case .invalidOptions(let detail): "invalid storage options: \(detail)"
         }
     }

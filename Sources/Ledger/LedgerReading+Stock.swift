@@ -21,6 +21,27 @@ extension LedgerReading where Self: ~Copyable {
         return position
     }
 
+    /// The positions of a sku in order of location numbers.
+    public borrowing func positions(
+        tenant: TenantNumber, sku: String
+    ) throws(LedgerError) -> [(location: LocationNumber, position: Position)] {
+        var prefix = KeyBuffer()
+        unsafe sku.withBytes { bytes in
+            unsafe precondition(KeyBuffer.canHold(sku: bytes), "a sku is 1 to 64 bytes without a zero byte")
+            unsafe prefix.setStock(tenant: tenant, sku: bytes)
+        }
+        var found: [(location: LocationNumber, position: Position)] = []
+        unsafe try scan(.positions, from: prefix.bytes, descending: false) { key, value throws(LedgerError) in
+            guard unsafe key.starts(with: prefix.bytes) else { return false }
+            guard let stock = unsafe StockKey(key), unsafe stock.isPosition,
+                let lent = unsafe LentPosition(value, key: key)
+            else { throw unsafe damaged(key, in: .positions) }
+            unsafe found.append((stock.location, lent.position))
+            return true
+        }
+        return found
+    }
+
     /// Every position of a tenant in order of sku and location, for export and for tables in memory; until `body` says
     /// false. `after` is where a former call stopped.
     ///

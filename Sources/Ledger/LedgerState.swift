@@ -11,8 +11,16 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var deadLetters: UInt64 = 0
     /// Also the number of the newest audit entry.
     public internal(set) var auditEntries: UInt64 = 0
+    public internal(set) var reservations: UInt64 = 0
+    /// ACTIVE or COMMITTED ones.
+    public internal(set) var openReservations: UInt64 = 0
+    /// Rows of lines that are open or have work left.
+    public internal(set) var holds: UInt64 = 0
+    public internal(set) var requestIDs: UInt64 = 0
+    /// The change log begins after this sequence.
+    public internal(set) var changesPrunedThrough: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 48
+    static let bytes = RecordHeader.bytes + 88
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -21,6 +29,11 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(40, journalEntries)
         unsafe record.setLittle(48, deadLetters)
         unsafe record.setLittle(56, auditEntries)
+        unsafe record.setLittle(64, reservations)
+        unsafe record.setLittle(72, openReservations)
+        unsafe record.setLittle(80, holds)
+        unsafe record.setLittle(88, requestIDs)
+        unsafe record.setLittle(96, changesPrunedThrough)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -34,5 +47,10 @@ public struct LedgerState: Sendable, Equatable {
         unsafe journalEntries = record.little(40, UInt64.self)
         unsafe deadLetters = record.little(48, UInt64.self)
         unsafe auditEntries = record.little(56, UInt64.self)
+        unsafe reservations = record.little(64, UInt64.self)
+        unsafe openReservations = record.little(72, UInt64.self)
+        unsafe holds = record.little(80, UInt64.self)
+        unsafe requestIDs = record.little(88, UInt64.self)
+        unsafe changesPrunedThrough = record.little(96, UInt64.self)
     }
 }

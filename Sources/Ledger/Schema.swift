@@ -15,15 +15,27 @@
 //                                                flags bit 0: a backup that was not opened for writing yet
 //                   "state"                      16 sequence u64 | 24 ledger time i64 | 32 positions u64
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
+//                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
+//                                                | 88 request ids u64 | 96 changes pruned through u64
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
 //                                                | 56 ten buckets i64 in the order of `Bucket`
-//                                                | 136 newest absolute primary i64; 144 bytes in all
+//                                                | 136 newest absolute primary i64
+//                                                | 144 for each channel that holds: number u16, units i64
 // journal           a position's key, then primary i64 with its sign bit flipped | is absolute u8
 //                   | source digest u64 | event id
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
+// holds             a position's key, then expiry i64 (its greatest value: never) | reservation u64 | line u32
+//                                                2 channel u16 | 16 open i64 | 24 contained i64
+//                                                A row for each line that is open, contained or has work at an ERP.
+// reservations      tenant u16 | number u64      see ReservationRecord
+// request-ids       tenant u16 | channel u16 | method u8 | request id
+//                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64
+// changes           tenant u16 | sequence u64    1 cause u8 | 2 channel u16 | 16 reservation u64 | 24 ledger time i64
+//                                                or of a position: 1 zero u8 | 2 location u16 | 16 shortfall i64
+//                                                | 24 ledger time i64 | 32 sku
 // event-ids         tenant u16 | source u16 | id  1 outcome u8 | 16 occurred at i64 | 24 body digest u64
 //                                                | 32 sequence u64
 // documents         tenant u16 | kind u8 | id    16 JSON with sorted keys
@@ -38,7 +50,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 2
+    public static let version: UInt32 = 3
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
@@ -49,6 +61,7 @@ public enum Schema {
 /// The trees of the ledger. Journals have one of their own: what readers look for lies closer together without them.
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
+    case holds, reservations, requestIDs, changes
 
     public var name: String {
         switch self {
@@ -61,6 +74,10 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .pendingSequences: "pending-sequences"
         case .audit: "audit"
         case .deadLetters: "dead-letters"
+        case .holds: "holds"
+        case .reservations: "reservations"
+        case .requestIDs: "request-ids"
+        case .changes: "changes"
         }
     }
 }

@@ -33,28 +33,40 @@ extension WriteBatch {
     public mutating func pruneEventIDs(
         visiting count: Int, horizonOf: (TenantNumber, SourceNumber) -> WallNanoseconds?
     ) throws(LedgerError) -> Int {
+        unsafe try prune(.eventIDs, visiting: count) { key, record in
+            guard key.count >= 4, let event = unsafe EventRecord(record, key: key),
+                let horizon = unsafe horizonOf(key.big(0, UInt16.self), key.big(2, UInt16.self))
+            else { return false }
+            return event.occurredAtNanoseconds < horizon
+        }
+    }
+
+    /// Looks at the next `count` records of a tree from where the last call stopped, wrapping round, and deletes those
+    /// that are over. Returns how many.
+    mutating func prune(
+        _ tree: Tree, visiting count: Int,
+        isOver: (_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool
+    ) throws(LedgerError) -> Int {
         var forgotten = 0
         var start = KeyBuffer()
-        var hand = ledger.writer.withLock { $0.pruneHand }
+        let hand = ledger.writer.withLock { $0.pruneHands[tree] ?? [] }
+        let moved: [UInt8]
         do throws(LMDBError) {
-            var cursor = try transaction.openCursor(ledger.database(.eventIDs))
+            var cursor = try transaction.openCursor(ledger.database(tree))
             unsafe hand.withUnsafeBytes { unsafe start.append($0) }
             var entry = unsafe try hand.isEmpty ? cursor.first() : cursor.seek(atOrAfter: start.bytes)
             for _ in 0..<count {
                 guard let found = unsafe entry else { break }
-                if unsafe found.key.count >= 4, let event = unsafe EventRecord(found.value, key: found.key),
-                    let horizon = unsafe horizonOf(found.key.big(0, UInt16.self), found.key.big(2, UInt16.self)),
-                    event.occurredAtNanoseconds < horizon
-                {
+                if unsafe isOver(found.key, found.value) {
                     try cursor.delete()
                     forgotten += 1
                 }
                 unsafe entry = try cursor.next()
             }
             // The key of the next to look at; none: the end was reached, and the next call begins anew.
-            hand = unsafe entry.map { unsafe [UInt8]($0.key) } ?? []
+            moved = unsafe entry.map { unsafe [UInt8]($0.key) } ?? []
         } catch { throw LedgerError(error) }
-        ledger.writer.withLock { $0.pruneHand = hand }
+        ledger.writer.withLock { $0.pruneHands[tree] = moved }
         return forgotten
     }
 

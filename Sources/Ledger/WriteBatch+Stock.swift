@@ -7,7 +7,8 @@ extension WriteBatch {
         _ position: Position, tenant: TenantNumber, sku: String, location: LocationNumber
     ) throws(LedgerError) {
         let key = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
-        let isNew = unsafe try upsert(key.bytes, reserving: PositionRecord.bytes, in: .positions) { record in
+        let isNew = unsafe try upsert(key.bytes, reserving: PositionRecord.bytes(of: position), in: .positions) {
+            record in
             unsafe PositionRecord.encode(position, into: record, key: key.bytes)
         }
         if isNew { state.positions += 1 }

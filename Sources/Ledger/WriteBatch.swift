@@ -45,6 +45,9 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         state.ledgerTimeNanoseconds = max(state.ledgerTimeNanoseconds, nanoseconds)
     }
 
+    /// The ledger's epoch, as it is before the commit.
+    public var epoch: UInt64 { ledger.epoch }
+
     /// Begins a new epoch with the commit.
     public mutating func setEpoch(_ epoch: UInt64) throws(LedgerError) {
         let key = KeyBuffer.meta(Schema.identityKey)

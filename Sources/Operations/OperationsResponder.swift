@@ -19,6 +19,7 @@ struct OperationsResponder: HTTPResponder {
 
     private func answer(_ request: Request) -> Response {
         let pages: [String: (Request) -> Response] = ["/livez": livez, "/readyz": readyz, "/metrics": metrics]
+        if request.uri.path.hasPrefix(Self.erpPath) { return erpSwitches(request) }
         guard let page = pages[request.uri.path] else { return text(.notFound, "not found\n") }
         guard request.method == .get || request.method == .head else {
             var response = text(.methodNotAllowed, "only GET and HEAD\n")
@@ -27,6 +28,24 @@ struct OperationsResponder: HTTPResponder {
         }
         let hasBody = request.headers[.transferEncoding] != nil || (request.headers[.contentLength] ?? "0") != "0"
         return hasBody ? text(.contentTooLarge, "no request body is taken\n") : page(request)
+    }
+
+    private static let erpPath = "/erps/"
+
+    /// An embedded ERP's switches: GET shows them, POST sets those in the query.
+    private func erpSwitches(_ request: Request) -> Response {
+        guard [.get, .head, .post].contains(request.method) else {
+            var response = text(.methodNotAllowed, "only GET, HEAD and POST\n")
+            response.headers[.allow] = "GET, HEAD, POST"
+            return response
+        }
+        let parameters = request.uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+        if request.method != .post && !parameters.isEmpty { return text(.badRequest, "switches are set by POST\n") }
+        switch sources.erpSwitches(String(request.uri.path.dropFirst(Self.erpPath.count)), parameters) {
+        case .shown(let switches): return text(.ok, switches)
+        case .refused(let problem): return text(.badRequest, problem)
+        case nil: return text(.notFound, "no embedded ERP is called so\n")
+        }
     }
 
     /// The process answers: nothing more is promised.

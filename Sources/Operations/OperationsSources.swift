@@ -11,13 +11,28 @@ public struct OperationsSources: Sendable {
     /// Further metrics.
     public var families: @Sendable () -> [MetricFamily]
 
+    /// The switches of an embedded ERP, by its name: shows them after setting those named. Nil: no such ERP.
+    public var erpSwitches: @Sendable (_ erp: String, _ parameters: [(name: String, value: String)]) -> SwitchAnswer?
+
     public init(
         checks: @escaping @Sendable () -> [ReadinessCheck], callStatistics: @escaping @Sendable () -> [CallStatistics],
-        methods: [MethodDescriptor], families: @escaping @Sendable () -> [MetricFamily]
+        methods: [MethodDescriptor], families: @escaping @Sendable () -> [MetricFamily],
+        erpSwitches:
+            @escaping @Sendable (_ erp: String, _ parameters: [(name: String, value: String)]) -> SwitchAnswer? =
+            { _, _ in nil }
     ) {
+        self.erpSwitches = erpSwitches
         self.checks = checks
         self.callStatistics = callStatistics
         self.methods = methods
         self.families = families
     }
+}
+
+/// What came of setting switches.
+public enum SwitchAnswer: Sendable, Equatable {
+    /// A line for each switch.
+    case shown(String)
+    /// What is wrong, naming the parameter.
+    case refused(String)
 }

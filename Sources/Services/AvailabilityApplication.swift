@@ -12,14 +12,15 @@ public struct AvailabilityApplication: CallApplication {
 
     /// The services by their full names, for health and reflection.
     public static let serviceNames = [
-        AvailabilityServiceMethods.name, "availability.v1.ReservationService", InventoryFeedService.name,
+        AvailabilityServiceMethods.name, ReservationService.name, InventoryFeedService.name,
         PolicyService.name, OperationsService.name, HealthService.name,
     ]
 
     public init(environment: ServiceEnvironment) {
         self.environment = environment
         services =
-            AvailabilityServiceMethods(environment: environment).methods + ReservationServiceMethods.methods
+            AvailabilityServiceMethods(environment: environment).methods
+            + ReservationService(environment: environment).methods
             + InventoryFeedService(
                 engine: environment.engine, tenant: environment.tenant, epoch: environment.ledger.epoch
             ).methods
@@ -91,17 +92,5 @@ struct AvailabilityServiceMethods {
             .unimplemented(Self.name, "GetAvailabilitySchedule"),
             .unimplemented(Self.name, "WatchAvailability", kind: .serverStreaming),
         ]
-    }
-}
-
-/// availability.v1.ReservationService: in the contract, not in this version.
-enum ReservationServiceMethods {
-    static let name = "availability.v1.ReservationService"
-
-    static var methods: [ServiceMethod] {
-        [
-            "CreateReservation", "GetReservation", "ListReservations", "ExtendReservation", "CommitReservation",
-            "ReleaseReservation",
-        ].map { .unimplemented(name, $0) } + [.unimplemented(name, "WatchReservations", kind: .serverStreaming)]
     }
 }

@@ -6,8 +6,16 @@ internal import Inventory
 /// availability.v1.AvailabilityService/CheckAvailability: the hot path. Decodes from the connection's buffer, answers
 /// from the hot table or else from the loop's snapshot, and writes into the loop's reply buffer; its usual course
 /// allocates nothing.
+@safe
 struct CheckAvailability {
     let environment: ServiceEnvironment
+    /// Uncounted; the environment has it.
+    private let lentClock: Unmanaged<LedgerClock>
+
+    init(environment: ServiceEnvironment) {
+        self.environment = environment
+        unsafe lentClock = Unmanaged.passUnretained(environment.clock)
+    }
 
     func answer(
         _ message: UnsafeRawBufferPointer, reads: LoopReads, reply: inout ReplyBuffer
@@ -31,7 +39,7 @@ struct CheckAvailability {
             sequence = shown
         } else {
             try reads.requireSnapshot()
-            let source = LedgerStock(stock: reads.stock)
+            let source = LedgerStock(stock: reads.stock, clock: environment.clock, question: question)
             _ = try fill(&reply, question, reads, from: source, nowNanoseconds: now)
             reads.stock.counts.countLedger()
             sequence = reads.stock.sequence
@@ -48,7 +56,10 @@ struct CheckAvailability {
         guard let table = unsafe reads.stock.lentHotTable else { return nil }
         guard let version = unsafe table._withUnsafeGuaranteedRef({ $0.beginRead() }) else { return nil }
         let sequence = unsafe table._withUnsafeGuaranteedRef { $0.sequence }
-        let source = unsafe HotStock(table: table, lines: reads.lines, lineCount: question.lineCount)
+        let source = unsafe HotStock(
+            table: table, lines: reads.lines, lineCount: question.lineCount,
+            countsOwnHolds: question.tables.countsOwnHolds, nextExpiryNanoseconds: reads.stock.nextExpiryNanoseconds,
+            clock: lentClock)
         let isWhole: Bool
         do throws(CallStatus) {
             isWhole = try fill(&reply, question, reads, from: source, nowNanoseconds: nowNanoseconds)

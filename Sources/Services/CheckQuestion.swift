@@ -78,7 +78,8 @@ struct CheckQuestion {
             unsafe state.lentChannel(channelID).map { entry in
                 unsafe entry._withUnsafeGuaranteedRef {
                     unsafe (
-                        entry, Unmanaged.passUnretained($0.throttle), EvaluationTables($0.compiled, state.watermarks),
+                        entry, Unmanaged.passUnretained($0.throttle),
+                        EvaluationTables($0.compiled, state.watermarks, isDegraded: $0.isDegraded),
                         $0.compiled.policyVersion, Unmanaged.passUnretained(state.directory)
                     )
                 }

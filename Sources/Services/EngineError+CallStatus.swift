@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Inventory
 
 extension EngineError {
     /// The one switch from the engine's errors to what a caller is told.
@@ -21,6 +22,34 @@ extension EngineError {
                 metadata: ["etag": current])
         case .channelNotFound(let id):
             .channelNotFound(id)
+        case .notGranted(let shortages):
+            .notGranted(shortages)
+        case .holdLimitReached(let customer, let holdsMax):
+            .failure(
+                .failedPrecondition, .holdLimitReached,
+                "customer \(customer) has \(holdsMax) open reservations, as many as the channel allows",
+                metadata: ["customer": customer, "holds_max": "\(holdsMax)"])
+        case .requestIDReused:
+            .failure(
+                .invalidArgument, .requestIDReused, "request_id: was used for a request with another body",
+                metadata: ["field": "request_id"])
+        case .reservationNotFound(let id):
+            .failure(
+                .notFound, .reservationNotFound, "there is no reservation \(id)", metadata: ["reservation": id])
+        case .reservationState(let id, let state):
+            .failure(
+                .failedPrecondition, .reservationState, "reservation \(id) is \(state.name)",
+                metadata: ["reservation": id, "state": state.name])
+        case .versionMismatch(let id, let current):
+            .failure(
+                .aborted, .versionMismatch, "reservation \(id) has version \(current) by now",
+                metadata: ["reservation": id, "version": "\(current)"])
+        case .erpRejected(let reservation):
+            .erpRejected(reservation)
+        case .erpBacklog(let waiting):
+            .failure(
+                .unavailable, .erpUnavailable, "\(waiting) writes wait for the ERP; no further hold is taken on",
+                metadata: ["writes_waiting": "\(waiting)"], retryAfterNanoseconds: 5 * .perSecond)
         case .invalidField(let path, let reason):
             .invalidField(path, reason)
         case .invariantBroken:

@@ -57,7 +57,7 @@ struct ExplainAvailability {
             var evaluation = unsafe LineEvaluation(
                 question.tables, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
                 maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: ExplainingRecorder())
-            let source = LedgerStock(stock: reads.stock)
+            let source = LedgerStock(stock: reads.stock, clock: environment.clock, question: question)
             guard let answer = try unsafe source.evaluate(&evaluation, sku: sku, index: index, asked) else {
                 preconditionFailure("the ledger always can tell")
             }
@@ -127,6 +127,8 @@ extension ExplanationTerm {
         case .notEligible: "the channel may not sell from here"
         case .locationInactive: "the location is not active"
         case .noPosition: "no position here"
+        case .degradationBuffer: "extra buffer while a feed or the ERP queue lags"
+        case .allowedOversell: "the policy allows to sell \(setting) beyond sellable"
         }
     }
 }

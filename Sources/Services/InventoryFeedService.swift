@@ -40,7 +40,8 @@ struct InventoryFeedService {
                 response.epoch = epoch
                 sink.succeed(with: response)
             case .failed(let error): sink.finish(error.callStatus)
-            case .channel, .seeded: sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
+            case .channel, .seeded, .reserved, .erpTaken:
+                sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
             }
         }
         if let refusal { throw refusal.callStatus }
@@ -149,7 +150,7 @@ private final class EventStream: CallReceiver, Sendable {
             sink.send(bytes)
         case .failed(let error):
             end(with: error.callStatus)
-        case .channel, .seeded:
+        case .channel, .seeded, .reserved, .erpTaken:
             end(with: EngineError.invariantBroken("wrong reply").callStatus)
         }
         let isDone = state.withLock { state in

@@ -33,12 +33,22 @@ struct OperationsService {
                 _, call, sink throws(CallStatus) in
                 sink.succeed(with: try ServerStatus(environment: environment).response(reads: call.reads))
             },
+            .unary(Self.name, "ListErpWrites", Availability_V1_ListErpWritesRequest.self) {
+                request, call, sink throws(CallStatus) in
+                let writes = ErpWrites(environment: environment)
+                sink.succeed(with: try writes.list(request, directory: call.reads.stock.state.directory))
+            },
+            .unary(Self.name, "RetryErpWrite", Availability_V1_RetryErpWriteRequest.self) {
+                request, call, sink throws(CallStatus) in
+                let writes = ErpWrites(environment: environment)
+                sink.succeed(with: try writes.retry(request, directory: call.reads.stock.state.directory))
+            },
         ] + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 
     private static let unbuilt = [
         "ListPositionHistory", "ListStalePositions", "ListDeadLetters", "ReplayDeadLetters", "DiscardDeadLetters",
-        "ListErpWrites", "RetryErpWrite", "StartReconciliation", "GetReconciliation", "ListVariances",
+        "StartReconciliation", "GetReconciliation", "ListVariances",
         "ApplyVariances", "ListAuditEntries",
     ]
 
@@ -57,14 +67,14 @@ struct OperationsService {
         guard let location = state.locations.first(where: { $0.id == request.location }) else {
             throw .invalidField("location", "there is no location \(request.location)")
         }
-        let found = try unsafe Array(request.sku.utf8).withBytes { sku throws(CallStatus) in
-            do throws(LedgerError) {
-                return try unsafe reads.stock.position(of: sku, at: location.number)?.position
-            } catch {
-                throw error.callStatus
-            }
+        let found: [(location: LocationNumber, position: Position)]
+        do throws(LedgerError) {
+            found = try reads.stock.livePositions(
+                of: request.sku, ledgerNanoseconds: environment.clock.nowNanoseconds)
+        } catch {
+            throw error.callStatus
         }
-        guard let position = found else {
+        guard let position = found.first(where: { $0.location == location.number })?.position else {
             throw .failure(
                 .notFound, .positionNotFound, "\(request.sku) has no position at \(request.location)",
                 metadata: ["sku": request.sku, "location": request.location])

@@ -28,18 +28,43 @@ extension Availability_V1_ChannelPolicy {
         if let cap = policy.cap { self.cap = cap }
         floor = policy.floor
         if policy.terms.safetyStock != 0 { safetyStock = policy.terms.safetyStock }
+        allowedOversell = policy.terms.allowedOversell
         countInTransit = policy.terms.countInTransit
         splitAllowed = policy.splitAllowed
         if policy.terms.staleAfterNanoseconds > 0 {
             freshness = Availability_V1_FreshnessPolicy(
                 staleAfterNanoseconds: policy.terms.staleAfterNanoseconds, action: policy.terms.staleAction)
         }
-        if policy.throttle != ThrottleTerms() {
-            throttle.readUnitsPerSecond = UInt32(policy.throttle.readUnitsPerSecond)
-            throttle.readUnitsBurst = UInt32(policy.throttle.readUnitsBurst)
-            throttle.callsInFlightMax = UInt32(policy.throttle.callsInFlightMax)
+        if policy.throttle != ThrottleTerms() { throttle = Availability_V1_ThrottlePolicy(policy.throttle) }
+        set(HoldOverride(policy.holds))
+        if let most = policy.holds.customerHoldsMax { customerHoldsMax = UInt32(most) }
+        switch policy.degradationBuffer {
+        case .units(0): break
+        case .units(let units): degradationBuffer = .degradationBufferUnits(units)
+        case .percent(let percent): degradationBuffer = .degradationBufferPercent(UInt32(percent))
         }
         overrides = policy.overrides.map { Availability_V1_PolicyOverride($0) }
+    }
+}
+
+extension Availability_V1_ThrottlePolicy {
+    init(_ terms: ThrottleTerms) {
+        self.init()
+        readUnitsPerSecond = UInt32(terms.readUnitsPerSecond)
+        readUnitsBurst = UInt32(terms.readUnitsBurst)
+        reservationsPerSecond = UInt32(terms.reservationsPerSecond)
+        reservationsBurst = UInt32(terms.reservationsBurst)
+        callsInFlightMax = UInt32(terms.callsInFlightMax)
+    }
+
+    var terms: ThrottleTerms {
+        var terms = ThrottleTerms()
+        terms.readUnitsPerSecond = Int64(readUnitsPerSecond)
+        terms.readUnitsBurst = Int64(readUnitsBurst)
+        terms.reservationsPerSecond = Int64(reservationsPerSecond)
+        terms.reservationsBurst = Int64(reservationsBurst)
+        terms.callsInFlightMax = Int64(callsInFlightMax)
+        return terms
     }
 }
 
@@ -78,11 +103,43 @@ extension Availability_V1_PolicyOverride {
         case nil: break
         }
         if let units = override.safetyStock { terms.safetyStock = units }
+        if let units = override.allowedOversell { terms.allowedOversell = units }
         if let counted = override.countInTransit { terms.countInTransit = counted }
         // What is left out stays the channel's own.
         if let action = override.staleAction { terms.freshness.set(action) }
         if let age = override.staleAfterNanoseconds {
             terms.freshness.staleAfter = Google_Protobuf_Duration(nanosecondCount: age)
+        }
+        terms.set(override.holds)
+    }
+}
+
+/// The terms of the hold, which a policy and its overrides state by the same names.
+private protocol HoldTermsMessage {
+    var hasDefaultTtl: Bool { get }
+    var defaultTtl: Google_Protobuf_Duration { get set }
+    var hasLongestTtl: Bool { get }
+    var longestTtl: Google_Protobuf_Duration { get set }
+    var hasCustomerUnitsMax: Bool { get }
+    var customerUnitsMax: Int64 { get set }
+    var writeMode: Availability_V1_WriteMode { get set }
+    var hasErpWaitMax: Bool { get }
+    var erpWaitMax: Google_Protobuf_Duration { get set }
+}
+
+extension Availability_V1_ChannelPolicy: HoldTermsMessage {}
+extension Availability_V1_PolicyTerms: HoldTermsMessage {}
+
+extension HoldTermsMessage {
+    fileprivate mutating func set(_ holds: HoldOverride) {
+        if let ttl = holds.defaultTTLNanoseconds { defaultTtl = Google_Protobuf_Duration(nanosecondCount: ttl) }
+        if let ttl = holds.longestTTLNanoseconds { longestTtl = Google_Protobuf_Duration(nanosecondCount: ttl) }
+        if let most = holds.customerUnitsMax { customerUnitsMax = most }
+        if let wait = holds.erpWaitMaxNanoseconds { erpWaitMax = Google_Protobuf_Duration(nanosecondCount: wait) }
+        switch holds.writeMode {
+        case .through: writeMode = .through
+        case .behind: writeMode = .behind
+        case nil: break
         }
     }
 }
@@ -106,6 +163,7 @@ struct PolicyReader {
         if wire.hasCap { policy.cap = wire.cap }
         policy.floor = wire.floor
         if wire.hasSafetyStock { policy.terms.safetyStock = wire.safetyStock }
+        policy.terms.allowedOversell = wire.allowedOversell
         policy.terms.countInTransit = wire.countInTransit
         policy.splitAllowed = wire.splitAllowed
         if wire.hasFreshness {
@@ -116,11 +174,16 @@ struct PolicyReader {
                 reject("channel.policy.freshness.stale_after", "is required, more than 0")
             }
         }
-        policy.throttle.readUnitsPerSecond = Int64(wire.throttle.readUnitsPerSecond)
-        policy.throttle.readUnitsBurst = Int64(wire.throttle.readUnitsBurst)
-        policy.throttle.callsInFlightMax = Int64(wire.throttle.callsInFlightMax)
+        policy.throttle = wire.throttle.terms
+        policy.holds = read(holdsOf: wire, at: "channel.policy").applied(to: HoldTerms())
+        if wire.hasCustomerHoldsMax { policy.holds.customerHoldsMax = Int64(wire.customerHoldsMax) }
+        switch wire.degradationBuffer {
+        case .degradationBufferUnits(let units): policy.degradationBuffer = .units(units)
+        case .degradationBufferPercent(let value):
+            policy.degradationBuffer = .percent(percent(value, "channel.policy.degradation_buffer_percent"))
+        case nil: break
+        }
         policy.overrides = wire.overrides.enumerated().map { read($1, at: "channel.policy.overrides[\($0)]") }
-        rejectReservationTerms(of: wire)
         return policy
     }
 
@@ -141,6 +204,7 @@ struct PolicyReader {
         case nil: break
         }
         if terms.hasSafetyStock { override.safetyStock = terms.safetyStock }
+        if terms.hasAllowedOversell { override.allowedOversell = terms.allowedOversell }
         if terms.hasCountInTransit { override.countInTransit = terms.countInTransit }
         if terms.hasFreshness {
             // 0: never stale. What is left out stays the channel's own.
@@ -148,7 +212,8 @@ struct PolicyReader {
             override.staleAfterNanoseconds = freshness.staleAfterNanoseconds
             if terms.freshness.staleAction != .unspecified { override.staleAction = freshness.action }
         }
-        rejectReservationTerms(of: terms, at: "\(path).terms")
+        override.holds = read(holdsOf: terms, at: "\(path).terms")
+        rejectUnbuiltTerms(of: terms, at: "\(path).terms")
         return override
     }
 
@@ -181,31 +246,37 @@ struct PolicyReader {
         return (staleAfter, .serve)
     }
 
-    private mutating func rejectReservationTerms(of wire: Availability_V1_ChannelPolicy) {
-        let present: [(String, Bool)] = [
-            ("allowed_oversell", wire.allowedOversell != 0), ("default_ttl", wire.hasDefaultTtl),
-            ("longest_ttl", wire.hasLongestTtl), ("customer_units_max", wire.hasCustomerUnitsMax),
-            ("customer_holds_max", wire.hasCustomerHoldsMax), ("write_mode", wire.writeMode != .unspecified),
-            ("erp_wait_max", wire.hasErpWaitMax), ("degradation_buffer", wire.degradationBuffer != nil),
-            ("throttle.reservations_per_second", wire.throttle.reservationsPerSecond != 0),
-            ("throttle.reservations_burst", wire.throttle.reservationsBurst != 0),
-        ]
-        for (name, isPresent) in present where isPresent { rejectUnbuilt("channel.policy.\(name)") }
+    /// The terms of the hold that are stated.
+    private mutating func read(holdsOf wire: some HoldTermsMessage, at path: String) -> HoldOverride {
+        var holds = HoldOverride()
+        if wire.hasDefaultTtl { holds.defaultTTLNanoseconds = duration(wire.defaultTtl, "\(path).default_ttl") }
+        if wire.hasLongestTtl { holds.longestTTLNanoseconds = duration(wire.longestTtl, "\(path).longest_ttl") }
+        if wire.hasCustomerUnitsMax { holds.customerUnitsMax = wire.customerUnitsMax }
+        if wire.hasErpWaitMax { holds.erpWaitMaxNanoseconds = duration(wire.erpWaitMax, "\(path).erp_wait_max") }
+        switch wire.writeMode {
+        case .unspecified: break
+        case .through: holds.writeMode = .through
+        case .behind: holds.writeMode = .behind
+        case .UNRECOGNIZED(let number): reject("\(path).write_mode", "has no value \(number)")
+        }
+        return holds
     }
 
-    private mutating func rejectReservationTerms(of terms: Availability_V1_PolicyTerms, at path: String) {
+    /// The terms that only a whole policy may state for now.
+    private mutating func rejectUnbuiltTerms(of terms: Availability_V1_PolicyTerms, at path: String) {
         let present: [(String, Bool)] = [
             ("sourcing", terms.hasSourcing), ("cap", terms.hasCap), ("floor", terms.hasFloor),
-            ("split_allowed", terms.hasSplitAllowed), ("allowed_oversell", terms.hasAllowedOversell),
-            ("default_ttl", terms.hasDefaultTtl), ("longest_ttl", terms.hasLongestTtl),
-            ("customer_units_max", terms.hasCustomerUnitsMax), ("write_mode", terms.writeMode != .unspecified),
-            ("erp_wait_max", terms.hasErpWaitMax),
+            ("split_allowed", terms.hasSplitAllowed),
         ]
-        for (name, isPresent) in present where isPresent { rejectUnbuilt("\(path).\(name)") }
+        for (name, isPresent) in present where isPresent {
+            reject("\(path).\(name)", "has no effect in this version of the server; leave it out")
+        }
     }
 
-    private mutating func rejectUnbuilt(_ path: String) {
-        reject(path, "has no effect in this version of the server; leave it out")
+    private mutating func duration(_ wire: Google_Protobuf_Duration, _ path: String) -> Int64? {
+        let nanoseconds = wire.nanosecondCount
+        if nanoseconds == nil { reject(path, "must be a duration of 0 or more") }
+        return nanoseconds
     }
 
     private mutating func percent(_ value: UInt32, _ path: String) -> Int {

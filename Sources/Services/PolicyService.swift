@@ -81,7 +81,8 @@ struct PolicyService {
                 response.channel = Availability_V1_Channel(channel)
                 sink.succeed(with: response)
             case .failed(let error): sink.finish(error.callStatus)
-            case .published, .seeded: sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
+            case .published, .seeded, .reserved, .erpTaken:
+                sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
             }
         }
         if let refusal { throw refusal.callStatus }

@@ -19,7 +19,7 @@ struct ServerStatus {
         response.sequence = reads.stock.sequence
         response.startTime = .init(wallNanoseconds: environment.startNanoseconds)
         response.uptime = .init(nanosecondCount: max(0, now - environment.startNanoseconds))
-        response.ledgerTime = .init(wallNanoseconds: now)
+        response.ledgerTime = .init(wallNanoseconds: environment.clock.nowNanoseconds)
         response.tenant = environment.tenantName
         response.ledger = try ledger(sequence: reads.stock.sequence)
         response.limits = limits
@@ -36,6 +36,21 @@ struct ServerStatus {
             var status = Availability_V1_ChannelStatus()
             status.channel = entry.channel.id
             status.policyVersion = entry.channel.policyVersion
+            if let degradation = entry.degradation.reason {
+                status.degraded = true
+                status.degradationReason = degradation.name
+                status.degradedSince = .init(wallNanoseconds: degradation.sinceNanoseconds)
+            }
+            return status
+        }
+        response.erps = environment.erps().map { condition in
+            var status = Availability_V1_ErpStatus()
+            status.erp = condition.name
+            status.available = condition.unavailableReason.isEmpty
+            status.reason = condition.unavailableReason
+            status.writesWaiting = UInt64(condition.writesWaiting)
+            if let age = condition.oldestWriteAgeNanoseconds { status.oldestWriteAge = .init(nanosecondCount: age) }
+            status.callsInFlight = UInt32(clamping: condition.callsInFlight)
             return status
         }
         let checks = environment.checks()
@@ -65,6 +80,9 @@ struct ServerStatus {
         status.readers = UInt32(clamping: statistics.readers)
         status.oldestReaderSequence = sequence
         status.deadLetters = statistics.state.deadLetters
+        status.openReservations = statistics.state.openReservations
+        status.oldestChangeSequence = statistics.state.changesPrunedThrough + 1
+        status.erpWritesWaiting = UInt64(environment.outbox.count)
         return status
     }
 

@@ -10,6 +10,10 @@ public struct ServiceEnvironment: Sendable {
     public let board: StateBoard
     public let health: HealthBoard
     public let settings: EngineSettings
+    /// Ledger time, by which holds expire.
+    public let clock: LedgerClock
+    public let outbox: ErpOutbox
+    public let watches: ReservationWatches
     public let tenant: TenantNumber
     public let tenantName: String
     public let version: String
@@ -19,6 +23,8 @@ public struct ServiceEnvironment: Sendable {
     public let messageBytesMax: Int
     public let headerListBytesMax: Int
     public let headerFieldsMax: Int
+    /// How the ERPs do.
+    public let erps: @Sendable () -> [ErpCondition]
     /// The checks of readiness.
     public let checks: @Sendable () -> [ReadinessCheck]
     /// The wall clock.
@@ -30,9 +36,11 @@ public struct ServiceEnvironment: Sendable {
 
     public init(
         ledger: Ledger, engine: EngineThread, board: StateBoard, health: HealthBoard, settings: EngineSettings,
+        clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
         tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
-        checks: @escaping @Sendable () -> [ReadinessCheck], now: @escaping @Sendable () -> WallNanoseconds,
+        erps: @escaping @Sendable () -> [ErpCondition], checks: @escaping @Sendable () -> [ReadinessCheck],
+        now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64
     ) {
         self.ledger = ledger
@@ -40,6 +48,9 @@ public struct ServiceEnvironment: Sendable {
         self.board = board
         self.health = health
         self.settings = settings
+        self.clock = clock
+        self.outbox = outbox
+        self.watches = watches
         self.tenant = tenant
         self.tenantName = tenantName
         self.version = version
@@ -47,6 +58,7 @@ public struct ServiceEnvironment: Sendable {
         self.messageBytesMax = messageBytesMax
         self.headerListBytesMax = headerListBytesMax
         self.headerFieldsMax = headerFieldsMax
+        self.erps = erps
         self.checks = checks
         self.now = now
         self.monotonicNow = monotonicNow

@@ -16,32 +16,84 @@ protocol StockSource {
 /// The loop's open snapshot, which always can tell.
 struct LedgerStock: StockSource {
     let stock: StockView
+    let clock: LedgerClock
+    let question: CheckQuestion
 
     @inline(__always)
     func evaluate<Recorder: EvaluationRecorder>(
         _ evaluation: inout LineEvaluation<Recorder>, sku: UnsafeRawBufferPointer, index: Int, _ asked: AskedLine
     ) throws(CallStatus) -> LineAnswer? {
         do throws(LedgerError) {
-            guard case .one(let location) = asked.scope else {
-                let count = try unsafe stock.positions(of: sku) { evaluation.add(location: $0, lent: $1) }
-                return evaluation.finish(quantity: asked.quantity, knownSku: count > 0)
-            }
-            var isKnown = true
-            if let position = try unsafe stock.position(of: sku, at: location) {
-                evaluation.add(location: location, lent: position)
+            let fresh = evaluation
+            var holds = HoldsMet(countsOwn: question.tables.countsOwnHolds)
+            let answer: LineAnswer
+            if case .one(let location) = asked.scope {
+                var isKnown = true
+                if let position = try unsafe stock.position(of: sku, at: location) {
+                    evaluation.add(location: location, lent: position, &holds)
+                } else {
+                    isKnown = try unsafe stock.isKnown(sku)
+                }
+                answer = evaluation.finish(quantity: asked.quantity, knownSku: isKnown)
             } else {
-                isKnown = try unsafe stock.isKnown(sku)
+                let count = try unsafe stock.positions(of: sku) { evaluation.add(location: $0, lent: $1, &holds) }
+                answer = evaluation.finish(quantity: asked.quantity, knownSku: count > 0)
             }
-            return evaluation.finish(quantity: asked.quantity, knownSku: isKnown)
+            guard holds.needWalk(clock) else { return answer }
+            evaluation = fresh
+            return try unsafe walkHolds(&evaluation, String(decoding: sku, as: UTF8.self), asked)
         } catch {
             throw error.callStatus
         }
+    }
+
+    /// The slow course: a hold may have run out and not be swept yet, or the channel's own holds count.
+    @inline(never)
+    private func walkHolds<Recorder: EvaluationRecorder>(
+        _ evaluation: inout LineEvaluation<Recorder>, _ sku: String, _ asked: AskedLine
+    ) throws(LedgerError) -> LineAnswer {
+        let channel = stock.channelNumber(question.entry.channel.id)
+        let positions = try stock.livePositions(of: sku, ledgerNanoseconds: clock.nowNanoseconds)
+        for (location, position) in positions {
+            if case .one(let only) = asked.scope, only != location { continue }
+            let openHolds = position.openHolds(of: channel)
+            if Recorder.isRecording {
+                evaluation.add(location: location, position: position, openHolds: openHolds)
+            } else {
+                evaluation.add(location: location, figures: StockFigures(position), openHolds: openHolds)
+            }
+        }
+        return evaluation.finish(quantity: asked.quantity, knownSku: !positions.isEmpty)
+    }
+}
+
+/// What the positions of a line say about holds.
+private struct HoldsMet {
+    let countsOwn: Bool
+    private var nextExpiryNanoseconds = WallNanoseconds.max
+    private var hasOwn = false
+
+    init(countsOwn: Bool) {
+        self.countsOwn = countsOwn
+    }
+
+    @inline(__always)
+    mutating func meet(_ position: LentPosition) {
+        let next = position.nextExpiryNanoseconds
+        if next != 0, next < nextExpiryNanoseconds { nextExpiryNanoseconds = next }
+        if countsOwn, position.hasHolds { hasOwn = true }
+    }
+
+    @inline(__always)
+    func needWalk(_ clock: LedgerClock) -> Bool {
+        hasOwn || (nextExpiryNanoseconds != .max && nextExpiryNanoseconds <= clock.nowNanoseconds)
     }
 }
 
 extension LineEvaluation {
     @inline(__always)
-    fileprivate mutating func add(location: LocationNumber, lent: LentPosition) {
+    fileprivate mutating func add(location: LocationNumber, lent: LentPosition, _ holds: inout HoldsMet) {
+        holds.meet(lent)
         if Recorder.isRecording {
             add(location: location, position: lent.position)
         } else {
@@ -56,10 +108,19 @@ struct HotStock: StockSource {
     // Both outlive the call: the loop has them.
     private let table: Unmanaged<HotTable>
     private let hashes: UnsafeMutablePointer<UInt32>
+    private let countsOwnHolds: Bool
+    private let nextExpiryNanoseconds: WallNanoseconds
+    private let clock: Unmanaged<LedgerClock>
 
     /// Has the memory of every line's sku fetched at once, so that the lines do not wait for one after the other.
     @inline(__always)
-    init(table: Unmanaged<HotTable>, lines: borrowing RequestLines, lineCount: Int) {
+    init(
+        table: Unmanaged<HotTable>, lines: borrowing RequestLines, lineCount: Int, countsOwnHolds: Bool,
+        nextExpiryNanoseconds: WallNanoseconds, clock: Unmanaged<LedgerClock>
+    ) {
+        self.countsOwnHolds = countsOwnHolds
+        self.nextExpiryNanoseconds = nextExpiryNanoseconds
+        unsafe self.clock = unsafe clock
         unsafe self.table = unsafe table
         unsafe hashes = unsafe lines.hashes
         unsafe table._withUnsafeGuaranteedRef { table in
@@ -85,9 +146,17 @@ struct HotStock: StockSource {
             for place in 0..<row.count {
                 let (location, figures) = row.figures(at: place)
                 if case .one(let only) = asked.scope, only != location { continue }
+                if figures.hasHolds, holdsMatter { return nil }
                 evaluation.add(location: location, figures: figures)
             }
             return evaluation.finish(quantity: asked.quantity, knownSku: true)
         }
+    }
+
+    /// Whether figures with holds in them are not the whole truth: some hold has run out, or the channel's own count.
+    private var holdsMatter: Bool {
+        if countsOwnHolds { return true }
+        guard nextExpiryNanoseconds != .max else { return false }
+        return unsafe clock._withUnsafeGuaranteedRef { $0.nowNanoseconds } >= nextExpiryNanoseconds
     }
 }

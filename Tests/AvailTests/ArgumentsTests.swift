@@ -159,6 +159,7 @@ struct CommandParsingTests {
             $0.bufferPercent = 5
             $0.cap = 10
             $0.splitAllowed = true
+            $0.customerHoldsMax = 5
             $0.freshness.staleAfter = .init(seconds: 900)
             $0.freshness.staleAction = .buffer
             $0.freshness.staleBufferPercent = 20
@@ -168,7 +169,10 @@ struct CommandParsingTests {
         #expect(policy == expected)
         let arguments = [
             "--share-percent", "40", "--buffer-units", "3", "--uncapped", "--stale-action", "withhold", "--sourcing",
-            "WH2,EAST", "--calls-in-flight-max", "9",
+            "WH2,EAST", "--calls-in-flight-max", "9", "--allowed-oversell", "4", "--default-ttl", "5m", "--longest-ttl",
+            "7d", "--customer-units-max", "30", "--customer-holds-max", "0", "--write-mode", "behind", "--erp-wait-max",
+            "1500ms", "--degradation-buffer-percent", "10", "--reservations-per-second", "50", "--reservations-burst",
+            "60",
         ]
         try PolicyOptions.parse(arguments).apply(to: &policy)
         expected.sharePercent = 40
@@ -178,8 +182,25 @@ struct CommandParsingTests {
         expected.freshness.staleBufferPercent = 0
         expected.sourcing = ["WH2", "EAST"]
         expected.throttle.callsInFlightMax = 9
+        expected.allowedOversell = 4
+        expected.defaultTtl = .init(seconds: 300)
+        expected.longestTtl = .init(seconds: 7 * 86_400)
+        expected.customerUnitsMax = 30
+        expected.clearCustomerHoldsMax()
+        expected.writeMode = .behind
+        expected.erpWaitMax = .init(seconds: 1, nanos: 500_000_000)
+        expected.degradationBufferPercent = 10
+        expected.throttle.reservationsPerSecond = 50
+        expected.throttle.reservationsBurst = 60
         #expect(policy == expected)
-        try PolicyOptions.parse(["--stale-after", "0s"]).apply(to: &policy)
+        try PolicyOptions.parse(["--stale-after", "0s", "--erp-wait-unlimited"]).apply(to: &policy)
         #expect(!policy.hasFreshness)
+        #expect(!policy.hasErpWaitMax)
+        for pair in [
+            ["--erp-wait-max", "1s", "--erp-wait-unlimited"],
+            ["--degradation-buffer-units", "1", "--degradation-buffer-percent", "1"],
+        ] {
+            #expect(throws: (any Error).self) { try PolicyOptions.parse(pair) }
+        }
     }
 }

@@ -202,4 +202,32 @@ struct TableTests {
         }
         #expect(PolicyText.row(channel) == ["web", "3", "100%", "5%", "0", "500", "15m", "BUFFER 20%", "WH1,EAST"])
     }
+
+    @Test func aChannelShowsTheTermsOfItsHolds() {
+        var channel = Availability_V1_Channel.with {
+            $0.id = "web"
+            $0.policy.allowedOversell = 5
+            $0.policy.defaultTtl = .init(seconds: 900)
+            $0.policy.longestTtl = .init(seconds: 86_400)
+            $0.policy.customerUnitsMax = 30
+            $0.policy.customerHoldsMax = 4
+            $0.policy.writeMode = .behind
+            $0.policy.erpWaitMax = .init(seconds: 3)
+            $0.policy.degradationBufferPercent = 10
+            $0.policy.throttle.reservationsPerSecond = 50
+        }
+        func value(_ name: String) -> String? {
+            let line = PolicyText.table(channel).lines().first { $0.hasPrefix(name + "  ") }
+            return line?.split(separator: "  ").last.map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        let table = [
+            ("allowed oversell", "5", "0"), ("default ttl", "15m", "-"), ("longest ttl", "1d", "-"),
+            ("customer units", "30", "-"), ("customer holds", "4", "-"), ("write mode", "BEHIND", "-"),
+            ("erp wait", "3s", "-"), ("degradation buffer", "10%", "0"), ("reservations per second", "50", "-"),
+            ("reservations burst", "-", "-"),
+        ]
+        for row in table { #expect(value(row.0) == row.1, "\(row)") }
+        channel.policy = .init()
+        for row in table { #expect(value(row.0) == row.2, "\(row)") }
+    }
 }

@@ -31,9 +31,10 @@ import Testing
                 })
             let engine = try Engine.open(
                 ledger: ledger, tenantName: "demo", settings: settings, seed: seed,
-                nowNanoseconds: wallClockNanoseconds())
+                time: EngineTime(
+                    wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: wallClockNanoseconds()))
             tenant = engine.tenantNumber
-            thread = EngineThread(settings: settings)
+            thread = EngineThread(settings: settings, clock: LedgerClock(persistedNanoseconds: 0))
             thread.start(engine: engine) { fatalError($0) }
         }
 

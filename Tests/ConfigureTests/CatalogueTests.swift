@@ -33,11 +33,24 @@ struct CatalogueTests {
                 split_allowed: false
                 stale_after: 15m
                 stale_action: buffer 20%
-                throttle: {read_units_per_second: 10, calls_in_flight_max: 4}
+                allowed_oversell: 6
+                degradation_buffer: 15%
+                default_ttl: 10m
+                longest_ttl: 7d
+                customer_units_max: 50
+                customer_holds_max: 8
+                write_mode: behind
+                erp_wait_max: 1500ms
+                throttle:
+                  read_units_per_second: 10
+                  reservations_per_second: 20
+                  reservations_burst: 40
+                  calls_in_flight_max: 4
                 overrides:
                   - {sku: A, location: WH1, buffer: 7, stale_action: refuse}
                   - {sku_prefix: B-, share_percent: 0, stale_after: never}
-                  - {location: WH2, safety_stock: 9, count_in_transit: false}
+                  - {sku: C, default_ttl: 1m, longest_ttl: 2m, customer_units_max: 1, write_mode: through, erp_wait_max: 0}
+                  - {location: WH2, safety_stock: 9, allowed_oversell: 0, count_in_transit: false}
             """)
         #expect(problems == [])
         #expect(
@@ -67,17 +80,34 @@ struct CatalogueTests {
         policy.floor = 2
         policy.splitAllowed = false
         policy.throttle.readUnitsPerSecond = 10
+        policy.throttle.reservationsPerSecond = 20
+        policy.throttle.reservationsBurst = 40
         policy.throttle.callsInFlightMax = 4
+        policy.terms.allowedOversell = 6
+        policy.degradationBuffer = .percent(15)
+        policy.holds.defaultTTLNanoseconds = 600 * .perSecond
+        policy.holds.longestTTLNanoseconds = 7 * 86_400 * .perSecond
+        policy.holds.customerUnitsMax = 50
+        policy.holds.customerHoldsMax = 8
+        policy.holds.writeMode = .behind
+        policy.holds.erpWaitMaxNanoseconds = 1_500 * .perMillisecond
         var first = PolicyOverride(skus: .sku("A"), location: "WH1")
         first.buffer = .units(7)
         first.staleAction = .refuse
         var second = PolicyOverride(skus: .prefix("B-"))
         second.sharePercent = 0
         second.staleAfterNanoseconds = 0
-        var third = PolicyOverride(skus: .all, location: "WH2")
-        third.safetyStock = 9
-        third.countInTransit = false
-        policy.overrides = [first, second, third]
+        var third = PolicyOverride(skus: .sku("C"))
+        third.holds.defaultTTLNanoseconds = 60 * .perSecond
+        third.holds.longestTTLNanoseconds = 120 * .perSecond
+        third.holds.customerUnitsMax = 1
+        third.holds.writeMode = .through
+        third.holds.erpWaitMaxNanoseconds = 0
+        var fourth = PolicyOverride(skus: .all, location: "WH2")
+        fourth.safetyStock = 9
+        fourth.allowedOversell = 0
+        fourth.countInTransit = false
+        policy.overrides = [first, second, third, fourth]
         #expect(channel.policy == policy)
     }
 
@@ -161,6 +191,57 @@ struct CatalogueTests {
             ])
     }
 
+    @Test func theTermsOfHoldsAreBoundedAndToldWithTheirKey() throws {
+        let ttl = "expected a duration from 1s to 400d"
+        let above = "default_ttl is above longest_ttl; absent, they are 15m and 24h"
+        let units = "expected a whole number of units from 1 to 1000000000000"
+        let table: [(line: String, problem: String?)] = [
+            ("default_ttl: 1s", nil), ("default_ttl: 999ms", "default_ttl: \(ttl), not '999ms'"),
+            ("longest_ttl: 400d", nil), ("longest_ttl: 401d", "longest_ttl: \(ttl), not '401d'"),
+            ("longest_ttl: 10m", "longest_ttl: \(above)"),
+            ("default_ttl: 25h", "default_ttl: \(above)"),
+            ("customer_units_max: 0", "customer_units_max: \(units), not '0'"),
+            ("customer_holds_max: 4294967295", nil),
+            (
+                "customer_holds_max: 4294967296",
+                "customer_holds_max: expected a whole number from 1 to 4294967295, not '4294967296'"
+            ),
+            ("write_mode: around", "write_mode: expected through or behind, not 'around'"),
+            ("erp_wait_max: 60s", nil),
+            ("erp_wait_max: 61s", "erp_wait_max: expected a duration from 0 to 60s, not '61s'"),
+            (
+                "allowed_oversell: -1",
+                "allowed_oversell: expected a whole number of units from 0 to 1000000000000, not '-1'"
+            ),
+            (
+                "degradation_buffer: x",
+                "degradation_buffer: expected units such as 2, or a percentage such as 5%, not 'x'"
+            ),
+            (
+                "throttle: {reservations_burst: 1000000001}",
+                "throttle.reservations_burst: expected a whole number from 0 to 1000000000, not '1000000001'"
+            ),
+            ("overrides: [{sku: A, longest_ttl: 10m}]", nil),
+            (
+                "overrides: [{sku: A, location: WH1, write_mode: behind}]",
+                "overrides[0].write_mode: concerns more than one location: an override with a location may not have it"
+            ),
+            (
+                "overrides: [{sku: A, default_ttl: 2m, longest_ttl: 1m}]",
+                "overrides[0].default_ttl: default_ttl is above longest_ttl"
+            ),
+            (
+                "overrides: [{sku: A, customer_holds_max: 1}]",
+                "overrides[0].customer_holds_max: unknown key; did you mean customer_units_max?"
+            ),
+        ]
+        for row in table {
+            let (_, problems) = try read(
+                "locations: {WH1: }\nchannels:\n  web:\n    sourcing: [WH1]\n    \(row.line)")
+            #expect(problems == (row.problem.map { ["test.yaml:5: channels.web.\($0)"] } ?? []), "\(row.line)")
+        }
+    }
+
     @Test func aSampleBesideACatalogueOfItsOwnIsRefused() throws {
         let file = try ConfigurationFile(name: "test.yaml", text: "sample_catalogue: true\nlocations: {A: }")
         let error = #expect(throws: ConfigurationError.self) {
@@ -203,7 +284,9 @@ struct ExampleFileTests {
         let known =
             CatalogueReader.Keys.sections + CatalogueReader.Keys.location + CatalogueReader.Keys.source
             + CatalogueReader.Keys.channel + CatalogueReader.Keys.throttle + CatalogueReader.Keys.override
-        for key in known {
+            + CatalogueReader.Keys.erp + CatalogueReader.Keys.tryton
+        // One of the two places of the password; the other is told of beside it.
+        for key in known where key != "password_variable" {
             #expect(keys.contains(key), "\(key) is not in the example")
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct EngineThreadTests {
     @Test func everyCallerIsAnsweredOnceAfterItsCommit() throws {
         let store = try TestStore()
-        let thread = EngineThread(settings: EngineSettings())
+        let thread = EngineThread(settings: EngineSettings(), clock: LedgerClock(persistedNanoseconds: 0))
         let tenant = store.engine.tenantNumber
         let answered = Atomic<Int>(0)
         // The thread adds the real clock.
@@ -30,7 +30,7 @@ import Testing
         let store = try TestStore()
         var settings = EngineSettings()
         settings.queueWeightMax = 2
-        let thread = EngineThread(settings: settings)
+        let thread = EngineThread(settings: settings, clock: LedgerClock(persistedNanoseconds: 0))
         let tenant = store.engine.tenantNumber
         let event = TestStore.incoming(Make.adjustment("1", by: 1))
         // Not started: nothing is taken out.
@@ -45,6 +45,6 @@ import Testing
     private func freshEngine(_ store: TestStore) throws -> sending Engine {
         try Engine.open(
             ledger: store.ledger, tenantName: "demo", settings: EngineSettings(), seed: TestStore.seed,
-            nowNanoseconds: TestStore.now)
+            time: EngineTime(wallNanoseconds: TestStore.now, ledgerNanoseconds: TestStore.now))
     }
 }

@@ -47,7 +47,8 @@ final class TestStore {
         options.epoch = 7
         let ledger = try Ledger(directory: directory, options: options)
         let engine = try Engine.open(
-            ledger: ledger, tenantName: "demo", settings: EngineSettings(), seed: seed, nowNanoseconds: now,
+            ledger: ledger, tenantName: "demo", settings: EngineSettings(), seed: seed,
+            time: EngineTime(wallNanoseconds: now, ledgerNanoseconds: now),
             hotTable: hotTable)
         return (ledger, engine)
     }
@@ -65,7 +66,8 @@ final class TestStore {
     }
 
     func step(_ command: EngineCommand) throws -> EngineReply {
-        guard case .replies(let replies) = engine.step([command], nowNanoseconds: nowNanoseconds) else {
+        let time = EngineTime(wallNanoseconds: nowNanoseconds, ledgerNanoseconds: nowNanoseconds)
+        guard case .replies(let replies) = engine.step([command], time: time) else {
             throw TestFailure.unexpectedReply
         }
         return replies[0]

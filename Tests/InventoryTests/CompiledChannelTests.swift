@@ -40,10 +40,20 @@ import Testing
             ("policy.cap", { $0.cap = beyond }),
             (nil, { $0.cap = Limits.quantityMax }),
             ("policy.floor", { $0.floor = -1 }),
+            ("policy.allowed_oversell", { $0.terms.allowedOversell = -1 }),
+            ("policy.allowed_oversell", { $0.terms.allowedOversell = beyond }),
+            (nil, { $0.terms.allowedOversell = Limits.quantityMax }),
+            ("policy.degradation_buffer_units", { $0.degradationBuffer = .units(-1) }),
+            ("policy.degradation_buffer_percent", { $0.degradationBuffer = .percent(101) }),
             (nil, { $0.throttle.readUnitsPerSecond = 1 }),
             ("policy.throttle.read_units_per_second", { $0.throttle.readUnitsPerSecond = -1 }),
             ("policy.throttle.read_units_burst", { $0.throttle.readUnitsBurst = -1 }),
             ("policy.throttle.calls_in_flight_max", { $0.throttle.callsInFlightMax = -1 }),
+            (
+                "policy.throttle.reservations_per_second",
+                { $0.throttle.reservationsPerSecond = Limits.readUnitsMax + 1 }
+            ),
+            ("policy.throttle.reservations_burst", { $0.throttle.reservationsBurst = -1 }),
             ("policy.overrides", { $0.overrides = (0...1_000).map { PolicyOverride(skus: .sku("S\($0)")) } }),
             (nil, { $0.overrides = (0..<1_000).map { PolicyOverride(skus: .sku("S\($0)")) } }),
             ("policy.overrides[0].location", { $0.overrides = [PolicyOverride(skus: .all, location: "EAST")] }),
@@ -65,6 +75,10 @@ import Testing
             (
                 "policy.overrides[0].terms.buffer_units",
                 { $0.overrides = [self.override(.all) { $0.buffer = .units(-1) }] }
+            ),
+            (
+                "policy.overrides[0].terms.allowed_oversell",
+                { $0.overrides = [self.override(.all, "WH1") { $0.allowedOversell = -1 }] }
             ),
         ]
         for (index, item) in cases.enumerated() {

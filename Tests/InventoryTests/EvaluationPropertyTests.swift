@@ -9,9 +9,10 @@ import Testing
         var random = SplitMix64(seed: seed)
         for round in 0..<5_000 {
             let question = makeQuestion(&random)
-            let expected = NaiveEvaluation.answer(question)
+            let (expected, contributions) = NaiveEvaluation.evaluate(question)
             let answer = try question.answer()
             #expect(answer == expected, "seed \(seed), round \(round): \(question)")
+            #expect(try question.contributions() == contributions, "seed \(seed), round \(round)")
             let (explained, terms) = try question.explanation()
             #expect(explained == answer, "seed \(seed), round \(round)")
             #expect(terms.last?.kind == .available, "seed \(seed), round \(round)")
@@ -44,6 +45,7 @@ import Testing
         if random.chance(40) { policy.cap = Int64.random(in: 0...60, using: &random) }
         if random.chance(40) { policy.floor = Int64.random(in: 0...40, using: &random) }
         policy.splitAllowed = random.chance(50)
+        if random.chance(70) { policy.degradationBuffer = makeBuffer(&random) }
         policy.overrides = makeOverrides(&random)
 
         var question = Question(policy)
@@ -59,6 +61,7 @@ import Testing
         question.maxStaleness = random.chance(30) ? Int64.random(in: 0...60, using: &random) : nil
         question.quantity = Int64.random(in: 1...30, using: &random)
         question.knownSku = random.chance(50)
+        question.isDegraded = random.chance(40)
         for location in LocationNumber(1)...6 where random.chance(60) {
             var position = makePosition(
                 [:], authoritativeTime: question.now - Int64.random(in: -5...100, using: &random))
@@ -77,6 +80,7 @@ import Testing
         if random.chance(50) { terms.sharePercent = Int.random(in: 0...100, using: &random) }
         if random.chance(50) { terms.buffer = makeBuffer(&random) }
         if random.chance(30) { terms.safetyStock = Int64.random(in: 0...15, using: &random) }
+        if random.chance(30) { terms.allowedOversell = Int64.random(in: 0...25, using: &random) }
         terms.countInTransit = random.chance(30)
         if random.chance(60) { terms.staleAfterNanoseconds = Int64.random(in: 1...80, using: &random) }
         terms.staleAction = makeAction(&random)
@@ -107,6 +111,7 @@ import Testing
                 if random.chance(40) { override.sharePercent = terms.sharePercent }
                 if random.chance(40) { override.buffer = terms.buffer }
                 if random.chance(40) { override.safetyStock = terms.safetyStock }
+                if random.chance(40) { override.allowedOversell = terms.allowedOversell }
                 if random.chance(40) { override.countInTransit = terms.countInTransit }
                 if random.chance(40) { override.staleAfterNanoseconds = terms.staleAfterNanoseconds }
                 if random.chance(40) { override.staleAction = terms.staleAction }

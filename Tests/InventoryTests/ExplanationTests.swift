@@ -46,6 +46,30 @@ import Testing
         #expect(terms[10].setting == 50)
     }
 
+    @Test func oversellAndDegradationAreToldWhereTheyCount() throws {
+        var question = Question(
+            makePolicy {
+                $0.terms.allowedOversell = 5
+                $0.terms.buffer = .units(2)
+                $0.degradationBuffer = .percent(10)
+            })
+        question.put(1, makePosition([.onHand: 30, .inTransit: 8]))
+        let normal: [ExplanationTermKind] = [
+            .onHand, .quarantined, .damaged, .allocated, .reserved, .releasing, .safetyStock, .sellable,
+            .allowedOversell, .buffer, .locationAvailable, .sum, .available,
+        ]
+        #expect(try question.explanation().terms.map(\.kind) == normal)
+        question.isDegraded = true
+        let (answer, terms) = try question.explanation()
+        var degraded = normal
+        degraded.insert(.degradationBuffer, at: 10)
+        #expect(terms.map(\.kind) == degraded)
+        #expect(terms[8].amount == 5 && terms[8].setting == 5)
+        // 10 % of 35, rounded up.
+        #expect(terms[10].amount == -4 && terms[10].setting == 10)
+        #expect(answer.available == 29)
+    }
+
     @Test func aLocationNamedInVainIsExplained() throws {
         var question = Question(makePolicy())
         question.location = "WH3"

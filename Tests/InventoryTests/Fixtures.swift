@@ -48,6 +48,7 @@ struct Question {
     var maxStaleness: Int64?
     var quantity: Int64 = 1
     var knownSku = false
+    var isDegraded = false
     var positions: [(location: LocationNumber, position: Position, openHolds: Int64)] = []
 
     init(_ policy: ChannelPolicy) {
@@ -65,6 +66,8 @@ struct Question {
         return (answer, recorder.terms)
     }
 
+    func contributions() throws -> [Contribution] { try evaluate(ContributionRecorder()).recorder.contributions }
+
     private func evaluate<Recorder: EvaluationRecorder>(
         _ recorder: Recorder
     ) throws -> (answer: LineAnswer, recorder: Recorder) {
@@ -74,9 +77,8 @@ struct Question {
         return withExtendedLifetime((channel, marks)) {
             var line = [UInt8](sku.utf8).withUnsafeBytes {
                 LineEvaluation(
-                    EvaluationTables(channel, marks), sku: $0, scope: scope, nowNanoseconds: now,
-                    maxStalenessNanoseconds: maxStaleness,
-                    recorder: recorder)
+                    EvaluationTables(channel, marks, isDegraded: isDegraded), sku: $0, scope: scope,
+                    nowNanoseconds: now, maxStalenessNanoseconds: maxStaleness, recorder: recorder)
             }
             for item in positions {
                 line.add(location: item.location, position: item.position, openHolds: item.openHolds)
@@ -84,5 +86,28 @@ struct Question {
             let answer = line.finish(quantity: quantity, knownSku: knownSku)
             return (answer, line.recorder)
         }
+    }
+}
+
+struct Contribution: Equatable {
+    var location: LocationNumber
+    var figure: Int64
+    var sellable: Int64
+    var isWithheld = false
+}
+
+/// Wants no terms, like a grant.
+struct ContributionRecorder: EvaluationRecorder {
+    static var isRecording: Bool { false }
+
+    private(set) var contributions: [Contribution] = []
+
+    mutating func record(_ term: ExplanationTerm) {}
+    func mentions(_ location: LocationNumber) -> Bool { false }
+    mutating func arrangeLocations(by rank: (LocationNumber) -> Int) {}
+
+    mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool) {
+        contributions.append(
+            Contribution(location: location, figure: figure, sellable: sellable, isWithheld: isWithheld))
     }
 }

@@ -48,6 +48,102 @@ import Testing
         }
     }
 
+    @Test func theSaleMayGoBeyondSellableByTheAllowedOversell() throws {
+        let table:
+            [(onHand: Int64, oversell: Int64, buffer: StockBuffer, share: Int, available: Int64, AvailabilityStatus)] =
+                [
+                    (10, 5, .units(0), 100, 15, .inStock), (0, 5, .units(0), 100, 5, .inStock),
+                    (-3, 5, .units(0), 100, 2, .inStock), (-5, 5, .units(0), 100, 0, .outOfStock),
+                    (-9, 5, .units(0), 100, 0, .outOfStock),
+                    // Buffer and share are of what may be sold, oversell included.
+                    (10, 5, .units(4), 100, 11, .inStock), (10, 10, .percent(10), 100, 18, .inStock),
+                    (10, 10, .units(0), 50, 10, .inStock), (0, 5, .units(5), 100, 0, .outOfStock),
+                    (1, 5, .units(6), 100, 0, .withheld),
+                ]
+        for row in table {
+            let policy = makePolicy {
+                $0.terms.allowedOversell = row.oversell
+                $0.terms.buffer = row.buffer
+                $0.terms.sharePercent = row.share
+            }
+            let answer = try ask(policy, [.onHand: row.onHand])
+            #expect(answer.available == row.available, "\(row)")
+            #expect(answer.status == row.5, "\(row)")
+        }
+    }
+
+    @Test func anOverrideAllowsOversellForItsSkuAndLocation() throws {
+        var policy = makePolicy {
+            $0.sourcing = ["WH1", "WH2"]
+            $0.terms.allowedOversell = 1
+        }
+        var everywhere = PolicyOverride(skus: .sku("A"))
+        everywhere.allowedOversell = 10
+        var here = PolicyOverride(skus: .sku("A"), location: "WH2")
+        here.allowedOversell = 100
+        policy.overrides = [everywhere, here]
+        for (sku, available) in [("A", Int64(110)), ("B", 2)] {
+            var question = Question(policy)
+            question.sku = sku
+            question.put(1, makePosition([:]))
+            question.put(2, makePosition([:]))
+            #expect(try question.answer().available == available)
+        }
+    }
+
+    @Test func aDegradedChannelKeepsItsExtraBufferBackAtEachLocation() throws {
+        let table: [(degradation: StockBuffer, buffer: StockBuffer, share: Int, normal: Int64, degraded: Int64)] = [
+            (.units(0), .units(0), 100, 30, 30), (.units(4), .units(0), 100, 30, 22),
+            (.units(4), .units(2), 100, 26, 18), (.units(15), .units(0), 100, 30, 5),
+            // Percentages of one location's figure, each rounded up: 5 % of 20 and of 10 are 1 and 1.
+            (.percent(5), .units(0), 100, 30, 28), (.percent(5), .percent(10), 100, 27, 25),
+            (.percent(100), .units(0), 100, 30, 0),
+            // The smaller of what the share and what the buffers leave.
+            (.units(4), .units(0), 50, 15, 15), (.units(8), .units(0), 50, 15, 12),
+        ]
+        for row in table {
+            for isDegraded in [false, true] {
+                var question = Question(
+                    makePolicy {
+                        $0.sourcing = ["WH1", "WH2"]
+                        $0.degradationBuffer = row.degradation
+                        $0.terms.buffer = row.buffer
+                        $0.terms.sharePercent = row.share
+                    })
+                question.isDegraded = isDegraded
+                question.put(1, makePosition([.onHand: 20]))
+                question.put(2, makePosition([.onHand: 10]))
+                #expect(try question.answer().available == (isDegraded ? row.degraded : row.normal), "\(row)")
+            }
+        }
+    }
+
+    @Test func everyCountedLocationIsToldWithWhatAllMayTakeThere() throws {
+        var question = Question(
+            makePolicy {
+                $0.sourcing = ["WH1", "WH2", "WH3", "WH4"]
+                $0.cap = 1
+                $0.terms.safetyStock = 3
+                $0.terms.allowedOversell = 5
+                $0.terms.sharePercent = 50
+                $0.terms.countInTransit = true
+                $0.terms.staleAfterNanoseconds = 60 * second
+                $0.terms.staleAction = .withhold
+            })
+        question.directory = makeDirectory(inactive: [4])
+        let fresh = question.now
+        question.put(1, makePosition([.onHand: 20, .inTransit: 6], authoritativeTime: fresh), openHolds: 2)
+        question.put(2, makePosition([.onHand: -10, .safetyStock: 4], authoritativeTime: fresh))
+        question.put(3, makePosition([.onHand: 20], authoritativeTime: fresh - 61 * second))
+        question.put(4, makePosition([.onHand: 20], authoritativeTime: fresh))
+        question.put(5, makePosition([.onHand: 20], authoritativeTime: fresh))
+        #expect(
+            try question.contributions() == [
+                Contribution(location: 1, figure: 13, sellable: 22), Contribution(location: 2, figure: 0, sellable: -9),
+                Contribution(location: 3, figure: 0, sellable: 22, isWithheld: true),
+            ])
+    }
+
     @Test func aShareLimitsWhatAChannelTakesAndNotWhatIsLeftAgainAndAgain() throws {
         let policy = makePolicy { $0.terms.sharePercent = 50 }
         var held: Int64 = 0
@@ -248,6 +344,9 @@ import Testing
             $0.terms.sharePercent = 99
             $0.terms.buffer = .percent(100)
             $0.terms.countInTransit = true
+            $0.terms.safetyStock = Limits.quantityMax
+            $0.terms.allowedOversell = Limits.quantityMax
+            $0.degradationBuffer = .percent(100)
         }
         for sign in [Int64(1), -1] {
             var position = Position()
@@ -257,6 +356,7 @@ import Testing
             var question = Question(policy)
             question.put(1, position, openHolds: most)
             question.put(2, position, openHolds: -most)
+            question.isDegraded = true
             #expect(try question.answer().available >= 0)
         }
     }

@@ -2,11 +2,11 @@
 
 /// The semantics' arithmetic, written down once more without any cleverness.
 enum NaiveEvaluation {
-    static func answer(_ question: Question) -> LineAnswer {
+    static func evaluate(_ question: Question) -> (answer: LineAnswer, contributions: [Contribution]) {
         let policy = question.policy
         let eligible = members(of: policy.sourcing, question.directory)
         let asked = question.location.isEmpty ? nil : members(of: [question.location], question.directory)
-        var contributions: [Int64] = []
+        var contributions: [Contribution] = []
         var hasStock = false
         var isStale = false
         var ages: [Int64] = []
@@ -19,7 +19,9 @@ enum NaiveEvaluation {
             let terms = terms(policy, sku: question.sku, location: "WH\(number)")
             let age = age(question, number, position)
             ages.append(age)
-            var figure = contribution(position, terms, holds)
+            let degradation = question.isDegraded ? policy.degradationBuffer : .units(0)
+            var figure = contribution(position, terms, degradation, holds)
+            var isWithheld = false
             let limits = [terms.staleAfterNanoseconds > 0 ? terms.staleAfterNanoseconds : nil, question.maxStaleness]
                 .compactMap { $0 }
             if let limit = limits.min(), age > limit {
@@ -30,16 +32,22 @@ enum NaiveEvaluation {
                 switch action {
                 case .serve: break
                 case .buffer(let percent): figure -= ceilingOfHundredth(Int64(percent) * figure)
-                case .withhold: figure = 0
+                case .withhold:
+                    figure = 0
+                    isWithheld = true
                 case .refuse:
                     figure = 0
+                    isWithheld = true
                     refused =
                         refused ?? StaleRefusal(location: number, ageNanoseconds: age, thresholdNanoseconds: limit)
                 }
             }
-            contributions.append(figure)
+            contributions.append(
+                Contribution(
+                    location: number, figure: figure, sellable: sellable(position, terms) + terms.allowedOversell,
+                    isWithheld: isWithheld))
         }
-        var available = contributions.reduce(0, +)
+        var available = contributions.map(\.figure).reduce(0, +)
         if available < policy.floor { available = 0 }
         available = min(available, policy.cap ?? .max)
         let status: AvailabilityStatus
@@ -50,23 +58,32 @@ enum NaiveEvaluation {
         } else if available < question.quantity {
             status = .limited
         } else {
-            let canServe = policy.splitAllowed || contributions.contains { $0 >= question.quantity }
+            let canServe = policy.splitAllowed || contributions.contains { $0.figure >= question.quantity }
             status = canServe ? .inStock : .limited
         }
-        return LineAnswer(
+        let answer = LineAnswer(
             available: available, status: status, isStale: isStale, ageMilliseconds: (ages.max() ?? 0) / 1_000_000,
             refused: refused)
+        return (answer, contributions)
     }
 
-    private static func contribution(_ position: Position, _ terms: PolicyTerms, _ holds: Int64) -> Int64 {
+    private static func sellable(_ position: Position, _ terms: PolicyTerms) -> Int64 {
         let b = position.buckets
-        var s = b[.onHand] - b[.quarantined] - b[.damaged] - b[.allocated] - b[.reserved] - b[.releasing]
-        s -= max(b[.safetyStock], terms.safetyStock)
-        if terms.countInTransit { s += b[.inTransit] }
+        let s = b[.onHand] - b[.quarantined] - b[.damaged] - b[.allocated] - b[.reserved] - b[.releasing]
+        return s - max(b[.safetyStock], terms.safetyStock)
+    }
+
+    private static func contribution(
+        _ position: Position, _ terms: PolicyTerms, _ degradation: StockBuffer, _ holds: Int64
+    ) -> Int64 {
+        var s = sellable(position, terms) + terms.allowedOversell
+        if terms.countInTransit { s += position.buckets[.inTransit] }
         var result = s
-        switch terms.buffer {
-        case .units(let units): result -= units
-        case .percent(let percent): result -= ceilingOfHundredth(Int64(percent) * max(s, 0))
+        for buffer in [terms.buffer, degradation] {
+            switch buffer {
+            case .units(let units): result -= units
+            case .percent(let percent): result -= ceilingOfHundredth(Int64(percent) * max(s, 0))
+            }
         }
         let share = Int64((Double(Int64(terms.sharePercent) * (s + holds)) / 100).rounded(.down)) - holds
         return max(0, min(result, share))
@@ -107,6 +124,7 @@ enum NaiveEvaluation {
             terms.sharePercent = override.sharePercent ?? terms.sharePercent
             terms.buffer = override.buffer ?? terms.buffer
             terms.safetyStock = override.safetyStock ?? terms.safetyStock
+            terms.allowedOversell = override.allowedOversell ?? terms.allowedOversell
             terms.countInTransit = override.countInTransit ?? terms.countInTransit
             terms.staleAfterNanoseconds = override.staleAfterNanoseconds ?? terms.staleAfterNanoseconds
             terms.staleAction = override.staleAction ?? terms.staleAction

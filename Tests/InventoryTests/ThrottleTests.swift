@@ -127,6 +127,37 @@ import Testing
         #expect(throttle.admit(units: 1, nowNanoseconds: second) == .retryAfter(nanoseconds: 1_000_000))
     }
 
+    @Test func reservationsHaveARateOfTheirOwn() {
+        // rate, burst → admitted at once, wait for the next in ms
+        let table: [(rate: Int64, burst: Int64, atOnce: Int, wait: Int64)] = [
+            (10, 0, 10, 100), (10, 3, 3, 100), (1, 0, 1, 1_000), (1_000, 1, 1, 1),
+        ]
+        for row in table {
+            var terms = ThrottleTerms()
+            terms.readUnitsPerSecond = 1
+            terms.reservationsPerSecond = row.rate
+            terms.reservationsBurst = row.burst
+            let throttle = Throttle(terms)
+            #expect(throttle.admit(units: 1, nowNanoseconds: second) == .admitted)
+            #expect(throttle.admit(units: 1, nowNanoseconds: second) != .admitted)
+            for _ in 0..<row.atOnce {
+                #expect(throttle.admitReservation(nowNanoseconds: second) == .admitted, "\(row)")
+            }
+            let wait = row.wait * 1_000_000
+            #expect(throttle.admitReservation(nowNanoseconds: second) == .retryAfter(nanoseconds: wait), "\(row)")
+            #expect(throttle.admitReservation(nowNanoseconds: second + wait) == .admitted, "\(row)")
+            // Reservations took no read units.
+            #expect(throttle.admit(units: 1, nowNanoseconds: 2 * second) == .admitted, "\(row)")
+        }
+    }
+
+    @Test func withoutARateReservationsAreUnlimited() {
+        var terms = ThrottleTerms()
+        terms.readUnitsPerSecond = 1
+        let throttle = Throttle(terms)
+        for _ in 0..<1_000 { #expect(throttle.admitReservation(nowNanoseconds: 0) == .admitted) }
+    }
+
     @Test func callsInFlightAreBounded() {
         var terms = ThrottleTerms()
         terms.callsInFlightMax = 2

@@ -28,7 +28,7 @@ import Testing
         try fill()
         let buffer = KeyBuffer.stock(tenant: 1, sku: "sku-2-77", location: 1)
         let key = [UInt8](buffer.bytes)
-        var record = [UInt8](repeating: 0, count: PositionRecord.bytes)
+        var record = [UInt8](repeating: 0, count: PositionRecord.bytesMin)
         record.withUnsafeMutableBytes {
             PositionRecord.encode(makePosition(onHand: 1, sequence: 1_078), into: $0, key: buffer.bytes)
         }

@@ -82,7 +82,7 @@ import Testing
     }
 
     private func encode(_ position: Position, key: [UInt8]) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0xEE, count: PositionRecord.bytes)
+        var bytes = [UInt8](repeating: 0xEE, count: PositionRecord.bytesMin)
         key.withUnsafeBytes { key in
             bytes.withUnsafeMutableBytes { PositionRecord.encode(position, into: $0, key: key) }
         }

@@ -109,6 +109,18 @@ def test_display_name_is_kept(api):
     ({"floor": -1}, "policy.floor"),
     ({"safety_stock": -1}, "policy.safety_stock"),
     ({"sourcing": ["NOWHERE"]}, "policy.sourcing[0]"),
+    ({"allowed_oversell": -1}, "policy.allowed_oversell"),
+    ({"default_ttl": duration(0)}, "policy.default_ttl"),
+    ({"default_ttl": duration(25 * HOUR)}, "policy.default_ttl"),
+    ({"longest_ttl": duration(401 * 24 * HOUR)}, "policy.longest_ttl"),
+    ({"customer_units_max": 0}, "policy.customer_units_max"),
+    ({"customer_holds_max": 0}, "policy.customer_holds_max"),
+    ({"write_mode": 9}, "policy.write_mode"),
+    ({"erp_wait_max": duration(2 * MINUTE)}, "policy.erp_wait_max"),
+    ({"degradation_buffer_units": -1}, "policy.degradation_buffer_units"),
+    ({"degradation_buffer_percent": 101}, "policy.degradation_buffer_percent"),
+    ({"throttle": policy_pb2.ThrottlePolicy(reservations_per_second=10 ** 9 + 1)},
+     "policy.throttle.reservations_per_second"),
     ({"freshness": policy_pb2.FreshnessPolicy()}, "policy.freshness.stale_after"),
     ({"freshness": policy_pb2.FreshnessPolicy(stale_after=duration(0))}, "policy.freshness.stale_after"),
     ({"freshness": policy_pb2.FreshnessPolicy(stale_after=duration(HOUR), stale_action=BUFFER,
@@ -117,6 +129,8 @@ def test_display_name_is_kept(api):
      "policy.freshness.stale_action"),
     ({"overrides": [policy_pb2.PolicyOverride(sku="a", terms=policy_pb2.PolicyTerms(share_percent=101))]},
      "policy.overrides[0].terms.share_percent"),
+    ({"overrides": [policy_pb2.PolicyOverride(location="WH1", terms=policy_pb2.PolicyTerms(customer_units_max=1))]},
+     "policy.overrides[0].terms.customer_units_max"),
     ({"overrides": [policy_pb2.PolicyOverride(location="NOWHERE", terms=policy_pb2.PolicyTerms(share_percent=1))]},
      "policy.overrides[0].location"),
 ])
@@ -170,6 +184,12 @@ def test_changes_survive_a_restart(new_server):
     ({"on_hand": 100, "safety_stock": 5}, {}, 95, IN_STOCK),
     ({"on_hand": 100, "safety_stock": 5}, {"safety_stock": 9}, 91, IN_STOCK),
     ({"on_hand": 100, "safety_stock": 9}, {"safety_stock": 5}, 91, IN_STOCK),
+    ({"on_hand": 10}, {"allowed_oversell": 5}, 15, IN_STOCK),
+    ({"on_hand": 0}, {"allowed_oversell": 5}, 5, IN_STOCK),
+    ({"on_hand": -9}, {"allowed_oversell": 5}, 0, OUT_OF_STOCK),
+    ({"on_hand": 10}, {"allowed_oversell": 10, "buffer_percent": 10}, 18, IN_STOCK),
+    ({"on_hand": 10}, {"allowed_oversell": 10, "share_percent": 50}, 10, IN_STOCK),
+    ({"on_hand": 10}, {"degradation_buffer_units": 5}, 10, IN_STOCK),
     ({"on_hand": 10 ** 12}, {"share_percent": 99}, 99 * 10 ** 10, IN_STOCK),
 ])
 def test_term_of_the_policy_has_its_effect(api, stock, terms, available, status):
@@ -288,7 +308,35 @@ def assert_unimplemented(call, request):
 
 def test_terms_that_have_no_effect_here_are_refused_by_name(api):
     id = api.new_channel()
-    failure = failure_of(api.update_channel, id, policy(allowed_oversell=5, customer_units_max=1))
+    terms = policy_pb2.PolicyTerms(cap=5, floor=1, split_allowed=True, sourcing=policy_pb2.SourcingOrder())
+    failure = failure_of(api.update_channel, id, policy(overrides=[policy_pb2.PolicyOverride(sku="a", terms=terms)]))
     assert failure.code == grpc.StatusCode.INVALID_ARGUMENT
-    assert {field.removeprefix("channel.") for field in failure.fields} == {
-        "policy.allowed_oversell", "policy.customer_units_max"}
+    assert {field.removeprefix("channel.policy.overrides[0].terms.") for field in failure.fields} == {
+        "cap", "floor", "split_allowed", "sourcing"}
+
+
+def test_terms_of_holds_read_back_as_they_were_written(api):
+    override = policy_pb2.PolicyOverride(sku="a", terms=policy_pb2.PolicyTerms(
+        allowed_oversell=0, default_ttl=duration(MINUTE), longest_ttl=duration(HOUR), customer_units_max=1,
+        write_mode=policy_pb2.WRITE_MODE_THROUGH, erp_wait_max=duration(0)))
+    written = policy(
+        allowed_oversell=5, default_ttl=duration(MINUTE), longest_ttl=duration(400 * 24 * HOUR), customer_units_max=7,
+        customer_holds_max=3, write_mode=policy_pb2.WRITE_MODE_BEHIND, erp_wait_max=duration(MINUTE),
+        degradation_buffer_percent=10, overrides=[override],
+        throttle=policy_pb2.ThrottlePolicy(reservations_per_second=10, reservations_burst=20))
+    read = api.update_channel(api.new_channel(), written).policy
+    assert read == api.channel(api.new_channel(**fields_of(read))).policy
+    for field, value in written.ListFields():
+        assert getattr(read, field.name) == value, field.name
+
+
+def test_absent_terms_of_holds_are_told_by_their_defaults(api):
+    read = api.channel(api.new_channel()).policy
+    assert (read.default_ttl, read.longest_ttl) == (duration(15 * MINUTE), duration(24 * HOUR))
+    assert read.write_mode == policy_pb2.WRITE_MODE_THROUGH
+    assert not read.HasField("customer_units_max") and not read.HasField("customer_holds_max")
+    assert not read.HasField("erp_wait_max") and read.allowed_oversell == 0
+
+
+def fields_of(message):
+    return {field.name: value for field, value in message.ListFields()}

@@ -21,6 +21,10 @@ struct DurationArgument: ExpressibleByArgument, Equatable {
         return nil
     }
 
+    var defaultValueDescription: String { DurationText.brief(milliseconds: nanoseconds / 1_000_000) }
+
+    var seconds: Double { Double(nanoseconds) / 1e9 }
+
     var duration: Duration { .nanoseconds(nanoseconds) }
 
     var message: Google_Protobuf_Duration {

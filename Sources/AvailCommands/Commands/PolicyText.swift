@@ -31,17 +31,31 @@ enum PolicyText {
         table.add(["sourcing", policy.sourcing.joined(separator: ", ")])
         table.add(["share", share(policy)])
         table.add(["buffer", buffer(policy)])
+        table.add(["degradation buffer", degradationBuffer(policy)])
         table.add(["cap", policy.hasCap ? "\(policy.cap)" : "-"])
         table.add(["floor", "\(policy.floor)"])
         table.add(["safety stock", policy.hasSafetyStock ? "\(policy.safetyStock)" : "-"])
+        table.add(["allowed oversell", "\(policy.allowedOversell)"])
         table.add(["count in transit", policy.countInTransit ? "yes" : "no"])
         table.add(["split allowed", policy.splitAllowed ? "yes" : "no"])
         table.add(["stale after", policy.hasFreshness ? staleAfter(policy) : "never"])
         table.add(["stale action", policy.hasFreshness ? staleAction(policy) : "-"])
+        addHolds(policy, to: &table)
         table.add(["read units per second", limit(policy.throttle.readUnitsPerSecond)])
         table.add(["read units burst", limit(policy.throttle.readUnitsBurst)])
+        table.add(["reservations per second", limit(policy.throttle.reservationsPerSecond)])
+        table.add(["reservations burst", limit(policy.throttle.reservationsBurst)])
         table.add(["calls in flight", limit(policy.throttle.callsInFlightMax)])
         return table
+    }
+
+    private static func addHolds(_ policy: Availability_V1_ChannelPolicy, to table: inout TextTable) {
+        table.add(["default ttl", policy.hasDefaultTtl ? DurationText.brief(policy.defaultTtl) : "-"])
+        table.add(["longest ttl", policy.hasLongestTtl ? DurationText.brief(policy.longestTtl) : "-"])
+        table.add(["customer units", policy.hasCustomerUnitsMax ? "\(policy.customerUnitsMax)" : "-"])
+        table.add(["customer holds", policy.hasCustomerHoldsMax ? "\(policy.customerHoldsMax)" : "-"])
+        table.add(["write mode", policy.writeMode == .unspecified ? "-" : policy.writeMode.shortName])
+        table.add(["erp wait", policy.hasErpWaitMax ? DurationText.brief(policy.erpWaitMax) : "-"])
     }
 
     private static func overrides(_ overrides: [Availability_V1_PolicyOverride]) -> TextTable {
@@ -71,6 +85,14 @@ enum PolicyText {
         switch policy.buffer {
         case .bufferUnits(let units): "\(units)"
         case .bufferPercent(let percent): "\(percent)%"
+        case nil: "0"
+        }
+    }
+
+    private static func degradationBuffer(_ policy: Availability_V1_ChannelPolicy) -> String {
+        switch policy.degradationBuffer {
+        case .degradationBufferUnits(let units): "\(units)"
+        case .degradationBufferPercent(let percent): "\(percent)%"
         case nil: "0"
         }
     }

@@ -28,6 +28,8 @@ struct StatusCommand: ClientCommand {
         table.add(["sequence", "\(status.sequence)"])
         table.add(["ledger time", DurationText.time(status.ledgerTime, isPresent: status.hasLedgerTime)])
         table.add(["positions", "\(status.ledger.positions)"])
+        table.add(["open reservations", "\(status.ledger.openReservations)"])
+        table.add(["erp writes waiting", "\(status.ledger.erpWritesWaiting)"])
         table.add(["dead letters", "\(status.ledger.deadLetters)"])
         table.add(["storage used", "\(status.ledger.usedBytes) bytes"])
         let quota = status.ledger.quotaBytes == 0 ? "-" : "\(status.ledger.quotaBytes) bytes"
@@ -35,7 +37,7 @@ struct StatusCommand: ClientCommand {
         return table
     }
 
-    /// Checks, sources and channels, as far as there are any.
+    /// Checks, sources, channels and ERPs, as far as there are any.
     static func parts(_ status: Availability_V1_GetServerStatusResponse) -> [TextTable] {
         var checks = TextTable(["CHECK", "STATE", "DETAIL"])
         for check in status.checks { checks.add([check.name, check.ready ? "ok" : "failed", check.detail]) }
@@ -52,6 +54,7 @@ struct StatusCommand: ClientCommand {
         if !status.checks.isEmpty { parts.append(checks) }
         if !status.sources.isEmpty { parts.append(sources) }
         if !status.channels.isEmpty { parts.append(channels) }
+        if !status.erps.isEmpty { parts.append(ErpText.table(status.erps)) }
         return parts
     }
 }

@@ -13,6 +13,7 @@ struct Connection: Sendable {
     var availability: Availability_V1_AvailabilityService.Client<Transport> { .init(wrapping: client) }
     var feed: Availability_V1_InventoryFeedService.Client<Transport> { .init(wrapping: client) }
     var policy: Availability_V1_PolicyService.Client<Transport> { .init(wrapping: client) }
+    var reservations: Availability_V1_ReservationService.Client<Transport> { .init(wrapping: client) }
     var operations: Availability_V1_OperationsService.Client<Transport> { .init(wrapping: client) }
 
     /// Runs `body` with a connection and closes it. A server that cannot be reached fails the first call.

@@ -12,7 +12,16 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 /// Data for standard output.
 enum Output {
     static func write(_ line: String) throws {
-        try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+        try write(line, to: .standardOutput)
+    }
+
+    /// A reader that has seen enough is no failure to speak of: it ends the command quietly.
+    static func write(_ line: String, to handle: FileHandle) throws {
+        do {
+            try handle.write(contentsOf: Data((line + "\n").utf8))
+        } catch let error as NSError where (error.userInfo[NSUnderlyingErrorKey] as? NSError)?.code == Int(EPIPE) {
+            throw ExitCode(ExitStatus.brokenPipe)
+        }
     }
 
     static func write(_ message: any Message) throws {

@@ -183,9 +183,32 @@ public nonisolated struct Availability_V1_ListReservationsRequest: Sendable {
   /// The previous response's `next_page_token`. Empty: the first page.
   public var pageToken: String = String()
 
+  /// Granted at or after this. Absent: any.
+  public var createdAfter: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createdAfter ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createdAfter = newValue}
+  }
+  /// Returns true if `createdAfter` has been explicitly set.
+  public var hasCreatedAfter: Bool {self._createdAfter != nil}
+  /// Clears the value of `createdAfter`. Subsequent reads from it will return its default value.
+  public mutating func clearCreatedAfter() {self._createdAfter = nil}
+
+  /// Granted before this. Absent: any.
+  public var createdBefore: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createdBefore ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createdBefore = newValue}
+  }
+  /// Returns true if `createdBefore` has been explicitly set.
+  public var hasCreatedBefore: Bool {self._createdBefore != nil}
+  /// Clears the value of `createdBefore`. Subsequent reads from it will return its default value.
+  public mutating func clearCreatedBefore() {self._createdBefore = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _createdAfter: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _createdBefore: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// A page of reservations.
@@ -194,7 +217,7 @@ public nonisolated struct Availability_V1_ListReservationsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Newest first, without history.
+  /// Newest first, without history. A page may have fewer than asked, even none, and still not be the last.
   public var reservations: [Availability_V1_Reservation] = []
 
   /// Asks for the next page; empty: this was the last.
@@ -688,7 +711,7 @@ nonisolated extension Availability_V1_GetReservationResponse: SwiftProtobuf.Mess
 
 nonisolated extension Availability_V1_ListReservationsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListReservationsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}state\0\u{3}erp_state\0\u{1}customer\0\u{3}order_reference\0\u{1}sku\0\u{1}location\0\u{3}page_size\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}state\0\u{3}erp_state\0\u{1}customer\0\u{3}order_reference\0\u{1}sku\0\u{1}location\0\u{3}page_size\0\u{3}page_token\0\u{3}created_after\0\u{3}created_before\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -705,12 +728,18 @@ nonisolated extension Availability_V1_ListReservationsRequest: SwiftProtobuf.Mes
       case 7: try { try decoder.decodeSingularStringField(value: &self.location) }()
       case 8: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 10: try { try decoder.decodeSingularMessageField(value: &self._createdAfter) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._createdBefore) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.channel.isEmpty {
       try visitor.visitSingularStringField(value: self.channel, fieldNumber: 1)
     }
@@ -738,6 +767,12 @@ nonisolated extension Availability_V1_ListReservationsRequest: SwiftProtobuf.Mes
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 9)
     }
+    try { if let v = self._createdAfter {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._createdBefore {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -751,6 +786,8 @@ nonisolated extension Availability_V1_ListReservationsRequest: SwiftProtobuf.Mes
     if lhs.location != rhs.location {return false}
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
+    if lhs._createdAfter != rhs._createdAfter {return false}
+    if lhs._createdBefore != rhs._createdBefore {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import GRPCCore
+import Proto
+import SwiftProtobuf
+
+/// Which reservations are listed: those that match all the options given.
+struct ReservationFilter: ParsableArguments {
+    @Option(help: "The selling channel. Default: all you may see.")
+    var channel: String?
+
+    @Option(help: ArgumentHelp("For example active.", valueName: "STATE"))
+    var state: EnumArgument<Availability_V1_ReservationState>?
+
+    @Option(help: ArgumentHelp("For example release-pending.", valueName: "STATE"))
+    var erpState: EnumArgument<Availability_V1_ErpState>?
+
+    @Option(help: ArgumentHelp(valueName: "ID")) var customer: String?
+    @Option(help: ArgumentHelp(valueName: "REFERENCE")) var order: String?
+    @Option(help: "A sku among the lines.") var sku: String?
+    @Option(help: "A location among the lines.") var location: String?
+
+    @Option(help: ArgumentHelp("Granted longer ago than this.", valueName: "DURATION"))
+    var olderThan: DurationArgument?
+
+    @Option(help: ArgumentHelp("Granted at most so long ago.", valueName: "DURATION"))
+    var newerThan: DurationArgument?
+
+    func request(now: Date = Date()) -> Availability_V1_ListReservationsRequest {
+        .with {
+            $0.channel = channel ?? ""
+            $0.state = state?.value ?? .unspecified
+            $0.erpState = erpState?.value ?? .unspecified
+            $0.customer = customer ?? ""
+            $0.orderReference = order ?? ""
+            $0.sku = sku ?? ""
+            $0.location = location ?? ""
+            if let olderThan { $0.createdBefore = .init(date: now.addingTimeInterval(-olderThan.seconds)) }
+            if let newerThan { $0.createdAfter = .init(date: now.addingTimeInterval(-newerThan.seconds)) }
+        }
+    }
+}
+
+struct ReservationListCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Reservations that match, newest first.",
+        discussion: """
+            What a channel holds of a sku:
+              avail reservation list --channel web --state active --sku SKU-1
+            What the ERP has not answered:
+              avail reservation list --erp-state unknown --limit 0
+            """)
+
+    @OptionGroup var filter: ReservationFilter
+    @OptionGroup var limit: LimitOptions
+    @OptionGroup var client: ClientOptions
+
+    func run(_ connection: Connection) async throws {
+        var request = filter.request()
+        var reservations: [Availability_V1_Reservation] = []
+        repeat {
+            guard let pageSize = limit.pageSize(after: reservations.count) else {
+                limit.noteMore()
+                break
+            }
+            request.pageSize = pageSize
+            let response = try await connection.reservations.listReservations(
+                request, metadata: connection.metadata, options: connection.options)
+            if client.output == .json { try Output.write(response) }
+            reservations += response.reservations
+            request.pageToken = response.nextPageToken
+        } while !request.pageToken.isEmpty
+        if client.output == .table { try Output.write(ReservationText.table(reservations)) }
+    }
+}

@@ -1,0 +1,232 @@
+internal import Configure
+internal import Engine
+internal import Erp
+internal import Inventory
+internal import Ledger
+internal import Logging
+internal import ServiceLifecycle
+internal import Synchronization
+internal import Tryton
+
+/// The ERPs of the configuration at work: a dispatcher for each, and one look at them all now and then, by which channels
+/// tighten and relax.
+final class ErpHosting: Sendable {
+    let dispatchers: [ErpDispatcher]
+    private let configured: [ConfiguredErp]
+    private let embedded: [String: EmbeddedErp]
+    private let trytons: [TrytonAdapter]
+    private let board: StateBoard
+    private let erps: ErpDirectory
+    private let clock: LedgerClock
+    private let logger: Logger
+
+    init(
+        _ configured: [ConfiguredErp], ledger: Ledger, board: StateBoard, writer: EngineThread, outbox: ErpOutbox,
+        tenant: TenantNumber, clock: LedgerClock, logger: Logger
+    ) throws {
+        self.configured = configured
+        self.board = board
+        self.clock = clock
+        self.logger = logger
+        let directory = ErpDirectory(configured)
+        erps = directory
+        let book = try ErpStockBook(ledger: ledger, board: board, tenant: tenant)
+        var embedded: [String: EmbeddedErp] = [:]
+        var trytons: [TrytonAdapter] = []
+        var dispatchers: [ErpDispatcher] = []
+        for erp in configured {
+            let adapter: any ErpAdapter
+            switch erp.adapter {
+            case .embedded:
+                let own = EmbeddedErp(stock: { book.units(of: $0, at: $1) })
+                embedded[erp.id] = own
+                adapter = own
+            case .tryton(let connection):
+                let served = board.state.locations.map(\.id).filter { directory.erp(ofLocation: $0) == erp.id }
+                let own = TrytonAdapter(TrytonSettings(connection, erp, served: served))
+                trytons.append(own)
+                adapter = own
+            }
+            dispatchers.append(
+                ErpDispatcher(
+                    name: erp.id, adapter: adapter, policy: ErpCallPolicy(erp), outbox: outbox, engine: writer,
+                    tenant: tenant, clock: clock,
+                    locationName: { board.state.directory.location($0)?.id ?? "" }))
+        }
+        self.embedded = embedded
+        self.dispatchers = dispatchers
+        self.trytons = trytons
+        try adoptHolds(ledger, tenant)
+        let all = dispatchers
+        outbox.onChange { for dispatcher in all { dispatcher.notify() } }
+    }
+
+    /// What embedded ERPs held before this start, from what the ledger knows of it.
+    private func adoptHolds(_ ledger: Ledger, _ tenant: TenantNumber) throws {
+        guard !embedded.isEmpty else { return }
+        let reader = try ledger.makeReader()
+        try reader.renew()
+        var numbers: Set<ReservationNumber> = []
+        try reader.forEachHold(tenant: tenant) { row throws(LedgerError) in
+            numbers.insert(row.number)
+            return true
+        }
+        let directory = board.state.directory
+        for number in numbers {
+            guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }
+            for (name, erp) in embedded {
+                let held = reservation.lines.filter { $0.erp == name && $0.erpQuantity > 0 }
+                guard !held.isEmpty else { continue }
+                erp.adopt(
+                    reservation.id,
+                    held.map {
+                        ErpHoldLine(
+                            lineID: $0.id, sku: $0.sku, location: directory.location($0.location)?.id ?? "",
+                            quantity: $0.erpQuantity)
+                    })
+            }
+        }
+    }
+
+    @Sendable func conditions() -> [ErpCondition] { dispatchers.map(\.condition) }
+
+    /// Closes the connections.
+    func shutDown() async {
+        for adapter in trytons { await adapter.shutDown() }
+    }
+
+    /// Something may go through now that did not before.
+    func notify() {
+        for dispatcher in dispatchers { dispatcher.notify() }
+    }
+
+    /// The switches of an embedded ERP; nil when none is called so.
+    func embeddedErp(_ name: String) -> EmbeddedErp? { embedded[name] }
+
+    // MARK: Degradation
+
+    /// Has every channel that sells what a lagging ERP serves keep back its extra buffer.
+    func reviewChannels() {
+        var lagging: [String: String] = [:]
+        for (erp, condition) in zip(configured, conditions()) {
+            lagging[erp.id] = reason(erp, condition)
+        }
+        let now = wallClockNanoseconds()
+        for entry in board.state.channels where entry.channel.policy.degradationBuffer != .units(0) {
+            let served = entry.compiled.sourcing.compactMap {
+                entry.compiled.directory.location($0).map { erps.erp(ofLocation: $0.id) }
+            }
+            let reason = served.compactMap { lagging[$0] }.first
+            guard entry.degradation.set(reason, nowNanoseconds: now) else { continue }
+            logger.notice(
+                reason == nil ? "a channel sells as usual again" : "a channel keeps back its degradation buffer",
+                metadata: ["channel": "\(entry.channel.id)", "reason": "\(reason ?? "")"])
+        }
+    }
+
+    private func reason(_ erp: ConfiguredErp, _ condition: ErpCondition) -> String? {
+        if condition.unavailableReason.hasPrefix("BREAKER_OPEN") { return "ERP_UNAVAILABLE" }
+        if let age = condition.oldestWriteAgeNanoseconds, age > erp.degradedAfterNanoseconds {
+            return "ERP_QUEUE_LAG"
+        }
+        return Int64(condition.writesWaiting) > erp.degradedWrites ? "ERP_QUEUE_LAG" : nil
+    }
+}
+
+/// Runs the dispatchers and the review until the server stops.
+struct ErpService: Service {
+    let hosting: ErpHosting
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                for dispatcher in hosting.dispatchers {
+                    group.addTask { await dispatcher.run() }
+                    dispatcher.notify()
+                }
+                group.addTask {
+                    while !Task.isCancelled {
+                        hosting.reviewChannels()
+                        try? await Task.sleep(for: .milliseconds(250))
+                    }
+                }
+            }
+        }
+        await hosting.shutDown()
+    }
+}
+
+extension TrytonSettings {
+    /// A location without a code of its own is called in Tryton what it is called here.
+    fileprivate init(_ connection: TrytonConnection, _ erp: ConfiguredErp, served: [String]) {
+        let password: TrytonPassword =
+            if let variable = connection.passwordVariable {
+                .environment(variable)
+            } else {
+                .file(connection.passwordFile ?? "")
+            }
+        self.init(
+            url: connection.url, database: connection.database, user: connection.user, password: password,
+            company: connection.company, customer: connection.customer,
+            warehouses: Dictionary(
+                served.map { ($0, connection.warehouses[$0] ?? $0) }, uniquingKeysWith: { first, _ in first }),
+            requestTimeoutSeconds: max(1, Int(erp.callTimeoutNanoseconds / 1_000_000_000)))
+    }
+}
+
+/// What the accepted events say is there: the stock that an embedded ERP decides by.
+final class ErpStockBook: Sendable {
+    private let board: StateBoard
+    private let tenant: TenantNumber
+    // Used under the lock only; the reader's transactions belong to no thread.
+    private let reader: Mutex<LentReader>
+
+    private struct LentReader: @unchecked Sendable {
+        let reader: SnapshotReader
+    }
+
+    init(ledger: Ledger, board: StateBoard, tenant: TenantNumber) throws(LedgerError) {
+        self.board = board
+        self.tenant = tenant
+        reader = Mutex(LentReader(reader: try ledger.makeReader()))
+    }
+
+    /// Gross stock that can be sold, less what others have allocated. A position that cannot be read has none.
+    func units(of sku: String, at location: String) -> Int64 {
+        guard let number = board.state.directory.number(of: location) else { return 0 }
+        let position = reader.withLock { lent -> Position? in
+            guard (try? lent.reader.renew()) != nil else { return nil }
+            defer { lent.reader.release() }
+            return (try? lent.reader.position(tenant: tenant, sku: sku, location: number)).flatMap { $0 }
+        }
+        guard let buckets = position?.buckets else { return 0 }
+        return buckets[.onHand] - buckets[.quarantined] - buckets[.damaged] - buckets[.allocated]
+    }
+}
+
+extension ErpDirectory {
+    init(_ configured: [ConfiguredErp]) {
+        var locations: [String: String] = [:]
+        for erp in configured {
+            for location in erp.locations ?? [] { locations[location] = erp.id }
+        }
+        self.init(
+            terms: configured.map { erp in
+                let isEmbedded = erp.adapter == .embedded
+                return ErpTerms(name: erp.id, takesCommits: isEmbedded, allowsPartialRelease: isEmbedded)
+            },
+            locations: locations, defaultName: configured.first { $0.locations == nil }?.id)
+    }
+}
+
+extension ErpCallPolicy {
+    init(_ erp: ConfiguredErp) {
+        self.init()
+        deadlineNanoseconds = erp.callTimeoutNanoseconds
+        callsInFlightMax = Int(erp.callsInFlightMax)
+        callsPerSecond = erp.callsPerSecond
+        maintenance = erp.maintenance.map {
+            MaintenanceWindow(startSeconds: $0.startSeconds, endSeconds: $0.endSeconds)
+        }
+    }
+}

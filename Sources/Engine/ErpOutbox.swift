@@ -1,0 +1,40 @@
+internal import Inventory
+internal import Synchronization
+
+/// The outbox as the writer, the dispatchers and operators share it. Any thread.
+public final class ErpOutbox: Sendable {
+    private let state = Mutex(ErpOutboxState())
+    /// Called without the lock after something became due.
+    private let listener = Mutex<(@Sendable () -> Void)?>(nil)
+
+    public init() {}
+
+    public func onChange(_ body: @escaping @Sendable () -> Void) {
+        listener.withLock { $0 = body }
+    }
+
+    /// One look or change under the lock; short.
+    public func withState<Result: Sendable>(_ body: (inout sending ErpOutboxState) -> sending Result) -> Result {
+        state.withLock { body(&$0) }
+    }
+
+    public var count: Int { state.withLock { $0.count } }
+
+    /// Writer's thread, after the commit.
+    func update(_ reservations: some Sequence<Reservation>, nowNanoseconds: WallNanoseconds) {
+        state.withLock { state in
+            for reservation in reservations { state.update(reservation, nowNanoseconds: nowNanoseconds) }
+        }
+        wake()
+    }
+
+    /// Something may be due earlier than was known.
+    public func wake() {
+        listener.withLock { $0 }?()
+    }
+
+    /// At the start, for what was found.
+    func restore(_ reservation: Reservation, nowNanoseconds: WallNanoseconds) {
+        state.withLock { $0.update(reservation, isRestart: true, nowNanoseconds: nowNanoseconds) }
+    }
+}

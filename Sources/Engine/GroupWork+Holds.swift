@@ -1,0 +1,181 @@
+internal import HotTable
+internal import Inventory
+internal import Ledger
+
+/// The one way a reservation changes: its record, its rows under their positions, the positions' counters and the change
+/// log, all in the group's commit.
+extension GroupWork {
+    /// A reservation as the group has it; nil when there is none.
+    mutating func reservation(_ number: ReservationNumber) throws(LedgerError) -> Reservation? {
+        if let touched = touchedReservations[number] { return touched.new }
+        return try batch.reservation(number, tenant: tenant)
+    }
+
+    /// When and for whom the command at work changes a reservation: takes the next sequence.
+    mutating func moment(_ correlationID: String) -> ReservationMoment {
+        ReservationMoment(
+            ledgerNanoseconds: ledgerNanoseconds, sequence: batch.nextSequence(), correlationID: correlationID)
+    }
+
+    /// Stores a changed reservation in place of its former self.
+    mutating func store(_ new: Reservation, replacing old: Reservation?) throws(LedgerError) {
+        guard let last = new.history.last else { preconditionFailure("every change is in the history") }
+        if let problem = new.problem { throw .invariant("reservation \(new.id): \(problem)") }
+        let channel = try number(ofChannel: new.channel)
+        try batch.setReservation(new, replacing: old, tenant: tenant)
+        for line in new.lines {
+            let former = old?.lines.first { $0.id == line.id }
+            try moveHold(
+                from: former.map { HoldChange($0, of: old ?? new, channel: channel) },
+                to: HoldChange(line, of: new, channel: channel), channel: channel, sequence: last.sequence)
+        }
+        try batch.addChange(
+            LedgerChange(
+                sequence: last.sequence, timeNanoseconds: last.timeNanoseconds,
+                subject: .reservation(new.number, channel: channel, cause: last.cause)), tenant: tenant)
+        reservationsChanged += 1
+        touchedReservations[new.number] = TouchedReservation(
+            old: touchedReservations[new.number].map(\.old) ?? old, new: new)
+        if !new.customer.isEmpty {
+            let key = ReservationIndex.CustomerKey(channel: new.channel, customer: new.customer)
+            customerChanges[key, default: CustomerStanding()].move(from: old, to: new)
+        }
+    }
+
+    /// One line's part in its position.
+    private struct HoldChange {
+        var line: ReservationLine
+        var row: HoldRow?
+        var channelID: String
+
+        init(_ line: ReservationLine, of reservation: Reservation, channel: ChannelNumber) {
+            self.line = line
+            channelID = reservation.channel
+            row = HoldRow(line, of: reservation, channel: channel)
+        }
+    }
+
+    private mutating func moveHold(
+        from old: HoldChange?, to new: HoldChange, channel: ChannelNumber, sequence: UInt64
+    ) throws(LedgerError) {
+        if old?.row != new.row {
+            if let row = old?.row, row.expireTimeNanoseconds != new.row?.expireTimeNanoseconds {
+                try batch.deleteHold(row, tenant: tenant)
+            }
+            if let row = new.row { try batch.setHold(row, tenant: tenant) }
+        }
+        let reserved = new.line.open - (old?.line.open ?? 0)
+        let releasing = new.line.releasing - (old?.line.releasing ?? 0)
+        let expiry = new.row.flatMap { $0.expireTimeNanoseconds == .max ? nil : $0.expireTimeNanoseconds }
+        let isEarlier = expiry != nil && expiry != old?.row?.expireTimeNanoseconds
+        guard reserved != 0 || releasing != 0 || isEarlier else { return }
+        let line = new.line
+        guard var position = try batch.position(tenant: tenant, sku: line.sku, location: line.location) else {
+            throw .invariant("\(line.sku) has holds at location \(line.location) and no position")
+        }
+        let shortfall = position.shortfall
+        position.hold(reserved, for: channel)
+        position.buckets[.releasing] += releasing
+        if reserved > 0 { try checkGrant(position, line, channelID: new.channelID) }
+        try updateExpiry(of: &position, line, expiry)
+        position.sequence = sequence
+        try batch.setPosition(position, tenant: tenant, sku: line.sku, location: line.location)
+        try noteShortfall(of: position, before: shortfall, sku: line.sku, location: line.location)
+        changes?.append(
+            HotTable.Change(sku: line.sku, location: line.location, figures: StockFigures(position)))
+    }
+
+    /// Tells those who watch when a position's stock sinks below its holds, or no longer is.
+    mutating func noteShortfall(
+        of position: Position, before: Int64, sku: String, location: LocationNumber
+    ) throws(LedgerError) {
+        let now = position.shortfall
+        guard now != before else { return }
+        try batch.addChange(
+            LedgerChange(
+                sequence: batch.nextSequence(), timeNanoseconds: ledgerNanoseconds,
+                subject: .shortfall(now, sku: sku, location: location)), tenant: tenant)
+        hasShortfallChanged = true
+    }
+
+    /// The promise itself, checked once more where it is written: what is held is there.
+    private func checkGrant(
+        _ position: Position, _ line: ReservationLine, channelID: String
+    ) throws(LedgerError) {
+        let compiled = catalogue.channels[channelID]?.compiled
+        var sku = line.sku
+        let terms = sku.withUTF8 { compiled?.terms(sku: UnsafeRawBufferPointer($0), location: line.location) }
+        guard position.sellable + (terms?.allowedOversell ?? 0) < 0 else { return }
+        throw .invariant("a grant of \(line.sku) at location \(line.location) would leave \(position.sellable)")
+    }
+
+    /// Keeps the bound a bound. Once it has passed it is made exact again, from the first row.
+    private func updateExpiry(
+        of position: inout Position, _ line: ReservationLine, _ expiry: WallNanoseconds?
+    ) throws(LedgerError) {
+        if position.channelHolds.isEmpty { return position.nextExpiryNanoseconds = 0 }
+        if let expiry, position.nextExpiryNanoseconds == 0 || expiry < position.nextExpiryNanoseconds {
+            position.nextExpiryNanoseconds = expiry
+        }
+        guard position.nextExpiryNanoseconds != 0, position.nextExpiryNanoseconds <= ledgerNanoseconds else { return }
+        var next: WallNanoseconds = 0
+        try batch.forEachHold(tenant: tenant, sku: line.sku, location: line.location) { row throws(LedgerError) in
+            if row.expireTimeNanoseconds != .max { next = row.expireTimeNanoseconds }
+            return false
+        }
+        position.nextExpiryNanoseconds = next
+    }
+
+    /// The number of a channel, new for one that never held anything.
+    mutating func number(ofChannel id: String) throws(LedgerError) -> ChannelNumber {
+        if let known = catalogue.channelNumbers[id] { return known }
+        let number = try batch.intern(id, kind: .channel, tenant: tenant)
+        catalogue.channelNumbers[id] = number
+        return number
+    }
+
+    // MARK: Expiry
+
+    /// Ends what is due. A reservation that was extended or ended meanwhile is passed over; one whose record is damaged
+    /// stays as it is, and is found by verify.
+    mutating func expire(_ due: [ExpiryHeap.Entry]) throws(LedgerError) {
+        for entry in due {
+            do throws(LedgerError) {
+                guard let reservation = try reservation(entry.number) else { continue }
+                _ = try expireIfDue(reservation)
+            } catch {
+                guard case .corrupt = error else { throw error }
+            }
+        }
+    }
+
+    /// The reservation as it stands now: expired, when its time has run out.
+    mutating func expireIfDue(_ reservation: Reservation) throws(LedgerError) -> Reservation {
+        guard reservation.isDue(at: ledgerNanoseconds) else { return reservation }
+        var expired = reservation
+        expired.expire(erps: settings.erps, at: moment(""))
+        try store(expired, replacing: reservation)
+        return expired
+    }
+
+    /// Ends what has run out at one position, so that its counters say what is held now.
+    mutating func expireHolds(sku: String, location: LocationNumber) throws(LedgerError) {
+        let now = ledgerNanoseconds
+        var due: [ReservationNumber] = []
+        try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+            guard row.expireTimeNanoseconds <= now else { return false }
+            due.append(row.number)
+            return true
+        }
+        for number in due {
+            guard let reservation = try reservation(number) else { continue }
+            _ = try expireIfDue(reservation)
+        }
+    }
+}
+
+/// A reservation before and after a group.
+struct TouchedReservation {
+    let old: Reservation?
+    var new: Reservation
+}

@@ -1,0 +1,232 @@
+internal import Inventory
+internal import Synchronization
+
+/// The embedded ERP: a stock book of its own in the same process, that follows what it is told of the stock and decides
+/// for itself. By its switches it is slow, refuses, goes away, or loses its answers, so that a connector can be developed
+/// against what real ERPs do.
+///
+/// The book is in memory. After a restart of the server it takes over again what the ledger says is held (`adopt`).
+public final class EmbeddedErp: ErpAdapter {
+    /// How it behaves; may be changed at any time.
+    public struct Switches: Sendable, Equatable {
+        /// How long an answer takes, in nanoseconds.
+        public var latencyNanoseconds: Int64 = 0
+        /// Of 100 reserves so many are refused.
+        public var refusePercent = 0
+        /// It cannot be reached.
+        public var isDown = false
+        /// Of 100 answers so many are lost, after the effect.
+        public var loseAnswerPercent = 0
+
+        public init() {}
+    }
+
+    private struct Place: Hashable {
+        var sku: String
+        var location: String
+    }
+
+    private struct Book {
+        var switches = Switches()
+        var stock: [Place: Int64] = [:]
+        var allocated: [Place: Int64] = [:]
+        /// By our reservation id.
+        var holds: [String: [ErpHoldLine]] = [:]
+        var committed: Set<String> = []
+        var counter: UInt64 = 0
+
+        /// 0 to 99, from a counter: deterministic, and as even as switches need it.
+        mutating func dice() -> Int {
+            counter += 1
+            return Int((counter &* 0x9E37_79B9_7F4A_7C15) >> 33) % 100
+        }
+    }
+
+    private let book = Mutex(Book())
+    /// What the book says of a sku that it was never told of: the server's own figures, gross less foreign allocations.
+    private let stock: @Sendable (_ sku: String, _ location: String) -> Int64
+
+    public let capabilities = ErpCapabilities(
+        isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 100,
+        latestEffectSeconds: 0)
+
+    /// - Parameter stock: units that are there for holds of ours, as the accepted events say; any thread.
+    public init(stock: @escaping @Sendable (_ sku: String, _ location: String) -> Int64) {
+        self.stock = stock
+    }
+
+    public var switches: Switches {
+        get { book.withLock { $0.switches } }
+        set { book.withLock { $0.switches = newValue } }
+    }
+
+    /// The book's own stock of a sku, in place of what the events say; nil: what the events say again.
+    public func setStock(_ units: Int64?, sku: String, location: String) {
+        book.withLock { $0.stock[Place(sku: sku, location: location)] = units }
+    }
+
+    /// Takes over a hold that it had before a restart.
+    public func adopt(_ reservationID: String, _ lines: [ErpHoldLine]) {
+        book.withLock { Self.set(&$0, reservationID, lines) }
+    }
+
+    // MARK: ErpAdapter
+
+    public func reserve(
+        _ holds: [ErpHold], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpReply] {
+        try await call(deadline) { book in holds.map { self.reserve($0, &book) } }
+    }
+
+    public func release(
+        _ holds: [ErpHold], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpReply] {
+        try await call(deadline) { book in holds.map { Self.release($0, &book) } }
+    }
+
+    public func commit(
+        _ holds: [ErpHold], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpReply] {
+        try await call(deadline) { book in
+            holds.map { hold in
+                guard let lines = book.holds[hold.reservationID] else { return .answer(.notFound) }
+                book.committed.insert(hold.reservationID)
+                return .answer(.holds(lines.map { Self.answer($0, hold.reservationID) }))
+            }
+        }
+    }
+
+    public func lookUp(
+        _ holds: [ErpHold], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpReply] {
+        try await call(deadline) { book in
+            holds.map { hold in
+                guard let lines = book.holds[hold.reservationID] else { return .answer(.notFound) }
+                return .answer(.holds(lines.map { Self.answer($0, hold.reservationID) }))
+            }
+        }
+    }
+
+    public func readPositions(
+        locations: [String], after sku: String, limit: Int, deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> ErpPositionPage {
+        try await call(deadline) { book in
+            let places = Set(book.stock.keys).union(book.allocated.keys)
+                .filter { locations.contains($0.location) && $0.sku > sku }
+                .sorted { ($0.sku, $0.location) < ($1.sku, $1.location) }
+            let skus = Set(places.map(\.sku)).sorted()
+            let page = Set(skus.prefix(limit))
+            let positions = places.filter { page.contains($0.sku) }.map { place in
+                let contains = book.holds.flatMap { id, lines in
+                    lines.filter { $0.sku == place.sku && $0.location == place.location && $0.quantity > 0 }
+                        .map { ErpContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
+                }.sorted { ($0.reservationID, $0.lineID) < ($1.reservationID, $1.lineID) }
+                return ErpPosition(
+                    sku: place.sku, location: place.location, onHand: self.stock(of: place, book),
+                    allocated: book.allocated[place, default: 0], contains: contains)
+            }
+            return ErpPositionPage(positions: positions, next: skus.count > limit ? skus[limit - 1] : nil)
+        }
+    }
+
+    public func checkHealth(deadline: ContinuousClock.Instant) async throws(ErpFailure) {
+        try await call(deadline) { _ in }
+    }
+
+    // MARK: The book
+
+    /// One call: the way there, the effect, the way back; each may fail as the switches say.
+    private func call<Result: Sendable>(
+        _ deadline: ContinuousClock.Instant, _ body: (inout Book) -> Result
+    ) async throws(ErpFailure) -> Result {
+        let switches = switches
+        if switches.isDown { throw .notSent("the embedded ERP is switched off") }
+        if switches.latencyNanoseconds > 0 {
+            let wanted = ContinuousClock.now + .nanoseconds(switches.latencyNanoseconds)
+            do {
+                try await Task.sleep(until: min(wanted, deadline), clock: .continuous)
+            } catch {
+                throw .notSent("cancelled")
+            }
+            if wanted > deadline { throw .noAnswer("the embedded ERP is slower than the deadline") }
+        }
+        let (result, isLost) = book.withLock { book in
+            let result = body(&book)
+            return (result, book.dice() < book.switches.loseAnswerPercent)
+        }
+        if isLost { throw .noAnswer("the embedded ERP lost its answer") }
+        return result
+    }
+
+    private func stock(of place: Place, _ book: Book) -> Int64 {
+        book.stock[place] ?? stock(place.sku, place.location)
+    }
+
+    /// Idempotent by our id: what is held already is told again.
+    private func reserve(_ hold: ErpHold, _ book: inout Book) -> ErpReply {
+        if let known = book.holds[hold.reservationID] {
+            let asked = Set(hold.lines.map(\.lineID))
+            let there = Set(known.map(\.lineID))
+            if asked.isSubset(of: there) {
+                return .answer(.holds(known.map { Self.answer($0, hold.reservationID) }))
+            }
+        }
+        let isRefused = book.dice() < book.switches.refusePercent
+        var wanted: [Place: Int64] = [:]
+        var granted: [ErpHoldLine] = []
+        var answers: [ErpLineAnswer] = []
+        for line in hold.lines {
+            let place = Place(sku: line.sku, location: line.location)
+            let free =
+                stock(of: place, book) - book.allocated[place, default: 0] - wanted[place, default: 0]
+            var given = line
+            given.quantity = isRefused ? 0 : min(line.quantity, max(0, free))
+            if given.quantity < line.quantity && !hold.allowsPartial { given.quantity = 0 }
+            wanted[place, default: 0] += given.quantity
+            granted.append(given)
+            var answer = Self.answer(given, hold.reservationID)
+            if given.quantity < line.quantity {
+                answer.reason =
+                    isRefused
+                    ? "ERP_REJECTED: the embedded ERP was told to refuse"
+                    : "ERP_REJECTED: the ERP has \(max(0, free)) of \(line.sku)"
+            }
+            answers.append(answer)
+        }
+        let isWhole = zip(granted, hold.lines).allSatisfy { $0.quantity == $1.quantity }
+        if !isWhole && !hold.allowsPartial {
+            // All or none: those that could have been held say so by having no reason.
+            for index in answers.indices { answers[index].quantity = 0 }
+            return .answer(.holds(answers))
+        }
+        Self.set(&book, hold.reservationID, granted.filter { $0.quantity > 0 })
+        return .answer(.holds(answers))
+    }
+
+    private static func release(_ hold: ErpHold, _ book: inout Book) -> ErpReply {
+        guard let known = book.holds[hold.reservationID] else { return .answer(.notFound) }
+        let left = known.compactMap { line -> ErpHoldLine? in
+            guard let asked = hold.lines.first(where: { $0.lineID == line.lineID }) else { return line }
+            var line = line
+            line.quantity = min(line.quantity, asked.quantity)
+            return line.quantity > 0 ? line : nil
+        }
+        set(&book, hold.reservationID, left)
+        return .answer(.holds(left.map { answer($0, hold.reservationID) }))
+    }
+
+    private static func set(_ book: inout Book, _ id: String, _ lines: [ErpHoldLine]) {
+        for line in book.holds[id] ?? [] {
+            book.allocated[Place(sku: line.sku, location: line.location), default: 0] -= line.quantity
+        }
+        for line in lines {
+            book.allocated[Place(sku: line.sku, location: line.location), default: 0] += line.quantity
+        }
+        book.holds[id] = lines.isEmpty ? nil : lines
+        if lines.isEmpty { book.committed.remove(id) }
+    }
+
+    private static func answer(_ line: ErpHoldLine, _ id: String) -> ErpLineAnswer {
+        ErpLineAnswer(lineID: line.lineID, quantity: line.quantity, reference: "EMBEDDED-\(id)")
+    }
+}

@@ -1,0 +1,291 @@
+public import Engine
+public import Inventory
+internal import Synchronization
+
+/// Drains the outbox of one ERP: at least once, in order for each reservation, within the ERP's limits. It decides nothing
+/// about holds: what an ERP answers goes to the writer, and the writer's commit takes the write out of the outbox.
+public final class ErpDispatcher: Sendable {
+    public let name: String
+    public let adapter: any ErpAdapter
+    private let policy: ErpCallPolicy
+    private let outbox: ErpOutbox
+    private let engine: EngineThread
+    private let tenant: TenantNumber
+    private let clock: LedgerClock
+    private let locationName: @Sendable (LocationNumber) -> String
+    private let wake: AsyncStream<Void>
+    private let waker: AsyncStream<Void>.Continuation
+    private let state = Mutex(State())
+
+    private struct State {
+        var breaker = CircuitBreaker()
+        var callsInFlight = 0
+        var nextCallNanoseconds: Int64 = 0
+        /// For when the loop is woken though nothing arrives.
+        var timerNanoseconds: Int64?
+        var lastError = ""
+    }
+
+    /// - Parameter locationName: our location's id by its number; empty for one that is not there any more.
+    public init(
+        name: String, adapter: any ErpAdapter, policy: ErpCallPolicy, outbox: ErpOutbox, engine: EngineThread,
+        tenant: TenantNumber, clock: LedgerClock, locationName: @escaping @Sendable (LocationNumber) -> String
+    ) {
+        self.name = name
+        self.adapter = adapter
+        self.policy = policy
+        self.outbox = outbox
+        self.engine = engine
+        self.tenant = tenant
+        self.clock = clock
+        self.locationName = locationName
+        (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// There may be something to send. Any thread; cheap.
+    public func notify() { waker.yield() }
+
+    /// Drains until the task is cancelled. A call under way is left to its deadline; what it did is found out after the next
+    /// start.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            var signals = wake.makeAsyncIterator()
+            while !Task.isCancelled {
+                while let call = begin() {
+                    group.addTask { await self.perform(call) }
+                }
+                schedule(&group)
+                _ = await signals.next()
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// How it does, for operators and for channels that tighten.
+    public var condition: ErpCondition {
+        let (breaker, inFlight, lastError) = state.withLock { ($0.breaker.state, $0.callsInFlight, $0.lastError) }
+        let name = self.name
+        let (count, oldest) = outbox.withState { ($0.count(of: name), $0.oldest(of: name)?.createTimeNanoseconds) }
+        var reason = ""
+        if breaker != .closed { reason = "BREAKER_OPEN: \(lastError)" }
+        if isInMaintenance { reason = "MAINTENANCE" }
+        return ErpCondition(
+            name: name, unavailableReason: reason, writesWaiting: count,
+            oldestWriteAgeNanoseconds: oldest.map { max(0, clock.nowNanoseconds - $0) }, callsInFlight: inFlight)
+    }
+
+    private var isInMaintenance: Bool {
+        let now = wallClockNanoseconds()
+        return policy.maintenance.contains { $0.contains(now) }
+    }
+
+    // MARK: Which call is next
+
+    private enum Call {
+        case writes([ErpWork])
+        /// The ERP failed and nothing waits for it: is it back?
+        case probe
+    }
+
+    /// The next call that may be begun; nil: none now.
+    private func begin() -> Call? {
+        guard !isInMaintenance else { return nil }
+        let now = clock.nowNanoseconds
+        let capabilities = adapter.capabilities
+        return state.withLock { state -> Call? in
+            guard state.callsInFlight < policy.callsInFlightMax, now >= state.nextCallNanoseconds else { return nil }
+            let admitted = state.breaker.admits(capabilities.batchMax, nowNanoseconds: now)
+            guard admitted > 0 else { return nil }
+            let name = self.name
+            let works = outbox.withState {
+                $0.take(
+                    erp: name, limit: admitted, isIdempotent: capabilities.isIdempotent, nowNanoseconds: now)
+            }
+            guard !works.isEmpty || state.breaker.state != .closed else { return nil }
+            state.breaker.begin()
+            state.callsInFlight += 1
+            if policy.callsPerSecond > 0 { state.nextCallNanoseconds = now + .perSecond / policy.callsPerSecond }
+            return works.isEmpty ? .probe : .writes(works)
+        }
+    }
+
+    /// Has the loop woken when the next write or probe is due. At most one timer that matters is pending.
+    private func schedule(_ group: inout DiscardingTaskGroup) {
+        let now = clock.nowNanoseconds
+        let name = self.name
+        var due = outbox.withState { $0.nextAttemptNanoseconds(of: name) }
+        let timer = state.withLock { state -> Int64? in
+            if case .open(let until) = state.breaker.state { due = until }
+            if state.callsInFlight >= policy.callsInFlightMax || state.breaker.state == .probing { due = nil }
+            guard var next = due else { return nil }
+            next = max(next, state.nextCallNanoseconds, now + .perMillisecond)
+            if isInMaintenance { next = now + 5 * .perSecond }
+            if let pending = state.timerNanoseconds, pending <= next, pending > now { return nil }
+            state.timerNanoseconds = next
+            return next
+        }
+        guard let timer else { return }
+        group.addTask { [waker] in
+            try? await Task.sleep(for: .nanoseconds(timer - now))
+            waker.yield()
+        }
+    }
+
+    // MARK: One call
+
+    private func perform(_ call: Call) async {
+        defer {
+            state.withLock { $0.callsInFlight -= 1 }
+            waker.yield()
+        }
+        switch call {
+        case .probe: await probe()
+        case .writes(let works): await send(works)
+        }
+    }
+
+    private func probe() async {
+        do throws(ErpFailure) {
+            try await adapter.checkHealth(deadline: deadline)
+            state.withLock { $0.breaker.succeed() }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private var deadline: ContinuousClock.Instant { .now + .nanoseconds(policy.deadlineNanoseconds) }
+
+    private func fail(_ failure: ErpFailure) {
+        let now = clock.nowNanoseconds
+        state.withLock { state in
+            state.lastError = failure.description
+            state.breaker.fail(policy, nowNanoseconds: now)
+        }
+    }
+
+    private func send(_ all: [ErpWork]) async {
+        var works = all
+        if works[0].kind == .release {
+            // What was never asked for need not be let go.
+            let outbox = self.outbox
+            let unsent = works.filter { work in outbox.withState { $0.isNeverSent(work) } }
+            works.removeAll { unsent.contains($0) }
+            for work in unsent { await tell(work, .notFound) }
+            guard !works.isEmpty else {
+                let now = clock.nowNanoseconds
+                return state.withLock { $0.breaker.abandon(nowNanoseconds: now) }
+            }
+        }
+        do throws(ErpFailure) {
+            let replies = try await ask(works)
+            state.withLock { $0.breaker.succeed() }
+            for (work, reply) in zip(works, replies) { await take(reply, to: work) }
+            for work in works.dropFirst(replies.count) { await take(.retry("no reply"), to: work) }
+        } catch {
+            fail(error)
+            for work in works { await take(error, to: work) }
+        }
+    }
+
+    private func ask(_ works: [ErpWork]) async throws(ErpFailure) -> [ErpReply] {
+        let holds = works.map(hold)
+        return switch works[0].kind {
+        case .reserve: try await adapter.reserve(holds, deadline: deadline)
+        case .release: try await adapter.release(holds, deadline: deadline)
+        case .commit: try await adapter.commit(holds, deadline: deadline)
+        case .lookUp: try await adapter.lookUp(holds, deadline: deadline)
+        }
+    }
+
+    private func hold(_ work: ErpWork) -> ErpHold {
+        ErpHold(
+            reservationID: work.reservationID, channel: work.channel, customer: work.customer,
+            orderReference: work.orderReference, allowsPartial: work.allowsPartial,
+            lines: work.lines.map {
+                ErpHoldLine(
+                    lineID: $0.lineID, sku: $0.sku, location: locationName($0.location), quantity: $0.quantity)
+            },
+            erpReference: work.erpReference)
+    }
+
+    // MARK: What came of it
+
+    private func take(_ reply: ErpReply, to work: ErpWork) async {
+        switch reply {
+        case .answer(.notFound):
+            let latest = Int64(adapter.capabilities.latestEffectSeconds) * .perSecond
+            let now = clock.nowNanoseconds
+            let settles = outbox.withState {
+                $0.settlesAtNanoseconds(work, latestEffectNanoseconds: latest, nowNanoseconds: now)
+            }
+            guard let settles else { return await tell(work, .notFound) }
+            finish(work, "not found; what was sent may still take effect", isUnknown: true, retryAt: settles)
+        case .answer(let answer): await tell(work, answer)
+        case .retry(let text): finish(work, text, neverSent: true, retryAt: retryTime(work))
+        case .failed(let text): finish(work, text, isFailed: true, neverSent: true, retryAt: nil)
+        }
+    }
+
+    private func take(_ failure: ErpFailure, to work: ErpWork) async {
+        switch failure {
+        case .notSent(let text): finish(work, text, neverSent: true, retryAt: retryTime(work))
+        case .misconfigured(let text):
+            finish(work, text, neverSent: true, retryAt: clock.nowNanoseconds + policy.pauseMaxNanoseconds)
+        case .noAnswer(let text):
+            guard work.kind == .reserve else {
+                return finish(work, text, isUnknown: true, retryAt: retryTime(work))
+            }
+            await tell(work, .unknown, error: text, retryAt: retryTime(work))
+        }
+    }
+
+    /// Has the ledger take an answer in; the write goes with the commit, or waits for what is next.
+    private func tell(
+        _ work: ErpWork, _ answer: ErpAnswer, error: String = "", retryAt: WallNanoseconds? = nil
+    ) async {
+        let outcome = ErpOutcome(
+            number: work.number, erp: work.erp, kind: work.kind, answer: answer, correlationID: work.erp)
+        let reply = await submit(.takeErpOutcome(tenant: tenant, outcome))
+        if case .failed(let failure) = reply {
+            // The answer is lost for the ledger: the ERP is asked again.
+            return finish(
+                work, "the answer could not be stored: \(failure)", isUnknown: true,
+                retryAt: clock.nowNanoseconds + .perSecond)
+        }
+        finish(work, error, isUnknown: answer == .unknown, retryAt: retryAt)
+    }
+
+    private func submit(_ command: EngineCommand) async -> EngineReply {
+        while true {
+            let reply: EngineReply? = await withCheckedContinuation { continuation in
+                let refusal = engine.submit(command) { continuation.resume(returning: $0) }
+                switch refusal {
+                case nil: break
+                case .queueFull: continuation.resume(returning: nil)
+                case .some(let error): continuation.resume(returning: .failed(error))
+                }
+            }
+            if let reply { return reply }
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return .failed(.stopping) }
+        }
+    }
+
+    private func finish(
+        _ work: ErpWork, _ error: String, isUnknown: Bool = false, isFailed: Bool = false, neverSent: Bool = false,
+        retryAt: WallNanoseconds?
+    ) {
+        let now = clock.nowNanoseconds
+        outbox.withState {
+            $0.finish(
+                work, error: error, isUnknown: isUnknown, isFailed: isFailed, neverSent: neverSent,
+                retryAtNanoseconds: retryAt, nowNanoseconds: now)
+        }
+    }
+
+    private func retryTime(_ work: ErpWork) -> WallNanoseconds {
+        let key = ErpOutboxState.Key(number: work.number, erp: work.erp)
+        let attempts = outbox.withState { $0.writes[key]?.attempts ?? 1 }
+        return clock.nowNanoseconds
+            + policy.pauseNanoseconds(attempts: attempts, jitter: Double.random(in: 0..<1))
+    }
+}

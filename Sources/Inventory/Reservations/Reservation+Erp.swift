@@ -1,0 +1,166 @@
+/// What an ERP holds of one line.
+public struct ErpLineAnswer: Sendable, Equatable {
+    public var lineID: UInt32
+    /// Units the ERP holds now.
+    public var quantity: Int64
+    /// The ERP's own name for the hold; may be empty.
+    public var reference: String
+    /// Why it is less than asked; empty otherwise.
+    public var reason: String
+
+    public init(lineID: UInt32, quantity: Int64, reference: String = "", reason: String = "") {
+        self.lineID = lineID
+        self.quantity = quantity
+        self.reference = reference
+        self.reason = reason
+    }
+}
+
+/// What became of one piece of work. Of calls that were surely never sent, or are to be sent again, the ledger hears
+/// nothing.
+public enum ErpAnswer: Sendable, Equatable {
+    /// The ERP has decided: so much of each line is held now. A line it does not name is not held.
+    case holds([ErpLineAnswer])
+    /// Sent, and no answer came in time.
+    case unknown
+    /// The ERP has nothing under our id, and nothing that was sent can still take effect.
+    case notFound
+    /// Somebody cancelled it at the ERP.
+    case cancelled
+    /// The ERP has shipped it.
+    case shipped
+}
+
+/// What an ERP answers about a reservation.
+extension Reservation {
+    /// Takes an answer in. Returns false when it says nothing new: nothing was changed.
+    public mutating func take(
+        _ answer: ErpAnswer, to kind: ErpWriteKind, from erp: String, erps: ErpDirectory,
+        at moment: ReservationMoment
+    ) -> Bool {
+        let before = self
+        let cause: ReservationCause
+        switch answer {
+        case .unknown: cause = takeUnknown(kind, erp)
+        case .holds(let answers): cause = takeHolds(answers, kind, erp, erps)
+        case .notFound: cause = takeNotFound(erp)
+        case .cancelled: cause = takeCancelled(erp, erps)
+        case .shipped: cause = takeShipped(erp)
+        }
+        guard self != before else { return false }
+        note(cause, from: before.state, at: moment)
+        return true
+    }
+
+    private func indices(_ erp: String) -> [Int] { lines.indices.filter { lines[$0].erp == erp } }
+
+    private mutating func takeUnknown(_ kind: ErpWriteKind, _ erp: String) -> ReservationCause {
+        // Of a release or a commit without an answer nothing is lost by asking again: both say what shall be.
+        if kind == .reserve {
+            for index in indices(erp) where lines[index].erpState == .pending { lines[index].erpState = .unknown }
+        }
+        return .erpUnknown
+    }
+
+    private mutating func takeHolds(
+        _ answers: [ErpLineAnswer], _ kind: ErpWriteKind, _ erp: String, _ erps: ErpDirectory
+    ) -> ReservationCause {
+        var isRefused = false
+        for index in indices(erp) where lines[index].quantity > 0 && lines[index].erpState != .rejected {
+            let answer = answers.first { $0.lineID == lines[index].id }
+            // A reserve and a commit speak of the lines they were about only.
+            if answer == nil && (kind == .reserve || kind == .commit) { continue }
+            if settle(index, answer ?? ErpLineAnswer(lineID: lines[index].id, quantity: 0), kind, erps) {
+                isRefused = true
+            }
+        }
+        guard isRefused else {
+            return switch kind {
+            case .release: .erpReleased
+            case .commit: .erpCommitted
+            case .reserve, .lookUp: .erpConfirmed
+            }
+        }
+        let wasCommitted = state == .committed
+        if !allowsPartial {
+            for index in lines.indices { close(index, units: lines[index].open, erps: erps) }
+        }
+        if open == 0 && !state.isTerminal { end(.rejected) }
+        return wasCommitted ? .erpRefusedAfterCommit : .erpRejected
+    }
+
+    /// Takes over what the ERP holds of one line; true when that is less than the line holds.
+    private mutating func settle(
+        _ index: Int, _ answer: ErpLineAnswer, _ kind: ErpWriteKind, _ erps: ErpDirectory
+    ) -> Bool {
+        lines[index].erpQuantity = answer.quantity
+        if !answer.reference.isEmpty { lines[index].erpReference = answer.reference }
+        if kind == .commit { lines[index].isCommitDue = false }
+        let missing = lines[index].open - answer.quantity
+        if missing > 0 {
+            lines[index].open -= missing
+            lines[index].released += missing
+            lines[index].reason = answer.reason.isEmpty ? "ERP_REJECTED" : answer.reason
+        }
+        // What the ERP does not hold is in no figure of its own any more.
+        lines[index].contained = min(lines[index].contained, answer.quantity)
+        if lines[index].open == 0 { lines[index].isCommitDue = false }
+        if answer.quantity > lines[index].open {
+            let canGiveBack = lines[index].open == 0 || erps.allowsPartialRelease(lines[index].erp)
+            lines[index].erpState = canGiveBack ? .releasePending : .confirmed
+        } else if lines[index].open > 0 {
+            lines[index].erpState = .confirmed
+        } else {
+            lines[index].erpState = missing > 0 ? .rejected : .released
+        }
+        return missing > 0
+    }
+
+    private mutating func takeNotFound(_ erp: String) -> ReservationCause {
+        for index in indices(erp) {
+            switch lines[index].erpState {
+            // Not there, so it is asked anew.
+            case .unknown: lines[index].erpState = .pending
+            case .releasePending:
+                lines[index].erpQuantity = 0
+                lines[index].contained = 0
+                // A hold that goes on and is not there any more stays subtracted here, for a person to see.
+                lines[index].erpState = lines[index].open == 0 ? .released : .confirmed
+                if lines[index].open > 0 { lines[index].reason = "ERP_NOT_FOUND" }
+            case .confirmed:
+                lines[index].isCommitDue = false
+                lines[index].reason = "ERP_NOT_FOUND"
+            case .pending, .released, .rejected, .notRequired: break
+            }
+        }
+        return .erpNotFound
+    }
+
+    private mutating func takeCancelled(_ erp: String, _ erps: ErpDirectory) -> ReservationCause {
+        for index in indices(erp) where lines[index].erpState != .rejected && lines[index].erpState != .notRequired {
+            let units = lines[index].open
+            lines[index].open = 0
+            lines[index].released += units
+            lines[index].contained = 0
+            lines[index].erpQuantity = 0
+            lines[index].isCommitDue = false
+            lines[index].erpState = .released
+            if units > 0 { lines[index].reason = "ERP_CANCELLED" }
+        }
+        if open == 0 && !state.isTerminal { end(.released) }
+        return .erpCancelled
+    }
+
+    private mutating func takeShipped(_ erp: String) -> ReservationCause {
+        for index in indices(erp) where lines[index].erpState != .rejected && lines[index].erpState != .notRequired {
+            let units = lines[index].open
+            lines[index].erpQuantity = 0
+            ship(index, units: units)
+            // The position's gross stock may not have heard of it: subtracted until a read or the shipment's event has.
+            lines[index].contained = units
+            lines[index].erpState = .released
+        }
+        if open == 0 && !state.isTerminal { end(.fulfilled) }
+        return .erpShipped
+    }
+}

@@ -1,0 +1,107 @@
+public import Inventory
+internal import LMDB
+internal import Synchronization
+
+extension WriteBatch {
+    /// Stores a reservation in place of `old`, its former self; nil for a new one.
+    public mutating func setReservation(
+        _ reservation: Reservation, replacing old: Reservation?, tenant: TenantNumber
+    ) throws(LedgerError) {
+        let key = KeyBuffer.reservation(tenant: tenant, number: reservation.number)
+        let bytes = ReservationRecord(reservation).bytes
+        unsafe try put(key.bytes, reserving: bytes.count, in: .reservations) { record in
+            unsafe bytes.withUnsafeBytes { unsafe record.set(0, $0) }
+            // The state and the flags lie in the header.
+            unsafe RecordHeader.seal(
+                record, key: key.bytes, byte: reservation.state.rawValue, word: ReservationRecord.flags(reservation))
+        }
+        if old == nil { state.reservations += 1 }
+        let wasOpen = old.map { !$0.state.isTerminal } ?? false
+        switch (wasOpen, !reservation.state.isTerminal) {
+        case (false, true): state.openReservations += 1
+        case (true, false): state.openReservations -= 1
+        case (true, true), (false, false): break
+        }
+    }
+
+    /// Stores a line's row, new or changed.
+    public mutating func setHold(_ row: HoldRow, tenant: TenantNumber) throws(LedgerError) {
+        let key = KeyBuffer.hold(row, tenant: tenant)
+        let isNew = unsafe try upsert(key.bytes, reserving: HoldRow.bytes, in: .holds) { record in
+            unsafe row.encode(into: record, key: key.bytes)
+        }
+        if isNew { state.holds += 1 }
+    }
+
+    /// False when there was none.
+    @discardableResult
+    public mutating func deleteHold(_ row: HoldRow, tenant: TenantNumber) throws(LedgerError) -> Bool {
+        let key = KeyBuffer.hold(row, tenant: tenant)
+        guard unsafe try delete(key.bytes, in: .holds) else { return false }
+        state.holds -= 1
+        return true
+    }
+
+    /// Remembers a new request.
+    public mutating func addRequest(
+        _ request: RequestRecord, tenant: TenantNumber, channel: ChannelNumber, method: RequestMethod, id: String
+    ) throws(LedgerError) {
+        let key = KeyBuffer.requestID(tenant: tenant, channel: channel, method: method, id: id)
+        unsafe try put(key.bytes, reserving: RequestRecord.bytes, in: .requestIDs) { record in
+            unsafe request.encode(into: record, key: key.bytes)
+        }
+        state.requestIDs += 1
+    }
+
+    /// Appends to the change log.
+    public mutating func addChange(_ change: LedgerChange, tenant: TenantNumber) throws(LedgerError) {
+        let key = KeyBuffer.change(tenant: tenant, sequence: change.sequence)
+        unsafe try put(key.bytes, reserving: change.bytes, in: .changes) { record in
+            unsafe change.encode(into: record, key: key.bytes)
+        }
+    }
+
+    // MARK: Pruning
+
+    /// Forgets changes before a time, the oldest first, at most `limit`.
+    public mutating func pruneChanges(
+        tenant: TenantNumber, before nanoseconds: WallNanoseconds, limit: Int
+    ) throws(LedgerError) {
+        let start = KeyBuffer.change(tenant: tenant, sequence: nil)
+        do throws(LMDBError) {
+            var cursor = try transaction.openCursor(ledger.database(.changes))
+            var entry = unsafe try cursor.seek(atOrAfter: start.bytes)
+            var count = 0
+            while count < limit, let found = unsafe entry, unsafe found.key.starts(with: start.bytes) {
+                guard let change = unsafe LedgerChange(found.value, key: found.key),
+                    change.timeNanoseconds < nanoseconds
+                else { return }
+                try cursor.delete()
+                state.changesPrunedThrough = change.sequence
+                count += 1
+                unsafe entry = try cursor.next()
+            }
+        } catch { throw LedgerError(error) }
+    }
+
+    /// Looks at the next `count` reservations and request ids from where the last call stopped, wrapping round, and
+    /// forgets those that are over and older than a time. Called with every commit and a count above the number that a
+    /// commit adds, it bounds both trees. A damaged record is passed over.
+    public mutating func pruneReservations(
+        visiting count: Int, before nanoseconds: WallNanoseconds
+    ) throws(LedgerError) {
+        let reservations = unsafe try prune(.reservations, visiting: count) { key, record in
+            // Most of those looked at are told by their first bytes.
+            guard record.count > 1, let state = unsafe ReservationState(rawValue: record[1]), state.isTerminal,
+                let reservation = unsafe ReservationReader.read(record, key: key)
+            else { return false }
+            return reservation.isSettled && (reservation.history.last?.timeNanoseconds ?? 0) < nanoseconds
+        }
+        let requests = unsafe try prune(.requestIDs, visiting: count) { key, record in
+            guard let request = unsafe RequestRecord(record, key: key) else { return false }
+            return request.timeNanoseconds < nanoseconds
+        }
+        state.reservations -= UInt64(reservations)
+        state.requestIDs -= UInt64(requests)
+    }
+}
