@@ -66,9 +66,9 @@ final class ErpHosting: Sendable {
         guard !embedded.isEmpty else { return }
         let reader = try ledger.makeReader()
         try reader.renew()
-        var numbers: Set<ReservationNumber> = []
-        try reader.forEachHold(tenant: tenant) { row throws(LedgerError) in
-            numbers.insert(row.number)
+        var numbers: [ReservationNumber] = []
+        try reader.forEachUnsettled(tenant: tenant) { number throws(LedgerError) in
+            numbers.append(number)
             return true
         }
         let directory = board.state.directory

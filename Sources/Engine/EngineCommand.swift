@@ -51,7 +51,7 @@ public enum EngineCommand: Sendable {
     case seed(tenant: TenantNumber, CatalogueSeed)
     case reserve(tenant: TenantNumber, ReservationWish, RequestIdentity)
     case change(tenant: TenantNumber, ReservationChangeWish, RequestIdentity)
-    case takeErpOutcome(tenant: TenantNumber, ErpOutcome)
+    case takeErpOutcomes(tenant: TenantNumber, [ErpOutcome])
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -59,7 +59,8 @@ public enum EngineCommand: Sendable {
         switch self {
         case .publish(_, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
         case .reserve(_, let wish, _): 1 + wish.lines.count
-        case .updateChannel, .seed, .change, .takeErpOutcome: 1
+        case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
+        case .updateChannel, .seed, .change: 1
         }
     }
 
@@ -72,7 +73,7 @@ public enum EngineCommand: Sendable {
             case .extend, .commit: true
             case .release: false
             }
-        case .takeErpOutcome: false
+        case .takeErpOutcomes: false
         }
     }
 }

@@ -153,9 +153,9 @@ public struct ErpOutboxState: Sendable {
     ) -> [ErpWork] {
         guard let queue = queues[erp] else { return [] }
         var taken: [ErpWork] = []
-        for key in queue.inOrder {
+        for place in queue.places {
             guard taken.count < limit else { break }
-            guard var write = writes[key], isReady(write, nowNanoseconds) else { continue }
+            guard let key = queue.key(at: place), var write = writes[key], isReady(write, nowNanoseconds) else { continue }
             // What may have been asked before is not asked again before it was looked for.
             if write.work.kind == .reserve, write.sentNanoseconds != nil, !isIdempotent { write.work.kind = .lookUp }
             guard taken.first.map({ $0.kind == write.work.kind }) ?? true else { continue }
@@ -193,12 +193,15 @@ public struct ErpOutboxState: Sendable {
     }
 
     /// When the first waiting write of an ERP may be sent; nil: none waits by itself.
-    public func nextAttemptNanoseconds(of erp: String) -> WallNanoseconds? {
+    public func nextAttemptNanoseconds(of erp: String, nowNanoseconds: WallNanoseconds) -> WallNanoseconds? {
+        guard let queue = queues[erp] else { return nil }
         var next: WallNanoseconds?
-        for key in queues[erp]?.inOrder ?? [] {
-            guard let write = writes[key], write.state == .waiting || write.state == .unknown,
+        for place in queue.places {
+            guard let key = queue.key(at: place), let write = writes[key], write.state == .waiting || write.state == .unknown,
                 let own = write.nextAttemptNanoseconds
             else { continue }
+            // Most often the first that waits is due.
+            if own <= nowNanoseconds { return own }
             next = min(next ?? own, own)
         }
         return next
@@ -242,16 +245,21 @@ public struct ErpOutboxState: Sendable {
 /// Keys in the order in which they came, with removal from anywhere.
 private struct OrderedWrites: Sendable {
     private var keys: [UInt64: ErpOutboxState.Key] = [:]
+    /// From the oldest on; some may be gone.
     private var orders: [UInt64] = []
+    /// All before it are gone.
+    private var start = 0
 
     var count: Int { keys.count }
 
-    /// From the oldest on.
-    var inOrder: [ErpOutboxState.Key] { orders.compactMap { keys[$0] } }
+    var places: Range<Int> { start..<orders.count }
 
-    var first: ErpOutboxState.Key? { orders.first { keys[$0] != nil }.flatMap { keys[$0] } }
+    /// Nil for one that is gone.
+    func key(at place: Int) -> ErpOutboxState.Key? { keys[orders[place]] }
 
     func key(_ order: UInt64) -> ErpOutboxState.Key? { keys[order] }
+
+    var first: ErpOutboxState.Key? { start < orders.count ? key(at: start) : nil }
 
     mutating func insert(_ order: UInt64, _ key: ErpOutboxState.Key) {
         keys[order] = key
@@ -260,7 +268,11 @@ private struct OrderedWrites: Sendable {
 
     mutating func remove(_ order: UInt64) {
         keys[order] = nil
+        while start < orders.count, keys[orders[start]] == nil { start += 1 }
         // The gaps are closed once they are the greater part.
-        if orders.count > 64, keys.count * 2 < orders.count { orders.removeAll { keys[$0] == nil } }
+        if orders.count > 64, keys.count * 2 < orders.count {
+            orders.removeAll { keys[$0] == nil }
+            start = 0
+        }
     }
 }

@@ -77,8 +77,19 @@ extension GroupWork {
         journalPlace = (event.sku, stock.location)
         var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
         let shortfall = position.shortfall
+        var entry = stock.entry
+        // Only the newest figure says what it contains: of a late one that is in doubt, and what is in doubt is subtracted.
+        let containedBefore = position.contained
+        var contained: [ContainedLine: Int64]?
+        if entry.effect.isAbsolute, entry.effect.touched.contains(.allocated),
+            entry.key.primary > position.newestAbsolutePrimary
+        {
+            let lines = try containedLines(event.contains, sku: event.sku, location: stock.location)
+            entry.effect.values[.allocated] -= lines.values.reduce(0, +)
+            contained = lines
+        }
         let placement = try position.apply(
-            stock.entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
+            entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
         switch placement {
         case .tooOld:
             rejection = EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
@@ -99,6 +110,9 @@ extension GroupWork {
         try noteShortfall(of: position, before: shortfall, sku: event.sku, location: stock.location)
         changes?.append(
             HotTable.Change(sku: event.sku, location: stock.location, figures: StockFigures(position)))
+        if let contained, containedBefore != 0 || !contained.isEmpty {
+            try setContained(contained, sku: event.sku, location: stock.location, before: containedBefore)
+        }
         return (position.sequence, placement == .applied ? .applied : .superseded)
     }
 

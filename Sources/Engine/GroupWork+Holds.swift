@@ -42,6 +42,67 @@ extension GroupWork {
         }
     }
 
+    /// Stores what of a reservation the figures contain. Nothing that callers see has changed, so neither its version nor its
+    /// history does.
+    private mutating func storeContained(_ new: Reservation, replacing old: Reservation) throws(LedgerError) {
+        let channel = try number(ofChannel: new.channel)
+        try batch.setReservation(new, replacing: old, tenant: tenant)
+        let sequence = batch.nextSequence()
+        for (former, line) in zip(old.lines, new.lines) where former != line {
+            try moveHold(
+                from: HoldChange(former, of: old, channel: channel), to: HoldChange(line, of: new, channel: channel),
+                channel: channel, sequence: sequence)
+        }
+        touchedReservations[new.number] = TouchedReservation(
+            old: touchedReservations[new.number].map(\.old) ?? old, new: new)
+    }
+
+    /// The lines at a position that a figure names, with the units it contains. What is not known here, or is over and
+    /// settled, stays in the figure: somebody else's, or ours for a moment more.
+    mutating func containedLines(
+        _ contains: [ContainedHold], sku: String, location: LocationNumber
+    ) throws(LedgerError) -> [ContainedLine: Int64] {
+        var found: [ContainedLine: Int64] = [:]
+        for hold in contains {
+            guard let id = ReservationID.parse(hold.reservationID),
+                let reservation = try reservation(id.number), reservation.epoch == id.epoch
+            else { continue }
+            var left = hold.quantity
+            for line in reservation.lines
+            where line.sku == sku && line.location == location && (hold.lineID == 0 || hold.lineID == line.id)
+                && !line.isSettled && left > 0
+            {
+                let units = min(left, line.quantity)
+                found[ContainedLine(number: id.number, lineID: line.id), default: 0] += units
+                left -= units
+            }
+        }
+        return found
+    }
+
+    /// Has the lines at a position know what of them its figures contain now: those named, and no others.
+    mutating func setContained(
+        _ named: [ContainedLine: Int64], sku: String, location: LocationNumber, before: Int64
+    ) throws(LedgerError) {
+        var wanted = named
+        if before != 0 {
+            try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+                let line = ContainedLine(number: row.number, lineID: row.lineID)
+                if row.contained != 0, wanted[line] == nil { wanted[line] = 0 }
+                return true
+            }
+        }
+        for (place, units) in wanted.sorted(by: { ($0.key.number, $0.key.lineID) < ($1.key.number, $1.key.lineID) }) {
+            guard let old = try reservation(place.number),
+                let index = old.lines.firstIndex(where: { $0.id == place.lineID }),
+                old.lines[index].contained != units
+            else { continue }
+            var new = old
+            new.lines[index].contained = units
+            try storeContained(new, replacing: old)
+        }
+    }
+
     /// One line's part in its position.
     private struct HoldChange {
         var line: ReservationLine
@@ -68,7 +129,8 @@ extension GroupWork {
         let releasing = new.line.releasing - (old?.line.releasing ?? 0)
         let expiry = new.row.flatMap { $0.expireTimeNanoseconds == .max ? nil : $0.expireTimeNanoseconds }
         let isEarlier = expiry != nil && expiry != old?.row?.expireTimeNanoseconds
-        guard reserved != 0 || releasing != 0 || isEarlier else { return }
+        let contained = new.line.contained - (old?.line.contained ?? 0)
+        guard reserved != 0 || releasing != 0 || contained != 0 || isEarlier else { return }
         let line = new.line
         guard var position = try batch.position(tenant: tenant, sku: line.sku, location: line.location) else {
             throw .invariant("\(line.sku) has holds at location \(line.location) and no position")
@@ -76,6 +138,7 @@ extension GroupWork {
         let shortfall = position.shortfall
         position.hold(reserved, for: channel)
         position.buckets[.releasing] += releasing
+        position.contained += contained
         if reserved > 0 { try checkGrant(position, line, channelID: new.channelID) }
         try updateExpiry(of: &position, line, expiry)
         position.sequence = sequence
@@ -172,6 +235,12 @@ extension GroupWork {
             _ = try expireIfDue(reservation)
         }
     }
+}
+
+/// A line of a reservation, by its number.
+struct ContainedLine: Hashable {
+    var number: ReservationNumber
+    var lineID: UInt32
 }
 
 /// A reservation before and after a group.

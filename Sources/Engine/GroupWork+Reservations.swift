@@ -59,8 +59,8 @@ extension GroupWork {
     }
 
     /// Takes an ERP's answer in.
-    mutating func take(_ outcome: ErpOutcome) throws(LedgerError) -> CommandOutcome {
-        guard let reservation = try reservation(outcome.number) else { return .erpTaken }
+    mutating func take(_ outcome: ErpOutcome) throws(LedgerError) {
+        guard let reservation = try reservation(outcome.number) else { return }
         let current = try expireIfDue(reservation)
         var changed = current
         let sequenceMoment = ReservationMoment(
@@ -72,7 +72,6 @@ extension GroupWork {
             _ = batch.nextSequence()
             try store(changed, replacing: current)
         }
-        return .erpTaken
     }
 
     private mutating func change(

@@ -75,9 +75,10 @@ struct GroupWork: ~Copyable {
         case .change(let tenant, let wish, let identity):
             precondition(tenant == self.tenant, "a command for another tenant")
             return try change(wish, identity)
-        case .takeErpOutcome(let tenant, let outcome):
+        case .takeErpOutcomes(let tenant, let outcomes):
             precondition(tenant == self.tenant, "a command for another tenant")
-            return try take(outcome)
+            for outcome in outcomes { try take(outcome) }
+            return .erpTaken
         }
     }
 

@@ -24,12 +24,12 @@ final class ReservationIndex {
         self.init()
         try reader.renew()
         defer { reader.release() }
-        var numbers: Set<ReservationNumber> = []
-        try reader.forEachHold(tenant: tenant) { row throws(LedgerError) in
-            numbers.insert(row.number)
+        var numbers: [ReservationNumber] = []
+        try reader.forEachUnsettled(tenant: tenant) { number throws(LedgerError) in
+            numbers.append(number)
             return true
         }
-        for number in numbers.sorted() {
+        for number in numbers {
             do throws(LedgerError) {
                 guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }
                 apply(from: nil, to: reservation)

@@ -113,7 +113,7 @@ public final class ErpDispatcher: Sendable {
     private func schedule(_ group: inout DiscardingTaskGroup) {
         let now = clock.nowNanoseconds
         let name = self.name
-        var due = outbox.withState { $0.nextAttemptNanoseconds(of: name) }
+        var due = outbox.withState { $0.nextAttemptNanoseconds(of: name, nowNanoseconds: now) }
         let timer = state.withLock { state -> Int64? in
             if case .open(let until) = state.breaker.state { due = until }
             if state.callsInFlight >= policy.callsInFlightMax || state.breaker.state == .probing { due = nil }
@@ -170,7 +170,7 @@ public final class ErpDispatcher: Sendable {
             let outbox = self.outbox
             let unsent = works.filter { work in outbox.withState { $0.isNeverSent(work) } }
             works.removeAll { unsent.contains($0) }
-            for work in unsent { await tell(work, .notFound) }
+            await tell(unsent.map { Telling(work: $0, answer: .notFound) })
             guard !works.isEmpty else {
                 let now = clock.nowNanoseconds
                 return state.withLock { $0.breaker.abandon(nowNanoseconds: now) }
@@ -179,11 +179,19 @@ public final class ErpDispatcher: Sendable {
         do throws(ErpFailure) {
             let replies = try await ask(works)
             state.withLock { $0.breaker.succeed() }
-            for (work, reply) in zip(works, replies) { await take(reply, to: work) }
-            for work in works.dropFirst(replies.count) { await take(.retry("no reply"), to: work) }
+            var told: [Telling] = []
+            for (index, work) in works.enumerated() {
+                let reply = index < replies.count ? replies[index] : .retry("no reply")
+                if let telling = take(reply, to: work) { told.append(telling) }
+            }
+            await tell(told)
         } catch {
             fail(error)
-            for work in works { await take(error, to: work) }
+            var told: [Telling] = []
+            for work in works {
+                if let telling = take(error, to: work) { told.append(telling) }
+            }
+            await tell(told)
         }
     }
 
@@ -210,7 +218,17 @@ public final class ErpDispatcher: Sendable {
 
     // MARK: What came of it
 
-    private func take(_ reply: ErpReply, to work: ErpWork) async {
+    /// An answer that the ledger should hear.
+    private struct Telling {
+        var work: ErpWork
+        var answer: ErpAnswer
+        var error = ""
+        /// When the ERP is asked again, where that is not at once.
+        var retryAt: WallNanoseconds?
+    }
+
+    /// Nil when the ledger need not hear of it.
+    private func take(_ reply: ErpReply, to work: ErpWork) -> Telling? {
         switch reply {
         case .answer(.notFound):
             let latest = Int64(adapter.capabilities.latestEffectSeconds) * .perSecond
@@ -218,41 +236,49 @@ public final class ErpDispatcher: Sendable {
             let settles = outbox.withState {
                 $0.settlesAtNanoseconds(work, latestEffectNanoseconds: latest, nowNanoseconds: now)
             }
-            guard let settles else { return await tell(work, .notFound) }
+            guard let settles else { return Telling(work: work, answer: .notFound) }
             finish(work, "not found; what was sent may still take effect", isUnknown: true, retryAt: settles)
-        case .answer(let answer): await tell(work, answer)
+        case .answer(let answer): return Telling(work: work, answer: answer)
         case .retry(let text): finish(work, text, neverSent: true, retryAt: retryTime(work))
         case .failed(let text): finish(work, text, isFailed: true, neverSent: true, retryAt: nil)
         }
+        return nil
     }
 
-    private func take(_ failure: ErpFailure, to work: ErpWork) async {
+    private func take(_ failure: ErpFailure, to work: ErpWork) -> Telling? {
         switch failure {
         case .notSent(let text): finish(work, text, neverSent: true, retryAt: retryTime(work))
         case .misconfigured(let text):
             finish(work, text, neverSent: true, retryAt: clock.nowNanoseconds + policy.pauseMaxNanoseconds)
         case .noAnswer(let text):
-            guard work.kind == .reserve else {
-                return finish(work, text, isUnknown: true, retryAt: retryTime(work))
+            if work.kind == .reserve {
+                return Telling(work: work, answer: .unknown, error: text, retryAt: retryTime(work))
             }
-            await tell(work, .unknown, error: text, retryAt: retryTime(work))
+            finish(work, text, isUnknown: true, retryAt: retryTime(work))
         }
+        return nil
     }
 
-    /// Has the ledger take an answer in; the write goes with the commit, or waits for what is next.
-    private func tell(
-        _ work: ErpWork, _ answer: ErpAnswer, error: String = "", retryAt: WallNanoseconds? = nil
-    ) async {
-        let outcome = ErpOutcome(
-            number: work.number, erp: work.erp, kind: work.kind, answer: answer, correlationID: work.erp)
-        let reply = await submit(.takeErpOutcome(tenant: tenant, outcome))
-        if case .failed(let failure) = reply {
-            // The answer is lost for the ledger: the ERP is asked again.
-            return finish(
-                work, "the answer could not be stored: \(failure)", isUnknown: true,
-                retryAt: clock.nowNanoseconds + .perSecond)
+    /// Has the ledger take answers in, in one commit; each write goes with it, or waits for what is next.
+    private func tell(_ all: [Telling]) async {
+        guard !all.isEmpty else { return }
+        let outcomes = all.map { telling in
+            ErpOutcome(
+                number: telling.work.number, erp: name, kind: telling.work.kind, answer: telling.answer,
+                correlationID: name)
         }
-        finish(work, error, isUnknown: answer == .unknown, retryAt: retryAt)
+        let reply = await submit(.takeErpOutcomes(tenant: tenant, outcomes))
+        for telling in all {
+            if case .failed(let failure) = reply {
+                // The answer is lost for the ledger: the ERP is asked again.
+                finish(
+                    telling.work, "the answer could not be stored: \(failure)", isUnknown: true,
+                    retryAt: clock.nowNanoseconds + .perSecond)
+            } else {
+                finish(
+                    telling.work, telling.error, isUnknown: telling.answer == .unknown, retryAt: telling.retryAt)
+            }
+        }
     }
 
     private func submit(_ command: EngineCommand) async -> EngineReply {

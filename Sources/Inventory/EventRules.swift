@@ -90,7 +90,9 @@ public enum EventRules {
     /// The event's effect on its position. Not for heartbeats.
     private static func effect(of event: InventoryEvent) throws(EventRejection) -> StockEffect {
         switch event.kind {
-        case .positionSnapshot: return try snapshotEffect(event.snapshot)
+        case .positionSnapshot:
+            try checkContains(event)
+            return try snapshotEffect(event.snapshot)
         case .cycleCount:
             var effect = StockEffect(isAbsolute: true, touched: BucketSet(.onHand))
             effect.values[.onHand] = try quantity(event)
@@ -110,6 +112,24 @@ public enum EventRules {
             }
             return effect
         case .sourceHeartbeat, .unsupported: preconditionFailure("the event has no effect")
+        }
+    }
+
+    private static func checkContains(_ event: InventoryEvent) throws(EventRejection) {
+        guard event.contains.count <= Limits.containsMax else {
+            throw EventRejection(
+                .invalidField, "contains: at most \(Limits.containsMax), are \(event.contains.count)")
+        }
+        if !event.contains.isEmpty && !event.snapshot.touched.contains(.allocated) {
+            throw EventRejection(.invalidField, "contains: is about position.allocated, which is absent")
+        }
+        for (index, hold) in event.contains.enumerated() {
+            try checkText(hold.reservationID, "contains[\(index)].reservation_id", Limits.idBytesMax)
+            guard (0...Limits.quantityMax).contains(hold.quantity) else {
+                throw EventRejection(
+                    .invalidField,
+                    "contains[\(index)].quantity: 0 to \(Limits.quantityMax), is \(hold.quantity)")
+            }
         }
     }
 

@@ -9,6 +9,21 @@ public enum InventoryEventKind: Sendable, Equatable {
     case unsupported(name: String)
 }
 
+/// A hold of ours that a source's figure includes.
+public struct ContainedHold: Sendable, Equatable {
+    public var reservationID: String
+    /// 0: all its lines at the position.
+    public var lineID: UInt32
+    /// Units included, 0 or more.
+    public var quantity: Int64
+
+    public init(reservationID: String, lineID: UInt32, quantity: Int64) {
+        self.reservationID = reservationID
+        self.lineID = lineID
+        self.quantity = quantity
+    }
+}
+
 /// One canonical event, whatever feed it came by. Names of sources and locations are not resolved yet.
 public struct InventoryEvent: Sendable, Equatable {
     public var id: String
@@ -26,6 +41,8 @@ public struct InventoryEvent: Sendable, Equatable {
     public var reason: String
     /// POSITION_SNAPSHOT: the buckets present.
     public var snapshot: StockEffect
+    /// POSITION_SNAPSHOT: our holds that `allocated` includes.
+    public var contains: [ContainedHold]
     /// RECEIPT_POSTED: the supply it belongs to; empty when none is named.
     public var supplyID: String
     /// A digest of the whole event as sent, to tell a repeat from another body under the same id.
@@ -35,7 +52,7 @@ public struct InventoryEvent: Sendable, Equatable {
         id: String, source: String, kind: InventoryEventKind, sequence: UInt64? = nil,
         occurredAtNanoseconds: WallNanoseconds, sku: String = "", location: String = "", lot: String = "",
         quantity: Int64? = nil, reason: String = "", snapshot: StockEffect = StockEffect(isAbsolute: true),
-        supplyID: String = "", bodyDigest: UInt64
+        contains: [ContainedHold] = [], supplyID: String = "", bodyDigest: UInt64
     ) {
         self.id = id
         self.source = source
@@ -48,6 +65,7 @@ public struct InventoryEvent: Sendable, Equatable {
         self.quantity = quantity
         self.reason = reason
         self.snapshot = snapshot
+        self.contains = contains
         self.supplyID = supplyID
         self.bodyDigest = bodyDigest
     }

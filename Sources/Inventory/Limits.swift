@@ -20,6 +20,8 @@ public enum Limits {
     /// How long a closed reservation and its request ids are kept, unless the configuration says longer.
     public static let reservationRetentionNanoseconds: Int64 = 7 * 24 * 3_600 * 1_000_000_000
     public static let eventsPerBatchMax = 1_000
+    /// Holds of ours that one snapshot names.
+    public static let containsMax = 1_000
 
     /// Units of an event, a line or a policy, either way.
     public static let quantityMax: Int64 = 1_000_000_000_000
@@ -66,6 +68,7 @@ public enum Limits {
             ("reservation_history_max", Int64(reservationHistoryMax)),
             ("reservation_retention_ns", reservationRetentionNanoseconds),
             ("events_per_batch_max", Int64(eventsPerBatchMax)),
+            ("contains_max", Int64(containsMax)),
             ("quantity_max", quantityMax),
             ("bucket_max", bucketMax),
             ("locations_max", Int64(locationsMax)),

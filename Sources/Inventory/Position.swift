@@ -29,6 +29,8 @@ public struct Position: Sendable, Equatable {
     /// Journal entries up to and including this `OrderKey.primary` are pruned: an event at or below it can no longer be
     /// placed and is TOO_OLD. `Int64.min` while nothing is pruned.
     public var prunedThroughPrimary: Int64 = .min
+    /// Units of our holds that the figures of this position contain, as last applied.
+    public var contained: Int64 = 0
     /// The part of `reserved` that each channel holds, those that hold nothing left out, in order of numbers.
     public private(set) var channelHolds: [ChannelHold] = []
 

@@ -21,12 +21,16 @@ enum CSymbols {
     static let badReaderSlot = MDB_BAD_RSLOT
     static let panic = MDB_PANIC
     static let corrupted = MDB_CORRUPTED
+    static let keyExists = MDB_KEYEXIST
     static let pageNotFound = MDB_PAGE_NOTFOUND
     static let invalid = MDB_INVALID
     static let versionMismatch = MDB_VERSION_MISMATCH
 
     /// Reader slots belong to transactions, not to threads: a loop may hold several, and a slot outlives a thread.
     static let noThreadLocalSlots = UInt32(MDB_NOTLS)
+    /// Faults of the map bring single pages: what is read around them would come in large folios, which make every later
+    /// write of a page of theirs dearer (Linux 6.18, ext4).
+    static let noReadAhead = UInt32(MDB_NORDAHEAD)
     static let readOnly = UInt32(MDB_RDONLY)
     static let create = UInt32(MDB_CREATE)
     static let reserve = UInt32(MDB_RESERVE)

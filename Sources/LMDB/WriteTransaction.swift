@@ -59,6 +59,20 @@ public struct WriteTransaction: ~Copyable {
         unsafe fill(UnsafeMutableRawBufferPointer(start: newValue.mv_data, count: count))
     }
 
+    /// As `put`, for a key that is expected behind all others: pages then fill up instead of being split in halves.
+    public mutating func append(
+        _ key: UnsafeRawBufferPointer, reserving count: Int, into database: Database,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(LMDBError) {
+        var keyValue = unsafe MDB_val(borrowing: key)
+        var newValue = unsafe MDB_val(mv_size: count, mv_data: nil)
+        let flags = CSymbols.reserve | CSymbols.append
+        let code = unsafe mdb_put(pointer, database.handle, &keyValue, &newValue, flags)
+        if code == CSymbols.keyExists { return unsafe try put(key, reserving: count, into: database, fill: fill) }
+        try check(code, "mdb_put")
+        unsafe fill(UnsafeMutableRawBufferPointer(start: newValue.mv_data, count: count))
+    }
+
     /// False when there was nothing to delete.
     @discardableResult
     public mutating func delete(_ key: UnsafeRawBufferPointer, from database: Database) throws(LMDBError) -> Bool {

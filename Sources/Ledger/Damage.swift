@@ -10,7 +10,8 @@ func damaged(_ key: UnsafeRawBufferPointer, in tree: Tree) -> LedgerError {
 func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     switch tree {
     case .positions:
-        guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { break }
+        guard let stock = unsafe StockKey(key) else { break }
+        if unsafe stock.isHold { return unsafe "hold at \(stock.place)" }
         return unsafe "position of \(stock.place)"
     case .journal:
         guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { break }
@@ -30,6 +31,8 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     case .deadLetters where key.count == 18:
         let id = unsafe DeadLetterID(high: key.big(2, UInt64.self), low: key.big(10, UInt64.self))
         return unsafe "dead letter \(id) of tenant \(key.big(0, UInt16.self))"
+    case .reservations where key.count == 10:
+        return unsafe "reservation \(key.big(2, UInt64.self)) of tenant \(key.big(0, UInt16.self))"
     default: break
     }
     let bytes = unsafe key.map { String($0, radix: 16) }.joined(separator: " ")

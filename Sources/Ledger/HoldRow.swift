@@ -50,7 +50,7 @@ public struct HoldRow: Sendable, Equatable {
 
     /// Nil when the record is damaged.
     init?(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) {
-        guard record.count == Self.bytes, let stock = unsafe StockKey(key),
+        guard record.count == Self.bytes, let stock = unsafe StockKey(key), unsafe stock.isHold,
             unsafe stock.rest.count == Self.keyTailBytes, unsafe RecordHeader.isIntact(record, key: key)
         else { return nil }
         unsafe self.init(

@@ -90,6 +90,22 @@ extension KeyBuffer {
         return key
     }
 
+    /// Follows the sku in the key of a hold, as a zero does in a position's: the holds of a sku lie behind its positions.
+    static let holdMark: UInt8 = 1
+
+    /// How the keys of the holds of a position begin.
+    static func holds(tenant: TenantNumber, sku: String, location: LocationNumber) -> KeyBuffer {
+        var key = KeyBuffer()
+        unsafe sku.withBytes { bytes in
+            unsafe precondition(canHold(sku: bytes), "a sku is 1 to 64 bytes without a zero byte")
+            key.append(tenant)
+            unsafe key.append(bytes)
+        }
+        key.append(holdMark)
+        key.append(location)
+        return key
+    }
+
     /// What follows the location in a journal entry's key.
     mutating func append(_ order: OrderKey) {
         precondition(order.id.utf8.count <= Schema.keyTextBytesMax, "an event id is at most 64 bytes")
@@ -173,7 +189,7 @@ extension KeyBuffer {
 
 extension KeyBuffer {
     static func hold(_ row: HoldRow, tenant: TenantNumber) -> KeyBuffer {
-        var key = stock(tenant: tenant, sku: row.sku, location: row.location)
+        var key = holds(tenant: tenant, sku: row.sku, location: row.location)
         key.append(row.expireTimeNanoseconds)
         key.append(row.number)
         key.append(row.lineID)

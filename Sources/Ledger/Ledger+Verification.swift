@@ -72,7 +72,7 @@ private struct Verification {
                 unsafe count(\.auditEntries, key.count == 10 && RecordHeader.isIntact(record, key: key))
             case .deadLetters:
                 unsafe count(\.deadLetters, key.count == 18 && DeadLetter(record, key: key) != nil)
-            case .holds: unsafe try checkHold(key, record)
+            case .unsettled: unsafe checkUnsettled(key, record)
             case .reservations: unsafe try checkReservation(key, record)
             case .requestIDs: unsafe count(\.requestIDs, RequestRecord(record, key: key) != nil)
             case .changes: unsafe count(\.changes, LedgerChange(record, key: key) != nil)
@@ -97,6 +97,7 @@ private struct Verification {
     private mutating func checkPosition(
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
     ) throws(LedgerError) -> Bool {
+        if unsafe StockKey(key)?.isHold == true { return unsafe try checkHold(key, record) }
         report.positions += 1
         guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
         guard let position = unsafe LentPosition(record, key: key)?.position else { return false }
@@ -122,6 +123,10 @@ private struct Verification {
         return true
     }
 
+    private func checkUnsettled(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) -> Bool {
+        unsafe key.count == 10 && RecordHeader.isIntact(record, key: key)
+    }
+
     /// A row and its reservation's line say the same.
     private mutating func checkHold(
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
@@ -134,7 +139,7 @@ private struct Verification {
             line.flatMap { HoldRow($0, of: found, channel: row.channel) }
         }
         if expected != row {
-            unsafe report.note("\(describe(key, in: .holds)) is not what its reservation says")
+            unsafe report.note("\(describe(key, in: .positions)) is not what its reservation says")
         }
         return true
     }
@@ -149,10 +154,14 @@ private struct Verification {
         if let problem = reservation.problem { unsafe report.note("\(describe(key, in: .reservations)): \(problem)") }
         let tenant = unsafe key.big(0, TenantNumber.self)
         let channel = try reader.number(of: reservation.channel, kind: .channel, tenant: tenant) ?? 0
+        let isListed = unsafe try reader.record(key, in: .unsettled) != nil
+        if isListed == reservation.isSettled {
+            unsafe report.note("\(describe(key, in: .reservations)) is \(isListed ? "" : "not ")listed as unsettled")
+        }
         for line in reservation.lines {
             guard let row = HoldRow(line, of: reservation, channel: channel) else { continue }
             let rowKey = KeyBuffer.hold(row, tenant: tenant)
-            if unsafe try reader.record(rowKey.bytes, in: .holds) == nil {
+            if unsafe try reader.record(rowKey.bytes, in: .positions) == nil {
                 unsafe report.note("\(describe(key, in: .reservations)): line \(line.id) has no row under its position")
             }
         }
@@ -215,10 +224,12 @@ private struct HoldTotals {
     var problem: String?
     private var open: [ChannelNumber: Int64] = [:]
     private var releasing: Int64 = 0
+    private var contained: Int64 = 0
 
     mutating func add(_ row: HoldRow) {
         if row.open != 0 { open[row.channel, default: 0] += row.open }
         releasing += max(0, row.contained - row.open)
+        contained += row.contained
     }
 
     func problem(of position: Position) -> String? {
@@ -229,6 +240,9 @@ private struct HoldTotals {
         }
         if releasing != position.buckets[.releasing] {
             return "releasing is \(position.buckets[.releasing]), its holds come to \(releasing)"
+        }
+        if contained != position.contained {
+            return "contained is \(position.contained), its holds come to \(contained)"
         }
         let stored = Dictionary(
             position.channelHolds.map { ($0.channel, $0.units) }, uniquingKeysWith: { first, _ in first })

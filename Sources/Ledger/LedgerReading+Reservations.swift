@@ -52,23 +52,23 @@ extension LedgerReading where Self: ~Copyable {
         tenant: TenantNumber, sku: String, location: LocationNumber,
         _ body: (HoldRow) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
-        unsafe try scan(.holds, from: prefix.bytes, descending: false) { key, record throws(LedgerError) in
+        let prefix = KeyBuffer.holds(tenant: tenant, sku: sku, location: location)
+        unsafe try scan(.positions, from: prefix.bytes, descending: false) { key, record throws(LedgerError) in
             guard unsafe key.starts(with: prefix.bytes) else { return false }
-            guard let row = unsafe HoldRow(record, key: key) else { throw unsafe damaged(key, in: .holds) }
+            guard let row = unsafe HoldRow(record, key: key) else { throw unsafe damaged(key, in: .positions) }
             return try body(row)
         }
     }
 
-    /// Every hold of a tenant, in order of positions; until `body` says false.
-    public borrowing func forEachHold(
-        tenant: TenantNumber, _ body: (HoldRow) throws(LedgerError) -> Bool
+    /// The numbers of all reservations that are not settled: open, or with something left at an ERP. In order; until `body`
+    /// says false.
+    public borrowing func forEachUnsettled(
+        tenant: TenantNumber, _ body: (ReservationNumber) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
         let start = KeyBuffer.reservation(tenant: tenant, number: nil)
-        unsafe try scan(.holds, from: start.bytes, descending: false) { key, record throws(LedgerError) in
-            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            guard let row = unsafe HoldRow(record, key: key) else { throw unsafe damaged(key, in: .holds) }
-            return try body(row)
+        unsafe try scan(.unsettled, from: start.bytes, descending: false) { key, _ throws(LedgerError) in
+            guard key.count == 10, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+            return unsafe try body(key.big(2, ReservationNumber.self))
         }
     }
 

@@ -61,7 +61,9 @@ extension LedgerReading where Self: ~Copyable {
         var position = Position()
         unsafe try scan(.positions, from: start.bytes, descending: false) { key, value throws(LedgerError) in
             guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            guard let stock = unsafe StockKey(key), unsafe stock.isPosition,
+            let stock = unsafe StockKey(key)
+            if unsafe stock?.isHold == true { return true }
+            guard let stock = unsafe stock, unsafe stock.isPosition,
                 unsafe PositionRecord.decode(value, key: key, into: &position)
             else {
                 guard let onDamage else { throw unsafe damaged(key, in: .positions) }

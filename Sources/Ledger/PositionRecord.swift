@@ -3,7 +3,7 @@ public import Inventory
 /// A `Position` as bytes; see Schema.swift.
 enum PositionRecord {
     /// Without channels that hold.
-    static let bytesMin = 64 + Buckets.count * 8
+    static let bytesMin = 72 + Buckets.count * 8
     private static let bytesPerChannel = 10
 
     static func bytes(of position: Position) -> Int { bytesMin + position.channelHolds.count * bytesPerChannel }
@@ -29,6 +29,7 @@ enum PositionRecord {
             unsafe record.setLittle(56 + bucket.rawValue * 8, position.buckets[bucket])
         }
         unsafe record.setLittle(136, position.newestAbsolutePrimary)
+        unsafe record.setLittle(144, position.contained)
         for (index, hold) in position.channelHolds.enumerated() {
             unsafe record.setLittle(offset(ofChannel: index), hold.channel)
             unsafe record.setLittle(offset(ofChannel: index) + 2, hold.units)
@@ -81,6 +82,7 @@ public struct LentPosition {
         unsafe position.prunedThroughPrimary = record.little(48, Int64.self)
         for bucket in Bucket.allCases { position.buckets[bucket] = self.bucket(bucket) }
         unsafe position.newestAbsolutePrimary = record.little(136, Int64.self)
+        unsafe position.contained = record.little(144, Int64.self)
         if hasChannelHolds {
             position.setChannelHolds(
                 (0..<PositionRecord.channels(unsafe record.count)).map { index in

@@ -22,15 +22,18 @@
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
 //                                                | 56 ten buckets i64 in the order of `Bucket`
-//                                                | 136 newest absolute primary i64
-//                                                | 144 for each channel that holds: number u16, units i64
+//                                                | 136 newest absolute primary i64 | 144 contained i64
+//                                                | 152 for each channel that holds: number u16, units i64
 // journal           a position's key, then primary i64 with its sign bit flipped | is absolute u8
 //                   | source digest u64 | event id
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
-// holds             a position's key, then expiry i64 (its greatest value: never) | reservation u64 | line u32
+//                   tenant u16 | sku | 1 | location u16 | expiry i64 (its greatest value: never) | reservation u64
+//                                                | line u32
 //                                                2 channel u16 | 16 open i64 | 24 contained i64
-//                                                A row for each line that is open, contained or has work at an ERP.
+//                                                A row for each line that is open, contained or has work at an ERP:
+//                                                beside its position, since both change with every hold.
 // reservations      tenant u16 | number u64      see ReservationRecord
+// unsettled         tenant u16 | number u64      no more: the reservations that have rows beside a position
 // request-ids       tenant u16 | channel u16 | method u8 | request id
 //                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64
 // changes           tenant u16 | sequence u64    1 cause u8 | 2 channel u16 | 16 reservation u64 | 24 ledger time i64
@@ -61,7 +64,7 @@ public enum Schema {
 /// The trees of the ledger. Journals have one of their own: what readers look for lies closer together without them.
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
-    case holds, reservations, requestIDs, changes
+    case unsettled, reservations, requestIDs, changes
 
     public var name: String {
         switch self {
@@ -74,7 +77,7 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .pendingSequences: "pending-sequences"
         case .audit: "audit"
         case .deadLetters: "dead-letters"
-        case .holds: "holds"
+        case .unsettled: "unsettled"
         case .reservations: "reservations"
         case .requestIDs: "request-ids"
         case .changes: "changes"

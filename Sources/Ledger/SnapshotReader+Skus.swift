@@ -22,6 +22,7 @@ extension SnapshotReader {
         unsafe try scan(.positions, from: start.bytes, descending: false) { key, value throws(LedgerError) in
             guard key.count >= 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
             guard let stock = unsafe StockKey(key) else { throw unsafe damaged(key, in: .positions) }
+            if unsafe stock.isHold { return true }
             if unsafe page.last?.bytes.elementsEqual(stock.sku) != true {
                 if page.count == countMax { return false }
                 unsafe page.append(SkuRows(bytes: Array(stock.sku), rows: []))
@@ -40,11 +41,11 @@ extension SnapshotReader {
 }
 
 extension KeyBuffer {
-    /// Behind every row of a sku and before any longer sku that begins with it: no sku holds a byte 1.
+    /// Behind every row of a sku and before any longer sku that begins with it: no sku holds a byte 2.
     mutating func setBehind(_ sku: UnsafeRawBufferPointer, tenant: TenantNumber) {
         clear()
         append(tenant)
         unsafe append(sku)
-        append(UInt8(1))
+        append(UInt8(2))
     }
 }

@@ -1,31 +1,34 @@
 internal import Inventory
 
-/// The parts of a position's or a journal entry's key as it lies in the tree. The sku is lent from there.
+/// The parts of a position's, a hold's or a journal entry's key as it lies in the tree. The sku is lent from there.
 @unsafe
 struct StockKey {
     let tenant: TenantNumber
     let sku: UnsafeRawBufferPointer
     let location: LocationNumber
-    /// What follows the location: a journal entry's order key, else empty.
+    /// What follows the location: of a journal entry its order key, of a hold what tells it from others; else empty.
     let rest: UnsafeRawBufferPointer
+    /// A hold's row.
+    let isHold: Bool
 
     /// Nil when the bytes are no such key.
     init?(_ key: UnsafeRawBufferPointer) {
         guard key.count >= 6 else { return nil }
         var end = 2
-        while unsafe end < key.count && key[end] != 0 { end += 1 }
+        while unsafe end < key.count && key[end] > KeyBuffer.holdMark { end += 1 }
         guard end > 2, end - 2 <= Schema.keyTextBytesMax, key.count >= end + 3 else { return nil }
+        unsafe isHold = key[end] == KeyBuffer.holdMark
         unsafe tenant = key.big(0, UInt16.self)
         unsafe sku = UnsafeRawBufferPointer(rebasing: key[2..<end])
         unsafe location = key.big(end + 1, UInt16.self)
         unsafe rest = key.from(end + 3)
     }
 
-    var isPosition: Bool { unsafe rest.isEmpty }
+    var isPosition: Bool { unsafe rest.isEmpty && !isHold }
 
     /// Of a journal entry.
     var order: OrderKey? {
-        guard unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
+        guard unsafe !isHold, unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
         return unsafe OrderKey(
             primary: Int64(bitPattern: rest.big(0, UInt64.self) ^ (1 << 63)), isAbsolute: rest[8] == 1,
             source: rest.big(9, UInt64.self), id: String(decoding: rest.from(17), as: UTF8.self))

@@ -9,12 +9,18 @@ extension WriteBatch {
     ) throws(LedgerError) {
         let key = KeyBuffer.reservation(tenant: tenant, number: reservation.number)
         let bytes = ReservationRecord(reservation).bytes
-        unsafe try put(key.bytes, reserving: bytes.count, in: .reservations) { record in
+        func fill(_ record: UnsafeMutableRawBufferPointer) {
             unsafe bytes.withUnsafeBytes { unsafe record.set(0, $0) }
             // The state and the flags lie in the header.
             unsafe RecordHeader.seal(
                 record, key: key.bytes, byte: reservation.state.rawValue, word: ReservationRecord.flags(reservation))
         }
+        if old == nil {
+            unsafe try append(key.bytes, reserving: bytes.count, in: .reservations, fill: fill)
+        } else {
+            unsafe try put(key.bytes, reserving: bytes.count, in: .reservations, fill: fill)
+        }
+        try noteUnsettled(reservation, was: old.map { !$0.isSettled } ?? false, key: key)
         if old == nil { state.reservations += 1 }
         let wasOpen = old.map { !$0.state.isTerminal } ?? false
         switch (wasOpen, !reservation.state.isTerminal) {
@@ -24,10 +30,23 @@ extension WriteBatch {
         }
     }
 
+    private mutating func noteUnsettled(
+        _ reservation: Reservation, was wasUnsettled: Bool, key: borrowing KeyBuffer
+    ) throws(LedgerError) {
+        if wasUnsettled == !reservation.isSettled { return }
+        if wasUnsettled {
+            _ = unsafe try delete(key.bytes, in: .unsettled)
+        } else {
+            unsafe try append(key.bytes, reserving: RecordHeader.bytes, in: .unsettled) { record in
+                unsafe RecordHeader.seal(record, key: key.bytes)
+            }
+        }
+    }
+
     /// Stores a line's row, new or changed.
     public mutating func setHold(_ row: HoldRow, tenant: TenantNumber) throws(LedgerError) {
         let key = KeyBuffer.hold(row, tenant: tenant)
-        let isNew = unsafe try upsert(key.bytes, reserving: HoldRow.bytes, in: .holds) { record in
+        let isNew = unsafe try upsert(key.bytes, reserving: HoldRow.bytes, in: .positions) { record in
             unsafe row.encode(into: record, key: key.bytes)
         }
         if isNew { state.holds += 1 }
@@ -37,7 +56,7 @@ extension WriteBatch {
     @discardableResult
     public mutating func deleteHold(_ row: HoldRow, tenant: TenantNumber) throws(LedgerError) -> Bool {
         let key = KeyBuffer.hold(row, tenant: tenant)
-        guard unsafe try delete(key.bytes, in: .holds) else { return false }
+        guard unsafe try delete(key.bytes, in: .positions) else { return false }
         state.holds -= 1
         return true
     }
@@ -56,7 +75,7 @@ extension WriteBatch {
     /// Appends to the change log.
     public mutating func addChange(_ change: LedgerChange, tenant: TenantNumber) throws(LedgerError) {
         let key = KeyBuffer.change(tenant: tenant, sequence: change.sequence)
-        unsafe try put(key.bytes, reserving: change.bytes, in: .changes) { record in
+        unsafe try append(key.bytes, reserving: change.bytes, in: .changes) { record in
             unsafe change.encode(into: record, key: key.bytes)
         }
     }

@@ -119,6 +119,16 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         } catch { throw LedgerError(error) }
     }
 
+    /// As `put`, for a key that is expected behind all others of its tree.
+    mutating func append(
+        _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(LedgerError) {
+        do throws(LMDBError) {
+            unsafe try transaction.append(key, reserving: count, into: ledger.database(tree), fill: fill)
+        } catch { throw LedgerError(error) }
+    }
+
     /// Stores and says whether the key is new, at the cost of one search when it is not.
     mutating func upsert(
         _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,

@@ -77,25 +77,31 @@ extension Reservation {
 }
 
 extension CallStatus {
-    /// A hold that was not granted, with a violation for each line that was in the way.
+    /// A hold that was not granted, with a violation for each line that was in the way, as many as fit.
     static func notGranted(_ shortages: [GrantShortage]) -> CallStatus {
         var failure = Google_Rpc_PreconditionFailure()
-        var metadata: [String: String] = [:]
+        var room = violationBytesMax
         for shortage in shortages.prefix(violationsMax) {
             var violation = Google_Rpc_PreconditionFailure.Violation()
             violation.type = shortage.reason.name
             violation.subject = "lines[\(shortage.lineIndex)]"
             violation.description_p = shortage.text
-            metadata["lines[\(shortage.lineIndex)].available"] = "\(shortage.available)"
             if !shortage.alternatives.isEmpty {
-                let names = shortage.alternatives.joined(separator: ", ")
-                violation.description_p += "; could be served from \(names)"
-                metadata["lines[\(shortage.lineIndex)].alternatives"] = names
+                violation.description_p +=
+                    "; could be served from \(shortage.alternatives.joined(separator: ", "))"
             }
+            room -= violation.type.utf8.count + violation.subject.utf8.count + violation.description_p.utf8.count
+            if room < 0 && !failure.violations.isEmpty { break }
             failure.violations.append(violation)
         }
         let first = shortages.first
         let message = first.map { "lines[\($0.lineIndex)]: \($0.text)" } ?? "nothing can be held"
+        var metadata: [String: String] = [:]
+        if let first {
+            metadata["line"] = "\(first.lineIndex)"
+            metadata["available"] = "\(first.available)"
+            if !first.alternatives.isEmpty { metadata["alternatives"] = first.alternatives.joined(separator: ", ") }
+        }
         if shortages.contains(where: { $0.reason.name == ErrorReason.staleData.rawValue }) {
             return .failure(
                 .unavailable, .staleData, message, metadata: metadata, details: [failure],
@@ -104,6 +110,9 @@ extension CallStatus {
         let reason = first.flatMap { ErrorReason(rawValue: $0.reason.name) } ?? .insufficientStock
         return .failure(.failedPrecondition, reason, message, metadata: metadata, details: [failure])
     }
+
+    /// So that all details, in base 64, leave room for the other trailers within 8 KiB.
+    private static let violationBytesMax = 3_000
 
     static func erpRejected(_ reservation: Reservation) -> CallStatus {
         var failure = Google_Rpc_PreconditionFailure()

@@ -168,17 +168,19 @@ struct WatchFilter: Sendable {
     let channel: String
     /// Empty: any.
     let customer: String
-    /// Empty: all.
-    let numbers: Set<ReservationNumber>
+    /// With the epoch that each was granted in. Empty: all.
+    let numbers: [ReservationNumber: UInt64]
 
-    func takes(_ number: ReservationNumber) -> Bool { numbers.isEmpty || numbers.contains(number) }
+    func takes(_ number: ReservationNumber) -> Bool { numbers.isEmpty || numbers[number] != nil }
 
+    /// The state may be a moment older than the change: of a channel without a number there the reservation itself tells.
     func takes(channel number: ChannelNumber, in state: PublishedState) -> Bool {
-        channel.isEmpty || state.channelNumbers[channel] == number
+        channel.isEmpty || (state.channelNumbers[channel] ?? number) == number
     }
 
     func takes(_ reservation: Reservation) -> Bool {
-        (channel.isEmpty || reservation.channel == channel) && (customer.isEmpty || reservation.customer == customer)
+        (numbers.isEmpty || numbers[reservation.number] == reservation.epoch)
+            && (channel.isEmpty || reservation.channel == channel) && (customer.isEmpty || reservation.customer == customer)
     }
 }
 
@@ -219,12 +221,12 @@ extension ReservationService {
         guard request.ids.count <= 1_000 else {
             throw .invalidField("ids", "at most 1000, are \(request.ids.count)")
         }
-        var numbers: Set<ReservationNumber> = []
+        var numbers: [ReservationNumber: UInt64] = [:]
         for (index, id) in request.ids.enumerated() {
             guard let parsed = ReservationID.parse(id) else {
                 throw .invalidField("ids[\(index)]", "is not the id of a reservation")
             }
-            numbers.insert(parsed.number)
+            numbers[parsed.number] = parsed.epoch
         }
         let filter = WatchFilter(channel: request.channel, customer: request.customer, numbers: numbers)
         if request.resumeToken.isEmpty { return (filter, nil) }

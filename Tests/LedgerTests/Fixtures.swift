@@ -66,6 +66,8 @@ func makeFullPosition() -> Position {
     position.newestPrimary = -5
     position.newestAbsolutePrimary = 7
     position.prunedThroughPrimary = .min
+    position.contained = 11
+    position.setChannelHolds([ChannelHold(channel: 3, units: 40), ChannelHold(channel: 9, units: 2)])
     return position
 }
 

@@ -66,13 +66,15 @@ extension Reservation {
         _ answers: [ErpLineAnswer], _ kind: ErpWriteKind, _ erp: String, _ erps: ErpDirectory
     ) -> ReservationCause {
         var isRefused = false
+        // Where some lines say why they are not held, the others were let go for their sake.
+        let someSayWhy = answers.contains { !$0.reason.isEmpty }
         for index in indices(erp) where lines[index].quantity > 0 && lines[index].erpState != .rejected {
             let answer = answers.first { $0.lineID == lines[index].id }
             // A reserve and a commit speak of the lines they were about only.
             if answer == nil && (kind == .reserve || kind == .commit) { continue }
-            if settle(index, answer ?? ErpLineAnswer(lineID: lines[index].id, quantity: 0), kind, erps) {
-                isRefused = true
-            }
+            let own = answer ?? ErpLineAnswer(lineID: lines[index].id, quantity: 0)
+            let isInnocent = someSayWhy && own.reason.isEmpty && own.quantity == 0
+            if settle(index, own, kind, erps, isInnocent: isInnocent) { isRefused = true }
         }
         guard isRefused else {
             return switch kind {
@@ -91,7 +93,7 @@ extension Reservation {
 
     /// Takes over what the ERP holds of one line; true when that is less than the line holds.
     private mutating func settle(
-        _ index: Int, _ answer: ErpLineAnswer, _ kind: ErpWriteKind, _ erps: ErpDirectory
+        _ index: Int, _ answer: ErpLineAnswer, _ kind: ErpWriteKind, _ erps: ErpDirectory, isInnocent: Bool
     ) -> Bool {
         lines[index].erpQuantity = answer.quantity
         if !answer.reference.isEmpty { lines[index].erpReference = answer.reference }
@@ -100,7 +102,7 @@ extension Reservation {
         if missing > 0 {
             lines[index].open -= missing
             lines[index].released += missing
-            lines[index].reason = answer.reason.isEmpty ? "ERP_REJECTED" : answer.reason
+            if !isInnocent { lines[index].reason = answer.reason.isEmpty ? "ERP_REJECTED" : answer.reason }
         }
         // What the ERP does not hold is in no figure of its own any more.
         lines[index].contained = min(lines[index].contained, answer.quantity)
@@ -111,9 +113,9 @@ extension Reservation {
         } else if lines[index].open > 0 {
             lines[index].erpState = .confirmed
         } else {
-            lines[index].erpState = missing > 0 ? .rejected : .released
+            lines[index].erpState = missing > 0 && !isInnocent ? .rejected : .released
         }
-        return missing > 0
+        return missing > 0 && !isInnocent
     }
 
     private mutating func takeNotFound(_ erp: String) -> ReservationCause {
