@@ -22,10 +22,12 @@ sanitize: ## the server's tests under the thread and the address sanitizer
 bench: build ## the benchmarks; prints one table as Markdown (half an hour; BENCH="--rounds 7 --only ours" for less)
 	@scripts/install-dependencies.sh --tests
 	@python3 Benchmarks/run.py $(BENCH)
+	@python3 Benchmarks/reservations.py $(RESERVATIONS)
 
 bench-quick: build ## the same in a few minutes, too short to be quoted
 	@scripts/install-dependencies.sh --tests
 	@python3 Benchmarks/run.py --quick $(BENCH)
+	@python3 Benchmarks/reservations.py --quick $(RESERVATIONS)
 
 bench-scale: build ## 10 thousand, 1 million and 10 million positions (imports 10 million: minutes, 8 GB)
 	@python3 Benchmarks/scale.py $(BENCH)

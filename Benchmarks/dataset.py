@@ -2,10 +2,13 @@
 import datetime
 import shutil
 import subprocess
+import zlib
 
-from harness import BUILD, CONFIGURATION, SERVER, fail
+from harness import BUILD, CONFIGURATION, ROOT, SERVER, fail
 
 DATA = BUILD / "bench-data"
+# Kept stores are made anew when the layout's description changes.
+SCHEMA = f"{zlib.crc32((ROOT / 'Sources/Ledger/Schema.swift').read_bytes()):08x}"
 
 
 def on_hand(position):
@@ -20,7 +23,7 @@ def available(position):
 
 def directory(positions):
     """A ledger of so many positions, imported the first time it is asked for and kept for later runs."""
-    wanted = DATA / str(positions)
+    wanted = DATA / f"{positions}-{SCHEMA}"
     if wanted.exists():
         return wanted
     made = DATA / f"{positions}.part"

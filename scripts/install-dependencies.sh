@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 swift_version=6.3.1
 packages=(build-essential pkg-config libnghttp2-dev libssl-dev liblmdb-dev zlib1g-dev curl ca-certificates git)
 if [ "${1:-}" = --tests ]; then
-    packages+=(python3 python3-venv openssl protobuf-compiler strace faketime eatmydata xfsprogs valgrind)
+    packages+=(python3 python3-venv openssl protobuf-compiler strace faketime eatmydata xfsprogs valgrind postgresql-15)
 fi
 
 as_root() {

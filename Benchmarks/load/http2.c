@@ -56,8 +56,12 @@ void http2_prepare(void) {
     snprintf(authority, sizeof authority, "%s:%d", options.host, options.port);
     const uint8_t fixed[] = {0x83, options.tls ? 0x87 : 0x86}; // :method POST, :scheme
     buffer_append(&first_block, fixed, sizeof fixed);
-    add_literal(4, ":path", options.call == CALL_CHECK ? "/availability.v1.AvailabilityService/CheckAvailability"
-                                                       : "/availability.v1.InventoryFeedService/PublishEvents");
+    static const char *const paths[] = {
+        [CALL_CHECK] = "/availability.v1.AvailabilityService/CheckAvailability",
+        [CALL_EVENTS] = "/availability.v1.InventoryFeedService/PublishEvents",
+        [CALL_RESERVE] = "/availability.v1.ReservationService/CreateReservation",
+    };
+    add_literal(4, ":path", paths[options.call]);
     add_literal(1, ":authority", authority);
     add_literal(31, "content-type", "application/grpc");
     add_literal(0, "te", "trailers");
@@ -144,7 +148,7 @@ static void inflate_block(struct connection *connection, const uint8_t *block, s
                 found->grpc_status = atoi((const char *)field.value);
             else if (field.namelen == 7 && memcmp(field.name, ":status", 7) == 0)
                 found->ok = field.valuelen == 3 && memcmp(field.value, "200", 3) == 0;
-            else if (field.namelen == 12 && memcmp(field.name, "grpc-message", 12) == 0 && field.valuelen > 0)
+            else if (statistics.wrong < 5 && field.namelen == 12 && memcmp(field.name, "grpc-message", 12) == 0)
                 fprintf(stderr, "grpc-message: %.*s\n", (int)field.valuelen, (const char *)field.value);
         }
         if (flags & NGHTTP2_HD_INFLATE_FINAL) break;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum call { CALL_CHECK, CALL_EVENTS };
+enum call { CALL_CHECK, CALL_EVENTS, CALL_RESERVE };
 
 struct options {
     const char *host;
@@ -20,6 +20,10 @@ struct options {
     int lines;                // skus a call, or events a batch
     bool names_location;      // each line names its location
     uint32_t positions;
+    uint32_t first;           // the number of the first of them
+    int ttl_seconds;          // of reservations; 0: the channel's default
+    bool held;                // others hold stock meanwhile: a line may have less than it would have without them
+    bool patient;             // sleeps until something comes, for it shares its core
     uint64_t seed;
     double rate;              // calls a second of the open loop; 0: closed loop
     double warm_up_seconds;

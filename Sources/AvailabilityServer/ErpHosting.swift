@@ -18,6 +18,9 @@ final class ErpHosting: Sendable {
     private let board: StateBoard
     private let erps: ErpDirectory
     private let clock: LedgerClock
+    let alarm = AlarmClock()
+    private let writer: EngineThread
+    private let tenant: TenantNumber
     private let logger: Logger
 
     init(
@@ -27,6 +30,8 @@ final class ErpHosting: Sendable {
         self.configured = configured
         self.board = board
         self.clock = clock
+        self.writer = writer
+        self.tenant = tenant
         self.logger = logger
         let directory = ErpDirectory(configured)
         erps = directory
@@ -50,7 +55,7 @@ final class ErpHosting: Sendable {
             dispatchers.append(
                 ErpDispatcher(
                     name: erp.id, adapter: adapter, policy: ErpCallPolicy(erp), outbox: outbox, engine: writer,
-                    tenant: tenant, clock: clock,
+                    tenant: tenant, clock: clock, alarm: alarm,
                     locationName: { board.state.directory.location($0)?.id ?? "" }))
         }
         self.embedded = embedded
@@ -92,6 +97,7 @@ final class ErpHosting: Sendable {
 
     /// Closes the connections.
     func shutDown() async {
+        alarm.stop()
         for adapter in trytons { await adapter.shutDown() }
     }
 
@@ -102,6 +108,35 @@ final class ErpHosting: Sendable {
 
     /// The switches of an embedded ERP; nil when none is called so.
     func embeddedErp(_ name: String) -> EmbeddedErp? { embedded[name] }
+
+    // MARK: Reading
+
+    /// Reads an ERP's figures again and again until cancelled; nil: it is not to be read.
+    func reader(of erp: ConfiguredErp, _ adapter: any ErpAdapter) -> (@Sendable () async -> Void)? {
+        guard let every = erp.readEveryNanoseconds else { return nil }
+        let served = board.state.locations.map(\.id).filter { erps.erp(ofLocation: $0) == erp.id }
+        let reading = ErpPositionReading(
+            adapter: adapter, source: erp.id, locations: served, policy: ErpCallPolicy(erp),
+            alarm: alarm)
+        return { [writer, tenant, logger, alarm] in
+            while !Task.isCancelled {
+                do {
+                    let count = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
+                        await writer.publish(events, tenant: tenant, alarm: alarm)
+                    }
+                    logger.info("an ERP was read", metadata: ["erp": "\(erp.id)", "positions": "\(count)"])
+                } catch {
+                    logger.warning("an ERP cannot be read", metadata: ["erp": "\(erp.id)", "reason": "\(error)"])
+                }
+                await alarm.sleep(nanoseconds: every)
+            }
+        }
+    }
+
+    /// One for each ERP that is to be read.
+    var readers: [@Sendable () async -> Void] {
+        zip(configured, dispatchers).compactMap { reader(of: $0, $1.adapter) }
+    }
 
     // MARK: Degradation
 
@@ -144,10 +179,11 @@ struct ErpService: Service {
                     group.addTask { await dispatcher.run() }
                     dispatcher.notify()
                 }
+                for read in hosting.readers { group.addTask { await read() } }
                 group.addTask {
                     while !Task.isCancelled {
                         hosting.reviewChannels()
-                        try? await Task.sleep(for: .milliseconds(250))
+                        await hosting.alarm.sleep(nanoseconds: 250_000_000)
                     }
                 }
             }
@@ -171,6 +207,22 @@ extension TrytonSettings {
             warehouses: Dictionary(
                 served.map { ($0, connection.warehouses[$0] ?? $0) }, uniquingKeysWith: { first, _ in first }),
             requestTimeoutSeconds: max(1, Int(erp.callTimeoutNanoseconds / 1_000_000_000)))
+    }
+}
+
+extension EngineThread {
+    /// Publishes events and returns after the commit, or when the writer is stopping.
+    fileprivate func publish(_ events: [IncomingEvent], tenant: TenantNumber, alarm: AlarmClock) async {
+        while !Task.isCancelled {
+            let isQueued = await withCheckedContinuation { continuation in
+                let refusal = submit(.publish(tenant: tenant, events: events)) { _ in
+                    continuation.resume(returning: true)
+                }
+                if let refusal { continuation.resume(returning: refusal != .queueFull) }
+            }
+            if isQueued { return }
+            await alarm.sleep(nanoseconds: 50_000_000)
+        }
     }
 }
 

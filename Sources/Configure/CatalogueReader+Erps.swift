@@ -4,7 +4,7 @@ internal import Yams
 extension CatalogueReader.Keys {
     static let erp = [
         "adapter", "locations", "call_timeout", "calls_in_flight_max", "calls_per_second", "maintenance",
-        "degraded_after", "degraded_writes", "tryton",
+        "read_every", "degraded_after", "degraded_writes", "tryton",
     ]
     static let tryton = [
         "url", "database", "user", "password_variable", "password_file", "company", "customer", "warehouses",
@@ -90,6 +90,9 @@ extension MappingReader {
             value("calls_per_second", expected: "a whole number; 0: no limit", Quantities.count) ?? 0
         let windows = list("maintenance", expected: "times of day such as 22:30-04:00, UTC") { DayWindow($0) }
         erp.maintenance = windows?.map(\.value) ?? []
+        erp.readEveryNanoseconds = value("read_every", expected: "a duration from 1s to 7d") { text in
+            Quantities.duration(text).flatMap { (1_000_000_000...604_800_000_000_000).contains($0) ? $0 : nil }
+        }
         let after = value("degraded_after", expected: Quantities.durationExpected) { text in
             Quantities.duration(text).flatMap { $0 > 0 ? $0 : nil }
         }

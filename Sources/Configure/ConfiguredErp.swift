@@ -16,6 +16,8 @@ public struct ConfiguredErp: Sendable, Equatable {
     public var callsPerSecond: Int64 = 0
     /// Times of day, UTC, in seconds after midnight, in which it is not called.
     public var maintenance: [DayWindow] = []
+    /// How often its figures are read and taken over; nil: never. The source of the snapshots has the ERP's name.
+    public var readEveryNanoseconds: Int64?
     /// Channels that sell what it serves tighten once its oldest write is older than this.
     public var degradedAfterNanoseconds: Int64 = 30_000_000_000
     /// They tighten as well once so many writes wait for it.

@@ -25,6 +25,10 @@ public struct ErpWrite: Sendable, Equatable {
     public var updateTimeNanoseconds: WallNanoseconds
     /// When a reserve was last sent that may still take effect; nil: none was, for sure.
     public var sentNanoseconds: WallNanoseconds?
+    /// The same before the call under way: what holds when that turns out not to have been sent.
+    var sentEarlierNanoseconds: WallNanoseconds?
+    /// When the call under way was begun: what it answers was so then at the earliest.
+    var askedNanoseconds: WallNanoseconds = 0
     /// The order in which the writes became due.
     public var order: UInt64
 
@@ -159,6 +163,8 @@ public struct ErpOutboxState: Sendable {
             // What may have been asked before is not asked again before it was looked for.
             if write.work.kind == .reserve, write.sentNanoseconds != nil, !isIdempotent { write.work.kind = .lookUp }
             guard taken.first.map({ $0.kind == write.work.kind }) ?? true else { continue }
+            write.askedNanoseconds = nowNanoseconds
+            write.sentEarlierNanoseconds = write.sentNanoseconds
             if write.work.kind == .reserve { write.sentNanoseconds = nowNanoseconds }
             write.state = .sent
             write.attempts += 1
@@ -209,18 +215,21 @@ public struct ErpOutboxState: Sendable {
 
     /// Until when a `notFound` about it is not to be believed: what was sent may still take effect. Nil: believe it.
     public func settlesAtNanoseconds(
-        _ work: ErpWork, latestEffectNanoseconds: Int64, nowNanoseconds: WallNanoseconds
+        _ work: ErpWork, latestEffectNanoseconds: Int64
     ) -> WallNanoseconds? {
-        guard let sent = writes[Key(number: work.number, erp: work.erp)]?.sentNanoseconds else { return nil }
+        guard let write = writes[Key(number: work.number, erp: work.erp)], let sent = write.sentNanoseconds else {
+            return nil
+        }
         let settled = sent + latestEffectNanoseconds
-        return settled > nowNanoseconds ? settled : nil
+        // The ERP may have looked as soon as it was asked, however late its answer comes.
+        return settled > write.askedNanoseconds ? settled : nil
     }
 
     /// The ERP's answer is in the ledger, or nothing came of the call that the ledger should hear of: the write waits for
     /// what is next, or for `retryAtNanoseconds`.
     public mutating func finish(
         _ work: ErpWork, error: String, isUnknown: Bool = false, isFailed: Bool = false, neverSent: Bool = false,
-        retryAtNanoseconds: WallNanoseconds?, nowNanoseconds: WallNanoseconds
+        wasNotThere: Bool = false, retryAtNanoseconds: WallNanoseconds?, nowNanoseconds: WallNanoseconds
     ) {
         let key = Key(number: work.number, erp: work.erp)
         guard var write = writes[key] else { return }
@@ -228,7 +237,9 @@ public struct ErpOutboxState: Sendable {
         write.lastError = error
         write.updateTimeNanoseconds = nowNanoseconds
         write.nextAttemptNanoseconds = isFailed ? nil : retryAtNanoseconds ?? nowNanoseconds
-        if neverSent, work.kind == .reserve, write.attempts <= 1 { write.sentNanoseconds = nil }
+        if neverSent, work.kind == .reserve { write.sentNanoseconds = write.sentEarlierNanoseconds }
+        // It was looked for, and nothing that was sent can still take effect: it may be asked anew.
+        if wasNotThere { write.sentNanoseconds = nil }
         writes[key] = write
     }
 

@@ -2,7 +2,7 @@ public import Inventory
 
 /// What an adapter can do. The dispatcher asks nothing of it beyond that.
 public struct ErpCapabilities: Sendable, Equatable {
-    /// The same reserve twice, by our id, holds once. Otherwise an id without an answer is looked up first, and what is not
+    /// The same reserve twice, by our id, holds once, and the first decision stands, a refusal as well. Otherwise an id without an answer is looked up first, and what is not
     /// found is only believed once nothing sent can still take effect (`latestEffectSeconds`).
     public var isIdempotent: Bool
     /// The lines of one reservation are held all or none.

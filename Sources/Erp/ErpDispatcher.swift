@@ -12,6 +12,7 @@ public final class ErpDispatcher: Sendable {
     private let engine: EngineThread
     private let tenant: TenantNumber
     private let clock: LedgerClock
+    private let alarm: AlarmClock
     private let locationName: @Sendable (LocationNumber) -> String
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
@@ -29,7 +30,8 @@ public final class ErpDispatcher: Sendable {
     /// - Parameter locationName: our location's id by its number; empty for one that is not there any more.
     public init(
         name: String, adapter: any ErpAdapter, policy: ErpCallPolicy, outbox: ErpOutbox, engine: EngineThread,
-        tenant: TenantNumber, clock: LedgerClock, locationName: @escaping @Sendable (LocationNumber) -> String
+        tenant: TenantNumber, clock: LedgerClock, alarm: AlarmClock,
+        locationName: @escaping @Sendable (LocationNumber) -> String
     ) {
         self.name = name
         self.adapter = adapter
@@ -38,6 +40,7 @@ public final class ErpDispatcher: Sendable {
         self.engine = engine
         self.tenant = tenant
         self.clock = clock
+        self.alarm = alarm
         self.locationName = locationName
         (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -54,7 +57,7 @@ public final class ErpDispatcher: Sendable {
                 while let call = begin() {
                     group.addTask { await self.perform(call) }
                 }
-                schedule(&group)
+                schedule()
                 _ = await signals.next()
             }
             group.cancelAll()
@@ -110,7 +113,7 @@ public final class ErpDispatcher: Sendable {
     }
 
     /// Has the loop woken when the next write or probe is due. At most one timer that matters is pending.
-    private func schedule(_ group: inout DiscardingTaskGroup) {
+    private func schedule() {
         let now = clock.nowNanoseconds
         let name = self.name
         var due = outbox.withState { $0.nextAttemptNanoseconds(of: name, nowNanoseconds: now) }
@@ -125,10 +128,7 @@ public final class ErpDispatcher: Sendable {
             return next
         }
         guard let timer else { return }
-        group.addTask { [waker] in
-            try? await Task.sleep(for: .nanoseconds(timer - now))
-            waker.yield()
-        }
+        alarm.ring(afterNanoseconds: timer - now) { [waker] in waker.yield() }
     }
 
     // MARK: One call
@@ -232,10 +232,7 @@ public final class ErpDispatcher: Sendable {
         switch reply {
         case .answer(.notFound):
             let latest = Int64(adapter.capabilities.latestEffectSeconds) * .perSecond
-            let now = clock.nowNanoseconds
-            let settles = outbox.withState {
-                $0.settlesAtNanoseconds(work, latestEffectNanoseconds: latest, nowNanoseconds: now)
-            }
+            let settles = outbox.withState { $0.settlesAtNanoseconds(work, latestEffectNanoseconds: latest) }
             guard let settles else { return Telling(work: work, answer: .notFound) }
             finish(work, "not found; what was sent may still take effect", isUnknown: true, retryAt: settles)
         case .answer(let answer): return Telling(work: work, answer: answer)
@@ -276,7 +273,8 @@ public final class ErpDispatcher: Sendable {
                     retryAt: clock.nowNanoseconds + .perSecond)
             } else {
                 finish(
-                    telling.work, telling.error, isUnknown: telling.answer == .unknown, retryAt: telling.retryAt)
+                    telling.work, telling.error, isUnknown: telling.answer == .unknown,
+                    wasNotThere: telling.answer == .notFound, retryAt: telling.retryAt)
             }
         }
     }
@@ -292,19 +290,20 @@ public final class ErpDispatcher: Sendable {
                 }
             }
             if let reply { return reply }
-            do { try await Task.sleep(for: .milliseconds(20)) } catch { return .failed(.stopping) }
+            await alarm.sleep(nanoseconds: 20 * .perMillisecond)
+            if Task.isCancelled { return .failed(.stopping) }
         }
     }
 
     private func finish(
         _ work: ErpWork, _ error: String, isUnknown: Bool = false, isFailed: Bool = false, neverSent: Bool = false,
-        retryAt: WallNanoseconds?
+        wasNotThere: Bool = false, retryAt: WallNanoseconds?
     ) {
         let now = clock.nowNanoseconds
         outbox.withState {
             $0.finish(
                 work, error: error, isUnknown: isUnknown, isFailed: isFailed, neverSent: neverSent,
-                retryAtNanoseconds: retryAt, nowNanoseconds: now)
+                wasNotThere: wasNotThere, retryAtNanoseconds: retryAt, nowNanoseconds: now)
         }
     }
 

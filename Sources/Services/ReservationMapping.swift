@@ -64,15 +64,23 @@ extension Availability_V1_ErpState {
 }
 
 extension Reservation {
-    /// As it is at a moment of ledger time: what has run out is EXPIRED, whether or not the books say so yet.
+    /// As it is at a moment of ledger time: what has run out is EXPIRED, whether or not the books say so yet. Until they do the
+    /// transition has no sequence.
     func asOf(_ ledgerNanoseconds: WallNanoseconds) -> Reservation {
         guard isDue(at: ledgerNanoseconds) else { return self }
         var expired = self
         expired.expire(
             erps: ErpDirectory(),
             at: ReservationMoment(
-                ledgerNanoseconds: expireTimeNanoseconds, sequence: history.last?.sequence ?? 0, correlationID: ""))
+                ledgerNanoseconds: ledgerNanoseconds, sequence: 0, correlationID: ""))
         return expired
+    }
+}
+
+extension Reservation {
+    /// The place of a line in the request that led to it: a line that was split is several here.
+    fileprivate func requestedIndex(of line: ReservationLine) -> Int {
+        max(0, lines.prefix { $0.id <= line.id }.count { $0.requested > 0 } - 1)
     }
 }
 
@@ -120,7 +128,7 @@ extension CallStatus {
         for line in refused.prefix(violationsMax) {
             var violation = Google_Rpc_PreconditionFailure.Violation()
             violation.type = ErrorReason.erpRejected.rawValue
-            violation.subject = "lines[\(line.id - 1)]"
+            violation.subject = "lines[\(reservation.requestedIndex(of: line))]"
             violation.description_p = "line \(line.id), \(line.sku): \(line.reason)"
             failure.violations.append(violation)
         }

@@ -169,7 +169,7 @@ struct WatchFilter: Sendable {
     /// Empty: any.
     let customer: String
     /// With the epoch that each was granted in. Empty: all.
-    let numbers: [ReservationNumber: UInt64]
+    let numbers: [ReservationNumber: Set<UInt64>]
 
     func takes(_ number: ReservationNumber) -> Bool { numbers.isEmpty || numbers[number] != nil }
 
@@ -179,7 +179,7 @@ struct WatchFilter: Sendable {
     }
 
     func takes(_ reservation: Reservation) -> Bool {
-        (numbers.isEmpty || numbers[reservation.number] == reservation.epoch)
+        (numbers.isEmpty || numbers[reservation.number]?.contains(reservation.epoch) == true)
             && (channel.isEmpty || reservation.channel == channel) && (customer.isEmpty || reservation.customer == customer)
     }
 }
@@ -221,12 +221,12 @@ extension ReservationService {
         guard request.ids.count <= 1_000 else {
             throw .invalidField("ids", "at most 1000, are \(request.ids.count)")
         }
-        var numbers: [ReservationNumber: UInt64] = [:]
+        var numbers: [ReservationNumber: Set<UInt64>] = [:]
         for (index, id) in request.ids.enumerated() {
             guard let parsed = ReservationID.parse(id) else {
                 throw .invalidField("ids[\(index)]", "is not the id of a reservation")
             }
-            numbers[parsed.number] = parsed.epoch
+            numbers[parsed.number, default: []].insert(parsed.epoch)
         }
         let filter = WatchFilter(channel: request.channel, customer: request.customer, numbers: numbers)
         if request.resumeToken.isEmpty { return (filter, nil) }

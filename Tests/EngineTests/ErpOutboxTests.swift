@@ -65,13 +65,23 @@ extension ErpOutboxState {
     @Test func notFoundIsBelievedOnlyOnceNothingSentCanStillTakeEffect() {
         var outbox = ErpOutboxState()
         outbox.update(makeReservation(1), nowNanoseconds: now)
-        let work = outbox.take()[0]
         let latest = 10 * second
-        #expect(
-            outbox.settlesAtNanoseconds(work, latestEffectNanoseconds: latest, nowNanoseconds: now + second)
-                == now + latest)
-        #expect(
-            outbox.settlesAtNanoseconds(work, latestEffectNanoseconds: latest, nowNanoseconds: now + latest) == nil)
+        // What a call answers was so when it was begun, however late the answer comes.
+        let reserve = outbox.take()[0]
+        #expect(outbox.settlesAtNanoseconds(reserve, latestEffectNanoseconds: latest) == now + latest)
+        outbox.finish(reserve, error: "", isUnknown: true, retryAtNanoseconds: now + latest, nowNanoseconds: now)
+        let lookUp = outbox.take(at: now + latest)[0]
+        #expect(outbox.settlesAtNanoseconds(lookUp, latestEffectNanoseconds: latest) == nil)
+        outbox.finish(lookUp, error: "", wasNotThere: true, retryAtNanoseconds: nil, nowNanoseconds: now + latest)
+        #expect(outbox.take(at: now + latest).map(\.kind) == [.reserve])
+    }
+
+    @Test func whatWasSentBeforeARestartStaysSentWhenTheNextCallIsNot() {
+        var outbox = ErpOutboxState()
+        outbox.update(makeReservation(1), isRestart: true, nowNanoseconds: now)
+        let work = outbox.take(isIdempotent: true)[0]
+        outbox.finish(work, error: "", neverSent: true, retryAtNanoseconds: nil, nowNanoseconds: now)
+        #expect(!outbox.isNeverSent(work))
     }
 
     @Test func aReserveThatWasNeverSentNeedsNoRelease() {

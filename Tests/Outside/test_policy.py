@@ -3,9 +3,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from availability.v1 import (
-    availability_service_pb2, operations_service_pb2, policy_pb2, policy_service_pb2, reservation_service_pb2,
-    reservation_service_pb2_grpc)
+from availability.v1 import availability_service_pb2, operations_service_pb2, policy_pb2, policy_service_pb2
 
 from support import PATIENCE
 from support.api import (
@@ -285,9 +283,7 @@ def test_unbuilt_method_of_the_policy_service_says_so(api, method, request_type)
     assert_unimplemented(getattr(api.policy, method), request_type())
 
 
-def test_unbuilt_methods_of_other_services_say_so(server, api):
-    reservations = reservation_service_pb2_grpc.ReservationServiceStub(server.channel())
-    assert_unimplemented(reservations.CreateReservation, reservation_service_pb2.CreateReservationRequest())
+def test_unbuilt_methods_of_other_services_say_so(api):
     assert_unimplemented(api.availability.GetAvailabilitySchedule,
                          availability_service_pb2.GetAvailabilityScheduleRequest())
     assert_unimplemented(api.operations.StartReconciliation, operations_service_pb2.StartReconciliationRequest())

@@ -75,8 +75,11 @@ extension Reservation {
             lines[index].lapsed = lines[index].open
             close(index, units: lines[index].open, erps: erps)
         }
-        end(.expired)
-        note(.expired, from: .active, at: moment)
+        // The time is that of the end, whenever the books come to say it.
+        var end = moment
+        end.ledgerNanoseconds = expireTimeNanoseconds
+        self.end(.expired)
+        note(.expired, from: .active, at: end)
     }
 
     /// Units were shipped: at most what is open of the line. Returns how many the hold covered.

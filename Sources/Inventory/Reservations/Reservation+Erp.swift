@@ -156,10 +156,11 @@ extension Reservation {
     private mutating func takeShipped(_ erp: String) -> ReservationCause {
         for index in indices(erp) where lines[index].erpState != .rejected && lines[index].erpState != .notRequired {
             let units = lines[index].open
+            let contained = lines[index].contained
             lines[index].erpQuantity = 0
             ship(index, units: units)
             // The position's gross stock may not have heard of it: subtracted until a read or the shipment's event has.
-            lines[index].contained = units
+            lines[index].contained = max(contained, units)
             lines[index].erpState = .released
         }
         if open == 0 && !state.isTerminal { end(.fulfilled) }
