@@ -67,6 +67,10 @@ public protocol ResponseSink: AnyObject, Sendable {
     /// Ends the call. A successful unary call sends exactly one message before. Later calls are ignored.
     func finish(_ status: CallStatus)
 
+    /// Ends a unary call well, with the message that `reply` makes. It is made on the call's loop: whoever has the answer, the
+    /// writer above all, has more to do. Later calls are ignored.
+    func finish(making reply: @escaping @Sendable () -> [UInt8])
+
     /// Undoes `ReadDecision.pause`.
     func resumeReading()
 

@@ -127,7 +127,8 @@ extension Engine {
         // Earlier before the figures are shown, later only after: a reader never takes figures beyond their time.
         board.setNextExpiry(min(board.nextExpiryNanoseconds, nextExpiryNanoseconds ?? .max))
         let reservations = changed.sorted { $0.key < $1.key }.map(\.value.new)
-        outbox.update(reservations, nowNanoseconds: time.ledgerNanoseconds)
+        let told = reservations.filter { $0.lines.contains { !$0.erp.isEmpty } }
+        if !told.isEmpty { outbox.update(told, nowNanoseconds: time.ledgerNanoseconds) }
         lastChanged += reservations
     }
 }

@@ -180,13 +180,15 @@ struct ReservationService {
     /// On the writer's thread, once it is on disk and, where that was waited for, the ERP has decided.
     private static func answer(
         _ reply: EngineReply, to sink: any ResponseSink, _ board: StateBoard,
-        _ response: (Availability_V1_Reservation, UInt64, UInt64) -> some Message
+        _ response: @escaping @Sendable (Availability_V1_Reservation, UInt64, UInt64) -> some Message
     ) {
         switch reply {
         case .reserved(let reserved):
-            let shown = Availability_V1_Reservation(
-                reserved.reservation, directory: board.state.directory, withHistory: true)
-            sink.succeed(with: response(shown, reserved.sequence, reserved.epoch))
+            sink.finish {
+                let shown = Availability_V1_Reservation(
+                    reserved.reservation, directory: board.state.directory, withHistory: true)
+                return (try? response(shown, reserved.sequence, reserved.epoch).serializedBytes()) ?? []
+            }
         case .failed(let error): sink.finish(error.callStatus)
         case .published, .channel, .seeded, .erpTaken:
             sink.finish(EngineError.invariantBroken("wrong reply").callStatus)

@@ -44,6 +44,12 @@ final class Call: ResponseSink {
         post(.finish(key, reply: isUnary ? reply.withLock { $0.take() } : nil, status))
     }
 
+    func finish(making reply: @escaping @Sendable () -> [UInt8]) {
+        precondition(isUnary, "a stream's messages are sent")
+        if isOver.exchange(true, ordering: .relaxed) { return }
+        post(.answer(key, reply: reply))
+    }
+
     func resumeReading() {
         if isOver.load(ordering: .relaxed) { return }
         post(.resumeReading(key))

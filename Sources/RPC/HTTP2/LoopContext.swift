@@ -82,7 +82,8 @@ final class LoopContext: @unchecked Sendable {
     func performPosted(_ item: Mailbox.Item) {
         let key: StreamKey
         switch item {
-        case .send(let of, _), .finish(let of, _, _), .resumeReading(let of), .cutOff(let of, _): key = of
+        case .send(let of, _), .finish(let of, _, _), .answer(let of, _), .resumeReading(let of),
+            .cutOff(let of, _): key = of
         case .drain, .stop: return
         }
         let call = streams.stream(key)?.pointee.call
@@ -100,6 +101,10 @@ final class LoopContext: @unchecked Sendable {
             guard let stream = streams.stream(key), let session = unsafe stream.pointee.session else { return }
             if let reply, status.code == .ok { session.send(stream, reply) }
             session.finish(stream, status)
+        case .answer(let key, let reply):
+            guard let stream = streams.stream(key), let session = unsafe stream.pointee.session else { return }
+            session.send(stream, reply())
+            session.finish(stream, .ok)
         case .resumeReading(let key):
             guard let stream = streams.stream(key), let session = unsafe stream.pointee.session else { return }
             session.resumeReading(stream)

@@ -9,6 +9,8 @@ final class Mailbox: Sendable {
     enum Item: Sendable {
         case send(StreamKey, [UInt8])
         case finish(StreamKey, reply: [UInt8]?, CallStatus)
+        /// A unary call ended well; its reply is made by the loop.
+        case answer(StreamKey, reply: @Sendable () -> [UInt8])
         case resumeReading(StreamKey)
         /// The application overran the stream's buffer.
         case cutOff(StreamKey, CallStatus)
