@@ -82,7 +82,7 @@ extension GroupWork {
         let containedBefore = position.contained
         var contained: [ContainedLine: Int64]?
         if entry.effect.isAbsolute, entry.effect.touched.contains(.allocated),
-            entry.key.primary > position.newestAbsolutePrimary
+            try isNewestFigure(entry.key, of: .allocated, at: position)
         {
             let lines = try containedLines(event.contains, sku: event.sku, location: stock.location)
             entry.effect.values[.allocated] -= lines.values.reduce(0, +)
@@ -114,6 +114,19 @@ extension GroupWork {
             try setContained(contained, sku: event.sku, location: stock.location, before: containedBefore)
         }
         return (position.sequence, placement == .applied ? .applied : .superseded)
+    }
+
+    /// Whether no figure beyond a place on the position's time line sets the bucket.
+    private mutating func isNewestFigure(
+        _ key: OrderKey, of bucket: Bucket, at position: Position
+    ) throws(LedgerError) -> Bool {
+        guard key.primary <= position.newestAbsolutePrimary else { return true }
+        var isNewest = true
+        try forEachEntry(after: key) { entry in
+            if entry.effect.isAbsolute, entry.effect.touched.contains(bucket) { isNewest = false }
+            return isNewest
+        }
+        return isNewest
     }
 
     /// More than one, so that a journal shrinks faster than it grows.

@@ -72,8 +72,10 @@ extension GroupWork {
             where line.sku == sku && line.location == location && (hold.lineID == 0 || hold.lineID == line.id)
                 && !line.isSettled && left > 0
             {
-                let units = min(left, line.quantity)
-                found[ContainedLine(number: id.number, lineID: line.id), default: 0] += units
+                // Named twice, a line is still contained once.
+                let place = ContainedLine(number: id.number, lineID: line.id)
+                let units = min(left, line.quantity - found[place, default: 0])
+                found[place, default: 0] += units
                 left -= units
             }
         }

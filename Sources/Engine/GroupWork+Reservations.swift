@@ -160,9 +160,8 @@ extension GroupWork {
             known.timeNanoseconds >= retentionStartNanoseconds
         else { return nil }
         guard known.bodyDigest == identity.bodyDigest else { return .refused(.requestIDReused) }
-        guard let reservation = try reservation(known.number) else {
-            throw .corrupt("the reservation of request \(identity.requestID)")
-        }
+        // Forgotten already: the policies kept less for a while.
+        guard let reservation = try reservation(known.number) else { return nil }
         let current = try expireIfDue(reservation)
         if method == .create, current.state == .rejected, current.writeMode == .through {
             return .refused(.erpRejected(current))

@@ -103,7 +103,7 @@ struct GroupWork: ~Copyable {
     private mutating func pruneReservations() throws(LedgerError) {
         let visited = reservationsChanged * Self.idsVisitedPerAdded
         let start = retentionStartNanoseconds
-        try batch.pruneReservations(visiting: visited, before: start)
+        try batch.pruneReservations(tenant: tenant, visiting: visited, before: start)
         try batch.pruneChanges(tenant: tenant, before: start, limit: visited)
     }
 

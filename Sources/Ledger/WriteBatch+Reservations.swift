@@ -66,10 +66,11 @@ extension WriteBatch {
         _ request: RequestRecord, tenant: TenantNumber, channel: ChannelNumber, method: RequestMethod, id: String
     ) throws(LedgerError) {
         let key = KeyBuffer.requestID(tenant: tenant, channel: channel, method: method, id: id)
-        unsafe try put(key.bytes, reserving: RequestRecord.bytes, in: .requestIDs) { record in
+        // One that is forgotten and was not met by the hand yet is replaced.
+        let isNew = unsafe try upsert(key.bytes, reserving: RequestRecord.bytes, in: .requestIDs) { record in
             unsafe request.encode(into: record, key: key.bytes)
         }
-        state.requestIDs += 1
+        if isNew { state.requestIDs += 1 }
     }
 
     /// Appends to the change log.
@@ -107,17 +108,19 @@ extension WriteBatch {
     /// forgets those that are over and older than a time. Called with every commit and a count above the number that a
     /// commit adds, it bounds both trees. A damaged record is passed over.
     public mutating func pruneReservations(
-        visiting count: Int, before nanoseconds: WallNanoseconds
+        tenant: TenantNumber, visiting count: Int, before nanoseconds: WallNanoseconds
     ) throws(LedgerError) {
         let reservations = unsafe try prune(.reservations, visiting: count) { key, record in
-            // Most of those looked at are told by their first bytes.
-            guard record.count > 1, let state = unsafe ReservationState(rawValue: record[1]), state.isTerminal,
+            // How long another tenant keeps what is its own is not known here. Most are told by their first bytes.
+            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant, record.count > 1, let state = unsafe ReservationState(rawValue: record[1]), state.isTerminal,
                 let reservation = unsafe ReservationReader.read(record, key: key)
             else { return false }
             return reservation.isSettled && (reservation.history.last?.timeNanoseconds ?? 0) < nanoseconds
         }
         let requests = unsafe try prune(.requestIDs, visiting: count) { key, record in
-            guard let request = unsafe RequestRecord(record, key: key) else { return false }
+            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant,
+                let request = unsafe RequestRecord(record, key: key)
+            else { return false }
             return request.timeNanoseconds < nanoseconds
         }
         state.reservations -= UInt64(reservations)

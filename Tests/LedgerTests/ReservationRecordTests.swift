@@ -129,7 +129,7 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
                 LedgerChange(sequence: index, timeNanoseconds: Int64(index), subject: subject), tenant: 1)
         }
         try batch.pruneChanges(tenant: 1, before: 5, limit: 100)
-        try batch.pruneReservations(visiting: 100, before: 11)
+        try batch.pruneReservations(tenant: 1, visiting: 100, before: 11)
         _ = try batch.commit()
         let reader = try ledger.makeReader()
         try reader.renew()
