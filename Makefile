@@ -1,5 +1,5 @@
 # Every verb a person needs. Each installs what it lacks (see scripts/install-dependencies.sh) and may be run twice.
-.PHONY: build run test torture fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean erp-up erp-down erp-reset
+.PHONY: build run test torture simulate fuzz sanitize bench bench-quick bench-scale bench-gate format check proto clean erp-up erp-down erp-reset
 
 build: ## .build/release/availability-server and .build/release/avail
 	@scripts/build.sh
@@ -12,6 +12,9 @@ test: ## every test
 
 torture: build ## the long forms of the faults, which `make test` has in short; minutes
 	@scripts/torture.sh
+
+simulate: ## made-up worlds against a plain model for SIMULATE_SECONDS (600), and the planted bugs
+	@scripts/simulate.sh
 
 fuzz: ## every parser of outside bytes on made-up inputs, FUZZ_SECONDS (600) each
 	@scripts/fuzz.sh

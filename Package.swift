@@ -133,6 +133,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "RPCHarness", dependencies: ["Calls", "RPC"], path: "Tests/RPCHarness", swiftSettings: strict),
+        // Real LMDB over a disk of its own: its `pwrite` and `fdatasync` stand in for libc's under liblmdb.
+        .executableTarget(
+            name: "Simulator", dependencies: ["Engine", "Erp", "Inventory", "Ledger"], path: "Tests/Simulation",
+            swiftSettings: strict, linkerSettings: [.unsafeFlags(["-Xlinker", "-export-dynamic"])]),
         .testTarget(name: "AvailTests", dependencies: ["AvailCommands", "Proto", protobuf], swiftSettings: strict),
         .testTarget(
             name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger"],
@@ -176,6 +180,6 @@ if let fuzzerArchive {
 // The client, and the tests that need an HTTP client, are not what the sanitizers are for, and bring half of the
 // dependencies.
 if isSanitized {
-    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests", "OperationsTests"].contains($0.name) }
+    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests", "OperationsTests", "Simulator"].contains($0.name) }
     package.products.removeAll { $0.name == "avail" }
 }

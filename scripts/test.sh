@@ -25,6 +25,7 @@ swift test "${build_flags[@]}" --skip-build
 .venv/bin/python scripts/tidy.py
 .venv/bin/python scripts/lint-proto.py
 scripts/generate-proto.sh --check
+scripts/simulate.sh --ci
 .venv/bin/python -m pytest -q Tests/Outside
 python3 Benchmarks/gate.py
 scripts/fuzz.sh --ci

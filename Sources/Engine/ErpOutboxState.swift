@@ -159,7 +159,9 @@ public struct ErpOutboxState: Sendable {
         var taken: [ErpWork] = []
         for place in queue.places {
             guard taken.count < limit else { break }
-            guard let key = queue.key(at: place), var write = writes[key], isReady(write, nowNanoseconds) else { continue }
+            guard let key = queue.key(at: place), var write = writes[key], isReady(write, nowNanoseconds) else {
+                continue
+            }
             // What may have been asked before is not asked again before it was looked for.
             if write.work.kind == .reserve, write.sentNanoseconds != nil, !isIdempotent { write.work.kind = .lookUp }
             guard taken.first.map({ $0.kind == write.work.kind }) ?? true else { continue }
@@ -203,7 +205,8 @@ public struct ErpOutboxState: Sendable {
         guard let queue = queues[erp] else { return nil }
         var next: WallNanoseconds?
         for place in queue.places {
-            guard let key = queue.key(at: place), let write = writes[key], write.state == .waiting || write.state == .unknown,
+            guard let key = queue.key(at: place), let write = writes[key],
+                write.state == .waiting || write.state == .unknown,
                 let own = write.nextAttemptNanoseconds
             else { continue }
             // Most often the first that waits is due.

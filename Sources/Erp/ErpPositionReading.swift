@@ -16,7 +16,8 @@ public struct ErpPositionReading: Sendable {
     /// Skus of one page; their positions fit one batch of events.
     static let skusPerPage = 100
 
-    public init(adapter: any ErpAdapter, source: String, locations: [String], policy: ErpCallPolicy, alarm: AlarmClock) {
+    public init(adapter: any ErpAdapter, source: String, locations: [String], policy: ErpCallPolicy, alarm: AlarmClock)
+    {
         self.alarm = alarm
         self.adapter = adapter
         self.source = source

@@ -69,10 +69,13 @@ public protocol EvaluationRecorder {
     ///     policy's safety stock, plus the allowed oversell, without stock in transit.
     ///   - isWithheld: the stale action WITHHOLD or REFUSE cut the figure to 0.
     mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool)
+    /// Forgets everything: the evaluation begins anew.
+    mutating func restart()
 }
 
 extension EvaluationRecorder {
     public mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool) {}
+    public mutating func restart() {}
 }
 
 /// Wants no terms: the read path.
@@ -96,6 +99,8 @@ public struct ExplainingRecorder: EvaluationRecorder, Sendable {
     public init() {}
 
     public mutating func record(_ term: ExplanationTerm) { terms.append(term) }
+
+    public mutating func restart() { terms = [] }
 
     public func mentions(_ location: LocationNumber) -> Bool { terms.contains { $0.location == location } }
 

@@ -131,6 +131,18 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         sum = sum.addingReportingOverflow(step.figure).overflow ? .max : sum + step.figure
     }
 
+    /// Forgets the positions counted so far: they were not the whole truth.
+    public mutating func restart() {
+        sum = 0
+        greatestContribution = 0
+        hasStock = false
+        isKnownSku = false
+        isStale = false
+        oldestAgeNanoseconds = 0
+        refused = nil
+        recorder.restart()
+    }
+
     /// The answer.
     ///
     /// - Parameters:

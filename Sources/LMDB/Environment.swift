@@ -34,7 +34,8 @@ public struct Environment: ~Copyable, @unchecked Sendable {
             try check(unsafe mdb_env_set_mapsize(environment, Int(mapBytes)), "mdb_env_set_mapsize")
             try check(unsafe mdb_env_set_maxreaders(environment, options.maxReaders), "mdb_env_set_maxreaders")
             try check(unsafe mdb_env_set_maxdbs(environment, options.maxDatabases), "mdb_env_set_maxdbs")
-            let flags = CSymbols.noThreadLocalSlots | CSymbols.noReadAhead
+            let flags =
+                CSymbols.noThreadLocalSlots | CSymbols.noReadAhead
                 | (options.readOnly ? CSymbols.readOnly : 0)
             let code = unsafe mdb_env_open(environment, directory, flags, 0o600)
             if code != 0 { throw LMDBError(code: code, operation: "mdb_env_open", detail: directory) }

@@ -112,7 +112,8 @@ extension WriteBatch {
     ) throws(LedgerError) {
         let reservations = unsafe try prune(.reservations, visiting: count) { key, record in
             // How long another tenant keeps what is its own is not known here. Most are told by their first bytes.
-            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant, record.count > 1, let state = unsafe ReservationState(rawValue: record[1]), state.isTerminal,
+            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant, record.count > 1,
+                let state = unsafe ReservationState(rawValue: record[1]), state.isTerminal,
                 let reservation = unsafe ReservationReader.read(record, key: key)
             else { return false }
             return reservation.isSettled && (reservation.history.last?.timeNanoseconds ?? 0) < nanoseconds

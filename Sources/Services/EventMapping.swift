@@ -14,7 +14,8 @@ extension IncomingEvent {
             sequence: wire.hasSequence ? wire.sequence : nil,
             occurredAtNanoseconds: wire.hasOccurredAt ? wire.occurredAt.wallNanoseconds ?? 0 : 0, sku: wire.sku,
             location: wire.location, lot: wire.lot, quantity: wire.hasQuantity ? wire.quantity : nil,
-            reason: wire.reason, snapshot: StockEffect(snapshot: wire.position), contains: wire.contains.map {
+            reason: wire.reason, snapshot: StockEffect(snapshot: wire.position),
+            contains: wire.contains.map {
                 ContainedHold(
                     reservationID: $0.reservationID, lineID: $0.reservationLine, quantity: $0.quantity)
             }, supplyID: wire.supply.id,

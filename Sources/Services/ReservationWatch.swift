@@ -180,7 +180,8 @@ struct WatchFilter: Sendable {
 
     func takes(_ reservation: Reservation) -> Bool {
         (numbers.isEmpty || numbers[reservation.number]?.contains(reservation.epoch) == true)
-            && (channel.isEmpty || reservation.channel == channel) && (customer.isEmpty || reservation.customer == customer)
+            && (channel.isEmpty || reservation.channel == channel)
+            && (customer.isEmpty || reservation.customer == customer)
     }
 }
 

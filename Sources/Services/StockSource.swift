@@ -24,7 +24,6 @@ struct LedgerStock: StockSource {
         _ evaluation: inout LineEvaluation<Recorder>, sku: UnsafeRawBufferPointer, index: Int, _ asked: AskedLine
     ) throws(CallStatus) -> LineAnswer? {
         do throws(LedgerError) {
-            let fresh = evaluation
             var holds = HoldsMet(countsOwn: question.tables.countsOwnHolds)
             let answer: LineAnswer
             if case .one(let location) = asked.scope {
@@ -40,7 +39,7 @@ struct LedgerStock: StockSource {
                 answer = evaluation.finish(quantity: asked.quantity, knownSku: count > 0)
             }
             guard holds.needWalk(clock) else { return answer }
-            evaluation = fresh
+            evaluation.restart()
             return try unsafe walkHolds(&evaluation, String(decoding: sku, as: UTF8.self), asked)
         } catch {
             throw error.callStatus

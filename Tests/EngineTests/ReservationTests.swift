@@ -95,8 +95,10 @@ extension EngineReply {
         store.advance(seconds: 1)
         // The next wish meets the stock as it is now, whoever swept it.
         #expect(try store.reserve("b", 10).reservation?.lines.map(\.location) == reservation.lines.map(\.location))
-        #expect(try store.change("c", reservation, .release([])).error == .reservationState(
-            id: reservation.id, state: .expired))
+        #expect(
+            try store.change("c", reservation, .release([])).error
+                == .reservationState(
+                    id: reservation.id, state: .expired))
         #expect(try store.ledger.verify().problems == [])
     }
 

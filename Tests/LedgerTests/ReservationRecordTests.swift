@@ -90,7 +90,9 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
                 sku: sku, location: location, expireTimeNanoseconds: expiry, number: number, lineID: 1, channel: 2,
                 open: 3, contained: 1)
         }
-        let rows = [row("A", 1, .max, 1), row("A", 1, 20, 2), row("A", 1, 10, 3), row("A", 2, 5, 4), row("AB", 1, 1, 5)]
+        let rows = [
+            row("A", 1, .max, 1), row("A", 1, 20, 2), row("A", 1, 10, 3), row("A", 2, 5, 4), row("AB", 1, 1, 5),
+        ]
         for row in rows { try batch.setHold(row, tenant: 1) }
         for sku in ["A", "AB"] { try batch.setPosition(makePosition(onHand: 9), tenant: 1, sku: sku, location: 1) }
         _ = try batch.commit()
@@ -110,7 +112,8 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
             return true
         }
         #expect(skus == ["A", "AB"])
-        #expect(try reader.skus(tenant: 1, after: nil, countMax: 9).map(\.bytes) == [Array("A".utf8), Array("AB".utf8)])
+        #expect(
+            try reader.skus(tenant: 1, after: nil, countMax: 9).map(\.bytes) == [Array("A".utf8), Array("AB".utf8)])
         #expect(reader.state.holds == 5)
     }
 

@@ -83,7 +83,8 @@ final class LoopContext: @unchecked Sendable {
         let key: StreamKey
         switch item {
         case .send(let of, _), .finish(let of, _, _), .answer(let of, _), .resumeReading(let of),
-            .cutOff(let of, _): key = of
+            .cutOff(let of, _):
+            key = of
         case .drain, .stop: return
         }
         let call = streams.stream(key)?.pointee.call

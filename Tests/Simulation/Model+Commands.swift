@@ -1,0 +1,264 @@
+import Engine
+import Inventory
+import Ledger
+
+/// What each command does when it is acknowledged, and what it must be answered with.
+extension Model {
+    /// - Parameter granted: the number under which the engine granted a new hold; nil: it granted none.
+    mutating func apply(
+        _ command: EngineCommand, wall: WallNanoseconds, granted: ReservationNumber?
+    ) throws(Violation) -> Prediction {
+        switch command {
+        case .publish(_, let incoming):
+            return .events(incoming.map { publish($0.event, wall: wall) })
+        case .updateChannel(_, let update):
+            policies[update.channelID] = update.policy
+            return .channel
+        case .reserve(_, let wish, let identity): return try reserve(wish, identity, granted)
+        case .change(_, let wish, let identity): return try change(wish, identity, granted)
+        case .takeErpOutcomes(_, let outcomes):
+            for outcome in outcomes { take(outcome) }
+            return .erpTaken
+        case .seed: preconditionFailure("the simulator seeds at the start only")
+        }
+    }
+
+    private mutating func publish(_ event: InventoryEvent, wall: WallNanoseconds) -> EventOutcome {
+        let key = EventKey(source: event.source, id: event.id)
+        if let digest = events[key] { return digest == event.bodyDigest ? .duplicate : .deadLettered }
+        guard event.occurredAtNanoseconds - wall <= Limits.clockSkewNanosecondsMax,
+            let location = terms.locations.first(where: { $0.value == event.location })
+        else { return .deadLettered }
+        events[key] = event.bodyDigest
+        let place = Place(sku: event.sku, location: location.key)
+        let contained = contain(event, at: place)
+        stock[place, default: StockHistory()].add(event, contained: contained)
+        return .applied
+    }
+
+    /// The newest figure says which of our holds it was taken with: those are in it, and no others. Returns the units.
+    private mutating func contain(_ event: InventoryEvent, at place: Place) -> Int64 {
+        guard event.kind == .positionSnapshot, event.snapshot.touched.contains(.allocated),
+            (stock[place] ?? StockHistory()).isNewest(event, of: .allocated)
+        else { return 0 }
+        var sum: Int64 = 0
+        for hold in holds.values where hold.lines.contains(where: { $0.place == place }) {
+            var hold = hold
+            let units = hold.unitsNamed(in: event.contains, at: place, epoch: epoch, now)
+            for index in hold.lines.indices where hold.lines[index].place == place {
+                sum += units[index]
+                contain(units[index], &hold, index)
+            }
+            store(hold, isChange: false)
+        }
+        return sum
+    }
+
+    // MARK: Callers
+
+    private mutating func reserve(
+        _ wish: ReservationWish, _ identity: RequestIdentity, _ granted: ReservationNumber?
+    ) throws(Violation) -> Prediction {
+        guard let policy = policies[wish.channelID] else { return .refused }
+        let key = RequestKey(channel: wish.channelID, method: .create, id: identity.requestID)
+        if let repeated = try answerRepeat(key, identity) { return repeated }
+        let hold = policy.combinedTerms(of: wish.lines.map(\.sku))
+        let ttl = wish.ttlNanoseconds ?? hold.defaultTTLNanoseconds
+        guard ttl <= hold.longestTTLNanoseconds else { return .refused }
+        guard let fresh = try grant(wish, policy, hold, ttl: ttl, granted) else { return .refused }
+        store(fresh)
+        remember(key, identity, fresh.number)
+        return .hold(fresh)
+    }
+
+    /// Nil: it cannot be granted.
+    private mutating func grant(
+        _ wish: ReservationWish, _ policy: ChannelPolicy, _ hold: HoldTerms, ttl: Int64,
+        _ granted: ReservationNumber?
+    ) throws(Violation) -> Hold? {
+        guard let lines = plan(wish, policy, hold) else {
+            try require(granted == nil, .grantWithinStock, "a hold was granted that cannot be: \(wish)")
+            return nil
+        }
+        guard let granted else { throw Violation(.recovers, "a hold was refused that can be granted: \(wish)") }
+        let fresh = Hold(
+            number: granted, channel: wish.channelID, customer: wish.customer, expires: now + ttl,
+            expiresAtMost: now + hold.longestTTLNanoseconds, allowsPartial: wish.allowsPartial,
+            writeMode: hold.writeMode, changed: now, lines: lines)
+        for line in fresh.lines where line.open > 0 { take(line, for: fresh.channel) }
+        return fresh
+    }
+
+    private mutating func change(
+        _ wish: ReservationChangeWish, _ identity: RequestIdentity, _ granted: ReservationNumber?
+    ) throws(Violation) -> Prediction {
+        guard var hold = holds[wish.number], wish.epoch == epoch else { return .refused }
+        let key = RequestKey(channel: hold.channel, method: wish.kind.requestMethod, id: identity.requestID)
+        if let repeated = try answerRepeat(key, identity) { return repeated }
+        // The simulator only ever names a version to be refused.
+        guard wish.expectedVersion == nil else { return .refused }
+        switch wish.kind {
+        case .extend(let asked):
+            guard hold.state == .active, let policy = policies[hold.channel] else { return .refused }
+            let terms = policy.combinedTerms(of: hold.lines.map(\.sku))
+            let ttl = asked ?? terms.defaultTTLNanoseconds
+            guard ttl <= terms.longestTTLNanoseconds else { return .refused }
+            hold.expires = max(hold.expires, min(now + ttl, hold.expiresAtMost))
+        case .release(let quantities):
+            if hold.state == .released { return .hold(hold) }
+            guard !hold.state.isTerminal, let units = hold.units(quantities, \.open) else { return .refused }
+            for index in hold.lines.indices { giveBack(units[index], &hold, index) }
+            if hold.open == 0 { end(&hold, .released) }
+        case .commit(let quantities, let reacquires, _):
+            if hold.state == .expired && reacquires { return try reacquire(hold, quantities, key, identity, granted) }
+            guard hold.state == .active, let units = hold.units(quantities, \.open) else { return .refused }
+            for index in hold.lines.indices { giveBack(hold.lines[index].open - units[index], &hold, index) }
+            end(&hold, .committed)
+        }
+        store(hold)
+        remember(key, identity, hold.number)
+        return .hold(hold)
+    }
+
+    private mutating func reacquire(
+        _ expired: Hold, _ quantities: [LineQuantity], _ key: RequestKey, _ identity: RequestIdentity,
+        _ granted: ReservationNumber?
+    ) throws(Violation) -> Prediction {
+        guard !expired.isLinked, let units = expired.units(quantities, \.lapsed), let policy = policies[expired.channel]
+        else { return .refused }
+        let lines = zip(expired.lines, units).filter { $0.1 > 0 }.map { line, units in
+            GrantLine(sku: line.sku, scope: .one(line.location), quantity: units)
+        }
+        let wish = ReservationWish(
+            channelID: expired.channel, lines: lines, ttlNanoseconds: nil, orderReference: "",
+            customer: expired.customer, allowsPartial: expired.allowsPartial)
+        let terms = policy.combinedTerms(of: lines.map(\.sku))
+        guard var fresh = try grant(wish, policy, terms, ttl: terms.defaultTTLNanoseconds, granted) else {
+            return .refused
+        }
+        fresh.isLinked = true
+        end(&fresh, .committed)
+        var former = expired
+        former.isLinked = true
+        store(former)
+        store(fresh)
+        remember(key, identity, fresh.number)
+        return .hold(fresh)
+    }
+
+    // MARK: Idempotency
+
+    private mutating func remember(_ key: RequestKey, _ identity: RequestIdentity, _ number: ReservationNumber) {
+        requests[key] = Request(number: number, digest: identity.bodyDigest, time: now)
+    }
+
+    private func answerRepeat(_ key: RequestKey, _ identity: RequestIdentity) throws(Violation) -> Prediction? {
+        guard let known = requests[key], known.time >= retentionStart else { return nil }
+        guard known.digest == identity.bodyDigest else { return .refused }
+        guard let hold = holds[known.number] else {
+            throw Violation(.idempotent, "hold \(known.number) of request \(key.id) is forgotten before the request")
+        }
+        if key.method == .create && hold.state == .rejected && hold.writeMode == .through { return .refused }
+        return .hold(hold)
+    }
+
+    // MARK: The ERP's word
+
+    private mutating func take(_ outcome: ErpOutcome) {
+        guard var hold = holds[outcome.number] else { return }
+        let own = hold.lines.indices.filter { hold.lines[$0].erp == outcome.erp && !hold.lines[$0].isRefused }
+        switch outcome.answer {
+        case .unknown: return
+        case .notFound:
+            // What is closed and not there is in no figure any more.
+            for index in own where hold.lines[index].open == 0 && !hold.lines[index].isShipped {
+                contain(0, &hold, index)
+            }
+            return store(hold, isChange: false)
+        case .holds(let answers):
+            var isRefused = false
+            for index in own where takeHeld(answers, outcome.kind, &hold, index) { isRefused = true }
+            guard isRefused else { return store(hold, isChange: false) }
+            if !hold.allowsPartial {
+                for index in hold.lines.indices { giveBack(hold.lines[index].open, &hold, index) }
+            }
+            if hold.open == 0 && !hold.state.isTerminal { end(&hold, .rejected) }
+        case .cancelled:
+            for index in own {
+                giveBack(hold.lines[index].open, &hold, index)
+                contain(0, &hold, index)
+            }
+            if hold.open == 0 && !hold.state.isTerminal { end(&hold, .released) }
+        case .shipped:
+            for index in own { ship(&hold, index) }
+            if hold.open == 0 && !hold.state.isTerminal { end(&hold, .fulfilled) }
+        }
+        store(hold)
+    }
+
+    /// True when the ERP holds less of the line than we do.
+    private mutating func takeHeld(
+        _ answers: [ErpLineAnswer], _ kind: ErpWriteKind, _ hold: inout Hold, _ index: Int
+    ) -> Bool {
+        let answer = answers.first { $0.lineID == hold.lines[index].id }
+        if answer == nil && (kind == .reserve || kind == .commit) { return false }
+        let units = answer?.quantity ?? 0
+        let missing = hold.lines[index].open - units
+        giveBack(max(0, missing), &hold, index)
+        contain(min(hold.lines[index].contained, units), &hold, index)
+        guard missing > 0 else { return false }
+        hold.lines[index].isRefused = units == 0
+        return true
+    }
+}
+
+extension HeldLine {
+    /// Whether a figure that names it speaks of the past. What ended this very moment has yet to be let go of.
+    fileprivate func isSettled(_ hold: Hold, _ now: WallNanoseconds) -> Bool {
+        open == 0 && contained == 0 && !(hold.state == .expired && hold.sweptAt == now && lapsed > 0 && !erp.isEmpty)
+    }
+}
+
+extension Hold {
+    /// Units of every line that a figure says it was taken with.
+    fileprivate func unitsNamed(
+        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds
+    ) -> [Int64] {
+        let id = ReservationID.text(number: number, epoch: epoch)
+        var units = [Int64](repeating: 0, count: lines.count)
+        for named in contains where named.reservationID == id {
+            var left = named.quantity
+            for (index, line) in lines.enumerated()
+            where line.place == place && (named.lineID == 0 || named.lineID == line.id) && !line.isSettled(self, now) {
+                let taken = min(left, line.quantity - units[index])
+                units[index] += taken
+                left -= taken
+            }
+        }
+        return units
+    }
+
+    /// Units of every line; nil: what is asked makes no sense, or is nothing.
+    func units(_ quantities: [LineQuantity], _ most: KeyPath<HeldLine, Int64>) -> [Int64]? {
+        var units = lines.map { quantities.isEmpty ? $0[keyPath: most] : 0 }
+        var named: Set<UInt32> = []
+        for quantity in quantities {
+            guard let index = lines.firstIndex(where: { $0.id == quantity.lineID }),
+                named.insert(quantity.lineID).inserted,
+                quantity.quantity >= 0, quantity.quantity <= lines[index][keyPath: most]
+            else { return nil }
+            units[index] = quantity.quantity
+        }
+        return units.contains { $0 > 0 } ? units : nil
+    }
+}
+
+extension ReservationChangeKind {
+    var requestMethod: RequestMethod {
+        switch self {
+        case .extend: .extend
+        case .commit: .commit
+        case .release: .release
+        }
+    }
+}

@@ -1,0 +1,277 @@
+import Engine
+import Inventory
+import Ledger
+
+/// One sku at one location.
+struct Place: Hashable {
+    var sku: String
+    var location: LocationNumber
+}
+
+/// A line of a hold, as plain as it can be.
+struct HeldLine {
+    var id: UInt32
+    var sku: String
+    var location: LocationNumber
+    var quantity: Int64
+    var open: Int64
+    var fulfilled: Int64 = 0
+    var released: Int64 = 0
+    var lapsed: Int64 = 0
+    /// Units that the place's figures were taken with, or that the ERP shipped and the figures have not heard of.
+    var contained: Int64 = 0
+    var erp: String
+    /// The ERP said no to it: it hears of it no more.
+    var isRefused = false
+    /// By the ERP's word.
+    var isShipped = false
+
+    /// Closed, and subtracted all the same.
+    var releasing: Int64 { max(0, contained - open) }
+
+    var place: Place { Place(sku: sku, location: location) }
+}
+
+/// A reservation, as plain as it can be.
+struct Hold {
+    var number: ReservationNumber
+    var channel: String
+    var customer: String
+    var state = ReservationState.active
+    /// 0: never.
+    var expires: WallNanoseconds
+    var expiresAtMost: WallNanoseconds
+    var allowsPartial: Bool
+    var writeMode: WriteMode
+    var isLinked = false
+    var changed: WallNanoseconds
+    /// When its time was seen to have run out.
+    var sweptAt: WallNanoseconds = 0
+    var lines: [HeldLine]
+
+    var open: Int64 { lines.reduce(0) { $0 + $1.open } }
+}
+
+/// What the ledger should hold: every operation that was acknowledged, done to plain dictionaries. It shares no code
+/// with what it checks, and knows nothing of commits, rows, rebasing or sweeping.
+struct Model {
+    struct RequestKey: Hashable {
+        var channel: String
+        var method: RequestMethod
+        var id: String
+    }
+
+    struct Request {
+        var number: ReservationNumber
+        var digest: UInt64
+        var time: WallNanoseconds
+    }
+
+    struct EventKey: Hashable {
+        var source: String
+        var id: String
+    }
+
+    /// What a command must be answered with.
+    enum Prediction {
+        case events([EventOutcome])
+        case channel
+        case erpTaken
+        case refused
+        case hold(Hold)
+    }
+
+    let terms: WorldTerms
+    let epoch: UInt64
+    private(set) var now: WallNanoseconds = 0
+    var policies: [String: ChannelPolicy] = [:]
+    var holds: [ReservationNumber: Hold] = [:]
+    var requests: [RequestKey: Request] = [:]
+    var stock: [Place: StockHistory] = [:]
+    var events: [EventKey: UInt64] = [:]
+    /// Sums of the holds' lines, kept along; `recount` makes them anew.
+    private(set) var held: [Place: [String: Int64]] = [:]
+    private(set) var releasing: [Place: Int64] = [:]
+    /// No ACTIVE hold ends before it.
+    private var nextExpiry = WallNanoseconds.max
+
+    init(terms: WorldTerms, epoch: UInt64) {
+        self.terms = terms
+        self.epoch = epoch
+    }
+
+    // MARK: Time
+
+    /// Holds end by themselves, at their time and never before.
+    mutating func advance(to time: WallNanoseconds) {
+        now = max(now, time)
+        guard nextExpiry <= now else { return }
+        nextExpiry = .max
+        for (number, hold) in holds where hold.state == .active {
+            guard hold.expires <= now else {
+                nextExpiry = min(nextExpiry, hold.expires)
+                continue
+            }
+            var hold = hold
+            for index in hold.lines.indices {
+                hold.lines[index].lapsed = hold.lines[index].open
+                giveBack(hold.lines[index].open, &hold, index)
+            }
+            hold.sweptAt = now
+            hold.changed = hold.expires
+            end(&hold, .expired)
+            holds[number] = hold
+        }
+    }
+
+    /// What ended and what was asked before this may be forgotten.
+    var retentionStart: WallNanoseconds {
+        let longest = policies.values.reduce(Int64(0)) { longest, policy in
+            policy.overrides.reduce(max(longest, policy.holds.longestTTLNanoseconds)) {
+                max($0, $1.holds.longestTTLNanoseconds ?? 0)
+            }
+        }
+        return now - max(terms.retention, longest + 3_600 * .perSecond)
+    }
+
+    func isForgettable(_ hold: Hold) -> Bool { hold.state.isTerminal && hold.changed < retentionStart }
+
+    // MARK: The one place where units move
+
+    mutating func store(_ hold: Hold, isChange: Bool = true) {
+        var hold = hold
+        if isChange { hold.changed = now }
+        holds[hold.number] = hold
+        if hold.state == .active { nextExpiry = min(nextExpiry, hold.expires) }
+    }
+
+    mutating func take(_ line: HeldLine, for channel: String) {
+        held[line.place, default: [:]][channel, default: 0] += line.open
+    }
+
+    /// Changes a line, and the sums with it.
+    private mutating func change(_ hold: inout Hold, _ index: Int, _ body: (inout HeldLine) -> Void) {
+        let before = hold.lines[index]
+        body(&hold.lines[index])
+        let line = hold.lines[index]
+        if line.open != before.open {
+            held[line.place, default: [:]][hold.channel, default: 0] += line.open - before.open
+        }
+        if line.releasing != before.releasing {
+            releasing[line.place, default: 0] += line.releasing - before.releasing
+        }
+    }
+
+    mutating func giveBack(_ units: Int64, _ hold: inout Hold, _ index: Int) {
+        change(&hold, index) { line in
+            line.open -= units
+            line.released += units
+        }
+    }
+
+    /// The ERP shipped it and the stock has not heard of it: subtracted all the same.
+    mutating func ship(_ hold: inout Hold, _ index: Int) {
+        change(&hold, index) { line in
+            line.fulfilled += line.open
+            line.contained = max(line.contained, line.open)
+            line.open = 0
+            line.isShipped = true
+        }
+    }
+
+    mutating func contain(_ units: Int64, _ hold: inout Hold, _ index: Int) {
+        change(&hold, index) { $0.contained = units }
+    }
+
+    func end(_ hold: inout Hold, _ state: ReservationState) {
+        hold.state = state
+        hold.expires = 0
+    }
+
+    mutating func forget(_ number: ReservationNumber) {
+        for line in holds[number]?.lines ?? [] { releasing[line.place, default: 0] -= line.releasing }
+        holds[number] = nil
+    }
+
+    /// The sums from nothing but the holds.
+    func recount() -> (held: [Place: [String: Int64]], releasing: [Place: Int64]) {
+        var held: [Place: [String: Int64]] = [:]
+        var releasing: [Place: Int64] = [:]
+        for hold in holds.values {
+            for line in hold.lines where line.open != 0 || line.releasing != 0 {
+                held[line.place, default: [:]][hold.channel, default: 0] += line.open
+                releasing[line.place, default: 0] += line.releasing
+            }
+        }
+        return (held, releasing)
+    }
+
+    func reserved(at place: Place) -> Int64 { held[place]?.values.reduce(0, +) ?? 0 }
+
+    /// What is there for selling, before any policy; signed. Nil: nothing is known of the place.
+    func sellable(at place: Place, safetyStockAtLeast least: Int64 = 0) -> Int64? {
+        guard let values = stock[place]?.values else { return nil }
+        return values[.onHand] - values[.quarantined] - values[.damaged] - values[.allocated]
+            - max(values[.safetyStock], least) - reserved(at: place) - releasing[place, default: 0]
+    }
+
+    /// What one customer holds.
+    func standing(channel: String, customer: String) -> (holds: Int64, units: [String: Int64]) {
+        var result: (holds: Int64, units: [String: Int64]) = (0, [:])
+        for hold in holds.values where hold.customer == customer && hold.channel == channel && !hold.state.isTerminal {
+            result.holds += 1
+            for line in hold.lines { result.units[line.sku, default: 0] += line.open }
+        }
+        return result
+    }
+}
+
+/// All events of one place. The order of delivery is not in it.
+struct StockHistory {
+    private struct Entry {
+        var key: OrderKey
+        var effect: StockEffect
+    }
+
+    private var entries: [Entry] = []
+    private(set) var values = Buckets()
+
+    /// Whether no later figure sets what the event sets of a bucket.
+    func isNewest(_ event: InventoryEvent, of bucket: Bucket) -> Bool {
+        let key = Self.key(of: event, isAbsolute: true)
+        return !entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(bucket) && key < $0.key }
+    }
+
+    private static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
+        OrderKey(
+            primary: event.occurredAtNanoseconds, isAbsolute: isAbsolute,
+            source: OrderKey.digest(ofSource: event.source), id: event.id)
+    }
+
+    /// - Parameter contained: units of our holds in `allocated`.
+    mutating func add(_ event: InventoryEvent, contained: Int64) {
+        var effect = Self.effect(of: event)
+        effect.values[.allocated] -= contained
+        let key = Self.key(of: event, isAbsolute: effect.isAbsolute)
+        let place = entries.firstIndex { key < $0.key } ?? entries.count
+        entries.insert(Entry(key: key, effect: effect), at: place)
+        values = Buckets()
+        for entry in entries {
+            for bucket in Bucket.allCases where entry.effect.touched.contains(bucket) {
+                if entry.effect.isAbsolute { values[bucket] = 0 }
+                values[bucket] += entry.effect.values[bucket]
+            }
+        }
+    }
+
+    private static func effect(of event: InventoryEvent) -> StockEffect {
+        if event.kind == .positionSnapshot { return event.snapshot }
+        var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
+        effect.values[.onHand] = event.quantity ?? 0
+        if event.kind == .receiptPosted, !event.supplyID.isEmpty {
+            effect.touched.insert(BucketSet(.incoming))
+            effect.values[.incoming] = -(event.quantity ?? 0)
+        }
+        return effect
+    }
+}
