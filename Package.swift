@@ -180,6 +180,7 @@ if let fuzzerArchive {
 // The client, and the tests that need an HTTP client, are not what the sanitizers are for, and bring half of the
 // dependencies.
 if isSanitized {
-    package.targets.removeAll { ["avail", "AvailCommands", "AvailTests", "OperationsTests", "Simulator"].contains($0.name) }
+    let leftOut = ["avail", "AvailCommands", "AvailTests", "OperationsTests", "Simulator"]
+    package.targets.removeAll { leftOut.contains($0.name) }
     package.products.removeAll { $0.name == "avail" }
 }

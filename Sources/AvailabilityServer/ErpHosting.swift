@@ -43,7 +43,7 @@ final class ErpHosting: Sendable {
             let adapter: any ErpAdapter
             switch erp.adapter {
             case .embedded:
-                let own = EmbeddedErp(stock: { book.units(of: $0, at: $1) })
+                let own = EmbeddedErp(stock: { book.stock(of: $0, at: $1) })
                 embedded[erp.id] = own
                 adapter = own
             case .tryton(let connection):
@@ -243,16 +243,18 @@ final class ErpStockBook: Sendable {
         reader = Mutex(LentReader(reader: try ledger.makeReader()))
     }
 
-    /// Gross stock that can be sold, less what others have allocated. A position that cannot be read has none.
-    func units(of sku: String, at location: String) -> Int64 {
-        guard let number = board.state.directory.number(of: location) else { return 0 }
+    /// A position that cannot be read has none.
+    func stock(of sku: String, at location: String) -> EmbeddedErp.Stock {
+        guard let number = board.state.directory.number(of: location) else { return EmbeddedErp.Stock() }
         let position = reader.withLock { lent -> Position? in
             guard (try? lent.reader.renew()) != nil else { return nil }
             defer { lent.reader.release() }
             return (try? lent.reader.position(tenant: tenant, sku: sku, location: number)).flatMap { $0 }
         }
-        guard let buckets = position?.buckets else { return 0 }
-        return buckets[.onHand] - buckets[.quarantined] - buckets[.damaged] - buckets[.allocated]
+        guard let buckets = position?.buckets else { return EmbeddedErp.Stock() }
+        return EmbeddedErp.Stock(
+            onHand: buckets[.onHand], blocked: buckets[.quarantined] + buckets[.damaged],
+            allocated: buckets[.allocated])
     }
 }
 

@@ -21,6 +21,22 @@ public final class EmbeddedErp: ErpAdapter {
         public init() {}
     }
 
+    /// A sku's stock at a location, as the accepted events say.
+    public struct Stock: Sendable, Equatable {
+        /// Gross.
+        public var onHand: Int64 = 0
+        /// Part of it that nobody can hold: quarantined or damaged.
+        public var blocked: Int64 = 0
+        /// Held for others than us.
+        public var allocated: Int64 = 0
+
+        public init(onHand: Int64 = 0, blocked: Int64 = 0, allocated: Int64 = 0) {
+            self.onHand = onHand
+            self.blocked = blocked
+            self.allocated = allocated
+        }
+    }
+
     private struct Place: Hashable {
         var sku: String
         var location: String
@@ -43,15 +59,15 @@ public final class EmbeddedErp: ErpAdapter {
     }
 
     private let book = Mutex(Book())
-    /// What the book says of a sku that it was never told of: the server's own figures, gross less foreign allocations.
-    private let stock: @Sendable (_ sku: String, _ location: String) -> Int64
+    /// What the book says of a sku that it was never told of.
+    private let stock: @Sendable (_ sku: String, _ location: String) -> Stock
 
     public let capabilities = ErpCapabilities(
         isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 100,
         latestEffectSeconds: 0)
 
-    /// - Parameter stock: units that are there for holds of ours, as the accepted events say; any thread.
-    public init(stock: @escaping @Sendable (_ sku: String, _ location: String) -> Int64) {
+    /// - Parameter stock: what the accepted events say; any thread.
+    public init(stock: @escaping @Sendable (_ sku: String, _ location: String) -> Stock) {
         self.stock = stock
     }
 
@@ -60,7 +76,7 @@ public final class EmbeddedErp: ErpAdapter {
         set { book.withLock { $0.switches = newValue } }
     }
 
-    /// The book's own stock of a sku, in place of what the events say; nil: what the events say again.
+    /// The units of a sku that are there for us, in place of what the events say; nil: what the events say again.
     public func setStock(_ units: Int64?, sku: String, location: String) {
         book.withLock { $0.stock[Place(sku: sku, location: location)] = units }
     }
@@ -121,9 +137,11 @@ public final class EmbeddedErp: ErpAdapter {
                     lines.filter { $0.sku == place.sku && $0.location == place.location && $0.quantity > 0 }
                         .map { ErpContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
                 }.sorted { ($0.reservationID, $0.lineID) < ($1.reservationID, $1.lineID) }
+                var stock = self.stock(place.sku, place.location)
+                if let own = book.stock[place] { stock.onHand = own + stock.blocked + stock.allocated }
                 return ErpPosition(
-                    sku: place.sku, location: place.location, onHand: self.stock(of: place, book),
-                    allocated: book.allocated[place, default: 0], contains: contains)
+                    sku: place.sku, location: place.location, onHand: stock.onHand,
+                    allocated: stock.allocated + book.allocated[place, default: 0], contains: contains)
             }
             return ErpPositionPage(positions: positions, next: skus.count > limit ? skus[limit - 1] : nil)
         }
@@ -158,8 +176,11 @@ public final class EmbeddedErp: ErpAdapter {
         return result
     }
 
+    /// Units that are there for holds of ours.
     private func stock(of place: Place, _ book: Book) -> Int64 {
-        book.stock[place] ?? stock(place.sku, place.location)
+        if let own = book.stock[place] { return own }
+        let stock = stock(place.sku, place.location)
+        return stock.onHand - stock.blocked - stock.allocated
     }
 
     /// Idempotent by our id: what is held already is told again.

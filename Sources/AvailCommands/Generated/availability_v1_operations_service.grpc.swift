@@ -449,7 +449,8 @@ extension Availability_V1_OperationsService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Tries one write again now. Of one that is DONE: FAILED_PRECONDITION / ERP_WRITE_STATE.
+        /// > Tries one write again now. Of one that is unknown or done: NOT_FOUND / ERP_WRITE_NOT_FOUND; of one that is being
+        /// > sent: FAILED_PRECONDITION / ERP_WRITE_SENT.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Availability_V1_RetryErpWriteRequest` message.
@@ -909,7 +910,8 @@ extension Availability_V1_OperationsService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Tries one write again now. Of one that is DONE: FAILED_PRECONDITION / ERP_WRITE_STATE.
+        /// > Tries one write again now. Of one that is unknown or done: NOT_FOUND / ERP_WRITE_NOT_FOUND; of one that is being
+        /// > sent: FAILED_PRECONDITION / ERP_WRITE_SENT.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Availability_V1_RetryErpWriteRequest` message.
@@ -1385,7 +1387,8 @@ extension Availability_V1_OperationsService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Tries one write again now. Of one that is DONE: FAILED_PRECONDITION / ERP_WRITE_STATE.
+    /// > Tries one write again now. Of one that is unknown or done: NOT_FOUND / ERP_WRITE_NOT_FOUND; of one that is being
+    /// > sent: FAILED_PRECONDITION / ERP_WRITE_SENT.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Availability_V1_RetryErpWriteRequest` message.
@@ -1857,7 +1860,8 @@ extension Availability_V1_OperationsService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Tries one write again now. Of one that is DONE: FAILED_PRECONDITION / ERP_WRITE_STATE.
+    /// > Tries one write again now. Of one that is unknown or done: NOT_FOUND / ERP_WRITE_NOT_FOUND; of one that is being
+    /// > sent: FAILED_PRECONDITION / ERP_WRITE_SENT.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -98,7 +98,10 @@ class ErpHolder(Holder):
 
     def drained(self):
         """Waits until no ERP has anything left to hear."""
-        eventually(lambda: not self.writes(), "the ERPs' answers")
+        try:
+            eventually(lambda: not self.writes(), "the ERPs' answers")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {list(self.status().erps)} {self.writes()[:5]}") from None
 
     def free_at_erp(self, sku, location="WH1"):
         """What an embedded ERP has left of a sku: its refusal of too much says so."""
