@@ -21,6 +21,9 @@ public final class ErpDispatcher: Sendable {
     private struct State {
         var breaker = CircuitBreaker()
         var callsInFlight = 0
+        /// Holds that one call may take: half after a call without an answer, one more after each that had one. A batch
+        /// that takes the ERP longer than the deadline would else be sent again and again. Nil: as many as it can.
+        var batchMax: Int?
         var nextCallNanoseconds: Int64 = 0
         /// For when the loop is woken though nothing arrives.
         var timerNanoseconds: Int64?
@@ -97,7 +100,8 @@ public final class ErpDispatcher: Sendable {
         let capabilities = adapter.capabilities
         return state.withLock { state -> Call? in
             guard state.callsInFlight < policy.callsInFlightMax, now >= state.nextCallNanoseconds else { return nil }
-            let admitted = state.breaker.admits(capabilities.batchMax, nowNanoseconds: now)
+            let batchMax = state.batchMax ?? capabilities.batchMax
+            let admitted = state.breaker.admits(batchMax, nowNanoseconds: now)
             guard admitted > 0 else { return nil }
             let name = self.name
             let works = outbox.withState {
@@ -178,7 +182,11 @@ public final class ErpDispatcher: Sendable {
         }
         do throws(ErpFailure) {
             let replies = try await ask(works)
-            state.withLock { $0.breaker.succeed() }
+            let batchMax = adapter.capabilities.batchMax
+            state.withLock { state in
+                state.breaker.succeed()
+                state.batchMax = state.batchMax.flatMap { $0 + 1 < batchMax ? $0 + 1 : nil }
+            }
             var told: [Telling] = []
             for (index, work) in works.enumerated() {
                 let reply = index < replies.count ? replies[index] : .retry("no reply")
@@ -187,6 +195,7 @@ public final class ErpDispatcher: Sendable {
             await tell(told)
         } catch {
             fail(error)
+            if case .noAnswer = error { state.withLock { $0.batchMax = max(1, works.count / 2) } }
             var told: [Telling] = []
             for work in works {
                 if let telling = take(error, to: work) { told.append(telling) }
