@@ -8,19 +8,10 @@ scripts/install-dependencies.sh --tests
 scripts/python-environment.sh
 . scripts/environment.sh
 
-# A Tryton of the tests' own, installed while the Swift code is built.
-export ERP_DIRECTORY=$PWD/.erp/tests ERP_PORT=8610 ERP_POSTGRES_PORT=8642
-trap scripts/erp-down.sh EXIT
-mkdir -p "$ERP_DIRECTORY"
-scripts/erp-up.sh >"$ERP_DIRECTORY/up.log" 2>&1 &
-erp=$!
 swift build "${build_flags[@]}" --build-tests
 swift build "${build_flags[@]}"
 export SWIFT_BACKTRACE=enable=no
-wait "$erp" || { cat "$ERP_DIRECTORY/up.log" >&2; exit 1; }
-scripts/erp-reset.sh
-# shellcheck source=/dev/null
-set -a; . "$ERP_DIRECTORY/environment"; set +a
+echo "the tests against a real Tryton are run by make torture"
 swift test "${build_flags[@]}" --skip-build
 .venv/bin/python scripts/tidy.py
 .venv/bin/python scripts/lint-proto.py
