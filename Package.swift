@@ -49,6 +49,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -75,7 +76,12 @@ let package = Package(
         .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: raw),
         .target(name: "Ledger", dependencies: ["LMDB", "Inventory"], swiftSettings: raw),
         .target(name: "HotTable", dependencies: ["CMemory", "Inventory"], swiftSettings: raw),
-        .target(name: "Engine", dependencies: ["HotTable", "Ledger", "Inventory"], swiftSettings: strict),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "HotTable", "Ledger", "Inventory", .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
         .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
 
         .target(name: "Erp", dependencies: ["Engine", "Inventory"], swiftSettings: strict),

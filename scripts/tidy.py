@@ -19,7 +19,7 @@ ALLOWED = {
     "LMDB": {"CLMDB", "Glibc"},
     "Ledger": {"LMDB", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "HotTable": {"CMemory", "Inventory", "Glibc", "Synchronization"},
-    "Engine": {"HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Engine": {"HeapModule", "HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Erp": {"Engine", "Inventory", "Synchronization"},
     "Tryton": {"Erp", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,

@@ -206,7 +206,7 @@ extension TrytonSettings {
             company: connection.company, customer: connection.customer,
             warehouses: Dictionary(
                 served.map { ($0, connection.warehouses[$0] ?? $0) }, uniquingKeysWith: { first, _ in first }),
-            requestTimeoutSeconds: max(1, Int(erp.callTimeoutNanoseconds / 1_000_000_000)))
+            requestTimeoutSeconds: erp.requestTimeoutSeconds)
     }
 }
 
@@ -258,6 +258,18 @@ final class ErpStockBook: Sendable {
     }
 }
 
+extension ConfiguredErp {
+    /// What its adapter declares.
+    fileprivate var capabilities: ErpCapabilities {
+        switch adapter {
+        case .embedded: EmbeddedErp.capabilities
+        case .tryton: TrytonAdapter.capabilities(requestTimeoutSeconds: requestTimeoutSeconds)
+        }
+    }
+
+    fileprivate var requestTimeoutSeconds: Int { max(1, Int(callTimeoutNanoseconds / 1_000_000_000)) }
+}
+
 extension ErpDirectory {
     init(_ configured: [ConfiguredErp]) {
         var locations: [String: String] = [:]
@@ -266,8 +278,10 @@ extension ErpDirectory {
         }
         self.init(
             terms: configured.map { erp in
-                let isEmbedded = erp.adapter == .embedded
-                return ErpTerms(name: erp.id, takesCommits: isEmbedded, allowsPartialRelease: isEmbedded)
+                let capabilities = erp.capabilities
+                return ErpTerms(
+                    name: erp.id, takesCommits: capabilities.takesCommits,
+                    allowsPartialRelease: capabilities.allowsPartial)
             },
             locations: locations, defaultName: configured.first { $0.locations == nil }?.id)
     }

@@ -15,6 +15,7 @@ struct ServerMetrics: Sendable {
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
         return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies() + erpFamilies(state)
+            + [reservationChanges]
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
@@ -76,6 +77,15 @@ struct ServerMetrics: Sendable {
         ]
     }
 
+    private var reservationChanges: MetricFamily {
+        let counts = board.changesByCause
+        return MetricFamily(
+            "availability_reservation_changes_total", help: "Changes of reservations, by cause.", kind: .counter,
+            samples: ReservationCause.allCases.map {
+                MetricFamily.Sample([MetricLabel("cause", $0.name)], .count(counts[$0] ?? 0))
+            })
+    }
+
     private func channelFamilies(_ state: PublishedState) -> [MetricFamily] {
         func samples(_ value: (ChannelEntry) -> MetricValue) -> [MetricFamily.Sample] {
             state.channels.map { MetricFamily.Sample([MetricLabel("channel", $0.channel.id)], value($0)) }
@@ -130,6 +140,9 @@ struct ServerMetrics: Sendable {
         gauge("availability_ledger_positions", "Positions stored.", statistics.state.positions)
         gauge("availability_ledger_journal_entries", "Events kept for rebasing.", statistics.state.journalEntries)
         gauge("availability_open_reservations", "ACTIVE and COMMITTED reservations.", statistics.state.openReservations)
+        gauge(
+            "availability_short_positions", "Positions whose stock is below their holds.",
+            statistics.state.shortPositions)
         gauge("availability_reservations", "Reservations kept.", statistics.state.reservations)
         gauge("availability_request_ids", "Request ids kept.", statistics.state.requestIDs)
         gauge("availability_dead_letters", "Events that could not be applied and wait.", statistics.state.deadLetters)

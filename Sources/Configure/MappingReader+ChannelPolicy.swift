@@ -78,7 +78,7 @@ extension MappingReader {
 
     private func channelHolds() -> HoldTerms {
         var terms = holds().applied(to: HoldTerms())
-        let most = HoldTerms.customerHoldsMaxRange
+        let most = Limits.customerHoldsMaxRange
         terms.customerHoldsMax = count("customer_holds_max", least: most.lowerBound, most: most.upperBound)
         if terms.defaultTTLNanoseconds > terms.longestTTLNanoseconds {
             report(
@@ -92,9 +92,9 @@ extension MappingReader {
     private func holds() -> HoldOverride {
         var holds = HoldOverride()
         holds.defaultTTLNanoseconds = duration(
-            "default_ttl", in: HoldTerms.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
+            "default_ttl", in: Limits.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
         holds.longestTTLNanoseconds = duration(
-            "longest_ttl", in: HoldTerms.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
+            "longest_ttl", in: Limits.ttlNanosecondsRange, expected: "a duration from 1s to 400d")
         holds.customerUnitsMax = count("customer_units_max", least: 1, most: Limits.quantityMax, of: "of units ")
         holds.writeMode = value("write_mode", expected: "through or behind") { text in
             switch text {
@@ -104,7 +104,7 @@ extension MappingReader {
             }
         }
         holds.erpWaitMaxNanoseconds = duration(
-            "erp_wait_max", in: HoldTerms.erpWaitNanosecondsRange, expected: "a duration from 0 to 60s")
+            "erp_wait_max", in: Limits.erpWaitNanosecondsRange, expected: "a duration from 0 to 60s")
         return holds
     }
 

@@ -3,7 +3,7 @@ internal import Inventory
 internal import Synchronization
 
 /// Wakes whoever asked, by the monotonic clock and on one thread of its own. Timers of the Swift runtime depend on the wall
-/// clock here (swift-corelibs-libdispatch): where that jumps they may spin until it comes back.
+/// clock here (swift-corelibs-libdispatch): where that jumps they may spin until it comes back, as seen under libfaketime.
 public final class AlarmClock: Sendable {
     private struct State {
         var alarms: [(deadlineNanoseconds: Int64, ring: @Sendable () -> Void)] = []

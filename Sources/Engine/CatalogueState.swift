@@ -16,11 +16,7 @@ struct CatalogueState {
     /// By number; the name to look up in `sources`.
     var sourceNames: [SourceNumber: String] = [:]
     /// By id.
-    var channels: [String: ChannelEntry] = [:] {
-        didSet { longestTTLNanoseconds = channels.values.reduce(0) { max($0, $1.longestTTLNanoseconds) } }
-    }
-    /// The longest that any channel holds.
-    private(set) var longestTTLNanoseconds: Int64 = 0
+    var channels: [String: ChannelEntry] = [:]
     /// The numbers of channels that ever held anything, by id.
     var channelNumbers: [String: ChannelNumber] = [:]
     /// Channels read from the ledger and not compiled yet.
@@ -70,6 +66,9 @@ struct CatalogueState {
     func terms(of source: String) -> SourceTerms {
         sources[source]?.terms ?? SourceTerms(id: source)
     }
+
+    /// The longest that any channel holds.
+    var longestTTLNanoseconds: Int64 { channels.values.reduce(0) { max($0, $1.longestTTLNanoseconds) } }
 
     var watermarks: SourceWatermarks {
         var watermarks = [WallNanoseconds](repeating: 0, count: Int(sourceNames.keys.max() ?? 0) + 1)

@@ -86,7 +86,7 @@ public final class Engine {
     }
 
     private func commitUnlessRefused(
-        _ commands: [EngineCommand], due: [ExpiryHeap.Entry], time: EngineTime
+        _ commands: [EngineCommand], due: [Expiry], time: EngineTime
     ) throws(LedgerError) -> Result<[EngineReply], EngineError> {
         try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
         var work = GroupWork(
@@ -107,6 +107,7 @@ public final class Engine {
         catalogue = committed.catalogue
         if committed.hasShortfallChanged || !committed.reservations.isEmpty { hasLogGrown = true }
         take(committed.reservations, time: time)
+        board.count(committed.causes)
         // Before the state: a watermark must not vouch for a position that is older than itself.
         board.hotTable?.apply(committed.changes, sequence: committed.sequence)
         board.setNextExpiry(nextExpiryNanoseconds)

@@ -1,41 +1,5 @@
 public import Inventory
 
-/// One thing that an ERP has yet to be told or asked, and how far that has come.
-public struct ErpWrite: Sendable, Equatable {
-    public enum State: UInt8, Sendable, Equatable {
-        /// Waits for its turn or its next attempt.
-        case waiting = 1
-        /// Sent; the answer is awaited.
-        case sent = 2
-        /// Sent; no answer came in time.
-        case unknown = 3
-        /// Given up; waits for a person.
-        case failed = 4
-    }
-
-    public var work: ErpWork
-    public var state: State
-    /// How often the ERP was called for it since the server started.
-    public var attempts: UInt32
-    /// When it is tried again, at the earliest: ledger time; nil: not by itself.
-    public var nextAttemptNanoseconds: WallNanoseconds?
-    public var lastError: String
-    /// Ledger time, both.
-    public var createTimeNanoseconds: WallNanoseconds
-    public var updateTimeNanoseconds: WallNanoseconds
-    /// When a reserve was last sent that may still take effect; nil: none was, for sure.
-    public var sentNanoseconds: WallNanoseconds?
-    /// The same before the call under way: what holds when that turns out not to have been sent.
-    var sentEarlierNanoseconds: WallNanoseconds?
-    /// When the call under way was begun: what it answers was so then at the earliest.
-    var askedNanoseconds: WallNanoseconds = 0
-    /// The order in which the writes became due.
-    public var order: UInt64
-
-    /// The name operators know it by.
-    public var id: String { "\(work.reservationID)/\(work.erp)" }
-}
-
 /// The writes that wait for their ERPs: a view of the lines' states, which are the outbox on disk. A write is here from the
 /// commit of its cause to the commit of the ERP's answer; a start makes it anew from the holds.
 ///
@@ -51,31 +15,31 @@ public struct ErpOutboxState: Sendable {
         }
     }
 
-    private struct Place: Hashable {
-        var erp: String
-        var sku: String
-        var location: LocationNumber
-    }
-
     public private(set) var writes: [Key: ErpWrite] = [:]
-    /// By ERP, the orders of what is there: the oldest first.
-    private var queues: [String: OrderedWrites] = [:]
-    /// Orders of the releases that wait, by where: a later reserve there waits for them.
-    private var releases: [Place: Set<UInt64>] = [:]
+    private var queues: [String: ErpQueue] = [:]
+    /// Places that a call under way is about, by its number.
+    private var callPlaces: [UInt64: [ErpQueue.Place]] = [:]
     private var nextOrder: UInt64 = 1
+    private var nextCall: UInt64 = 1
+
+    /// Of what waits for its place, at most so many are looked at for one call.
+    private static let looksPerCallMax = 512
+    /// Writes looked at for one page.
+    private static let looksPerPageMax = 10_000
 
     public init() {}
 
     public var count: Int { writes.count }
 
-    public func count(of erp: String) -> Int { queues[erp]?.count ?? 0 }
+    public func count(of erp: String) -> Int { queues[erp]?.orders.count ?? 0 }
 
     /// The oldest write of an ERP; nil: none waits.
     public func oldest(of erp: String) -> ErpWrite? {
-        queues[erp]?.first.flatMap { writes[$0] }
+        queues[erp]?.orders.first.flatMap { writes[$0] }
     }
 
-    public var erps: [String] { queues.keys.sorted() }
+    /// The ERPs that anything waits for.
+    public var erps: [String] { queues.filter { $0.value.orders.count > 0 }.keys.sorted() }
 
     /// Takes over a committed change of a reservation, or one found at the start.
     ///
@@ -83,8 +47,7 @@ public struct ErpOutboxState: Sendable {
     public mutating func update(
         _ reservation: Reservation, isRestart: Bool = false, nowNanoseconds: WallNanoseconds
     ) {
-        let due = reservation.erpsWithWork
-        var names = due
+        var names: [String] = []
         for line in reservation.lines where !line.erp.isEmpty && !names.contains(line.erp) { names.append(line.erp) }
         for erp in names {
             let key = Key(number: reservation.number, erp: erp)
@@ -108,9 +71,8 @@ public struct ErpOutboxState: Sendable {
             createTimeNanoseconds: work.sinceNanoseconds, updateTimeNanoseconds: nowNanoseconds,
             sentNanoseconds: isRestart || work.kind != .reserve ? nowNanoseconds : nil, order: nextOrder)
         nextOrder += 1
-        writes[key] = write
-        queues[key.erp, default: OrderedWrites()].insert(write.order, key)
-        note(write, isThere: true)
+        queues[key.erp, default: ErpQueue()].insert(write.order, key)
+        put(key, write, replacing: nil, nowNanoseconds)
     }
 
     private mutating func replace(
@@ -125,28 +87,33 @@ public struct ErpOutboxState: Sendable {
             if old.state != .unknown { write.nextAttemptNanoseconds = nowNanoseconds }
         }
         write.updateTimeNanoseconds = nowNanoseconds
-        note(old, isThere: false)
-        writes[key] = write
-        note(write, isThere: true)
+        put(key, write, replacing: old, nowNanoseconds)
     }
 
     private mutating func drop(_ key: Key, _ write: ErpWrite) {
-        note(write, isThere: false)
         writes[key] = nil
         queues[key.erp]?.remove(write.order)
-        if queues[key.erp]?.count == 0 { queues[key.erp] = nil }
+        if write.holdsReservesBack { with(key.erp) { $0.forgetRelease(write, kind: $1) } }
     }
 
-    private mutating func note(_ write: ErpWrite, isThere: Bool) {
-        guard write.work.kind == .release else { return }
-        for line in write.work.lines {
-            let place = Place(erp: write.work.erp, sku: line.sku, location: line.location)
-            if isThere {
-                releases[place, default: []].insert(write.order)
-            } else if releases[place]?.remove(write.order) != nil, releases[place]?.isEmpty == true {
-                releases[place] = nil
-            }
+    /// The one way a write comes in or changes.
+    private mutating func put(
+        _ key: Key, _ write: ErpWrite, replacing old: ErpWrite?, _ nowNanoseconds: WallNanoseconds
+    ) {
+        writes[key] = write
+        if let old, old.holdsReservesBack { with(key.erp) { $0.forgetRelease(old, kind: $1) } }
+        if write.holdsReservesBack { queues[key.erp]?.noteRelease(write) }
+        queues[key.erp]?.wait(write, nowNanoseconds: nowNanoseconds)
+    }
+
+    /// A change of an ERP's queue that has to know what its writes are.
+    private mutating func with(_ erp: String, _ body: (inout ErpQueue, (UInt64) -> ErpWriteKind?) -> Void) {
+        guard var queue = queues.removeValue(forKey: erp) else { return }
+        let (orders, writes) = (queue.orders, writes)
+        body(&queue) { order in
+            orders.key(order).flatMap { writes[$0] }.flatMap { $0.isWaiting ? $0.work.kind : nil }
         }
+        queues[erp] = queue
     }
 
     // MARK: Calls
@@ -155,44 +122,60 @@ public struct ErpOutboxState: Sendable {
     public mutating func take(
         erp: String, limit: Int, isIdempotent: Bool, nowNanoseconds: WallNanoseconds
     ) -> [ErpWork] {
-        guard let queue = queues[erp] else { return [] }
+        with(erp) { $0.promote(nowNanoseconds: nowNanoseconds, kind: $1) }
+        guard var queue = queues.removeValue(forKey: erp) else { return [] }
+        defer { queues[erp] = queue }
         var taken: [ErpWork] = []
-        for place in queue.places {
-            guard taken.count < limit else { break }
-            guard let key = queue.key(at: place), var write = writes[key], isReady(write, nowNanoseconds) else {
+        var places: [ErpQueue.Place] = []
+        var looks = Self.looksPerCallMax + limit
+        var queueKind: ErpWriteKind?
+        while taken.count < limit, looks > 0, let order = queue.removeFirst(of: queueKind) {
+            looks -= 1
+            guard let key = queue.orders.key(order), var write = writes[key], write.isWaiting,
+                let next = write.nextAttemptNanoseconds
+            else { continue }
+            guard next <= nowNanoseconds, queueKind.map({ $0 == write.work.kind }) ?? true else {
+                queue.wait(write, nowNanoseconds: nowNanoseconds)
+                continue
+            }
+            if let place = queue.obstacle(to: write) {
+                queue.park(write, at: place)
                 continue
             }
             // What may have been asked before is not asked again before it was looked for.
-            if write.work.kind == .reserve, write.sentNanoseconds != nil, !isIdempotent { write.work.kind = .lookUp }
-            guard taken.first.map({ $0.kind == write.work.kind }) ?? true else { continue }
-            write.askedNanoseconds = nowNanoseconds
-            write.sentEarlierNanoseconds = write.sentNanoseconds
-            if write.work.kind == .reserve { write.sentNanoseconds = nowNanoseconds }
-            write.state = .sent
-            write.attempts += 1
-            write.updateTimeNanoseconds = nowNanoseconds
-            let work = write.work
-            if let stored = writes[key] { write.work.kind = stored.work.kind }
+            let isLookedFor = write.work.kind == .reserve && write.sentNanoseconds != nil && !isIdempotent
+            let kind = isLookedFor ? .lookUp : write.work.kind
+            guard taken.first.map({ $0.kind == kind }) ?? true else {
+                queue.wait(write, nowNanoseconds: nowNanoseconds)
+                break
+            }
+            queueKind = write.work.kind
+            let work = mark(&write, asSent: kind, nowNanoseconds)
+            callPlaces[work.call] = write.places
+            places += write.places
             writes[key] = write
             taken.append(work)
         }
+        // Only now: those of one call do not stand in each other's way.
+        queue.occupy(places)
         return taken
     }
 
-    private func isReady(_ write: ErpWrite, _ nowNanoseconds: WallNanoseconds) -> Bool {
-        guard write.state == .waiting || write.state == .unknown, let next = write.nextAttemptNanoseconds,
-            next <= nowNanoseconds
-        else { return false }
-        guard write.work.kind == .reserve else { return true }
-        return !write.work.lines.contains { line in
-            let place = Place(erp: write.work.erp, sku: line.sku, location: line.location)
-            return releases[place]?.contains { $0 < write.order && isGoingOn($0, write.work.erp) } ?? false
-        }
-    }
-
-    /// A release that was given up holds nobody back.
-    private func isGoingOn(_ order: UInt64, _ erp: String) -> Bool {
-        queues[erp]?.key(order).flatMap { writes[$0] }?.state != .failed
+    private mutating func mark(
+        _ write: inout ErpWrite, asSent kind: ErpWriteKind, _ nowNanoseconds: WallNanoseconds
+    ) -> ErpWork {
+        write.call = nextCall
+        nextCall += 1
+        write.askedNanoseconds = nowNanoseconds
+        write.sentEarlierNanoseconds = write.sentNanoseconds
+        if kind == .reserve { write.sentNanoseconds = nowNanoseconds }
+        write.state = .sent
+        write.attempts += 1
+        write.updateTimeNanoseconds = nowNanoseconds
+        var work = write.work
+        work.kind = kind
+        work.call = write.call
+        return work
     }
 
     /// Whether a reserve was never sent: its release then needs no call.
@@ -202,18 +185,7 @@ public struct ErpOutboxState: Sendable {
 
     /// When the first waiting write of an ERP may be sent; nil: none waits by itself.
     public func nextAttemptNanoseconds(of erp: String, nowNanoseconds: WallNanoseconds) -> WallNanoseconds? {
-        guard let queue = queues[erp] else { return nil }
-        var next: WallNanoseconds?
-        for place in queue.places {
-            guard let key = queue.key(at: place), let write = writes[key],
-                write.state == .waiting || write.state == .unknown,
-                let own = write.nextAttemptNanoseconds
-            else { continue }
-            // Most often the first that waits is due.
-            if own <= nowNanoseconds { return own }
-            next = min(next ?? own, own)
-        }
-        return next
+        queues[erp]?.nextAttemptNanoseconds(nowNanoseconds: nowNanoseconds)
     }
 
     /// Until when a `notFound` about it is not to be believed: what was sent may still take effect. Nil: believe it.
@@ -228,65 +200,106 @@ public struct ErpOutboxState: Sendable {
         return settled > write.askedNanoseconds ? settled : nil
     }
 
-    /// The ERP's answer is in the ledger, or nothing came of the call that the ledger should hear of: the write waits for
-    /// what is next, or for `retryAtNanoseconds`.
+    /// What became of a call about one write.
+    public enum Ending: Sendable, Equatable {
+        /// The ERP's answer is in the ledger.
+        case answered
+        /// So is that it does not know it, and nothing that was sent can still take effect: it may be asked anew.
+        case notThere
+        /// It may have taken effect.
+        case unknown
+        /// It surely had none.
+        case neverSent
+        /// It surely had none, and a person has to look.
+        case failed
+    }
+
+    /// A call is over: its write waits for what is next, or for `retryAtNanoseconds`.
     public mutating func finish(
-        _ work: ErpWork, error: String, isUnknown: Bool = false, isFailed: Bool = false, neverSent: Bool = false,
-        wasNotThere: Bool = false, retryAtNanoseconds: WallNanoseconds?, nowNanoseconds: WallNanoseconds
+        _ work: ErpWork, _ ending: Ending, error: String = "", retryAtNanoseconds: WallNanoseconds? = nil,
+        nowNanoseconds: WallNanoseconds
     ) {
+        if let places = callPlaces.removeValue(forKey: work.call) {
+            with(work.erp) { $0.vacate(places, kind: $1) }
+        }
         let key = Key(number: work.number, erp: work.erp)
-        guard var write = writes[key] else { return }
-        write.state = isFailed ? .failed : isUnknown ? .unknown : .waiting
+        // Another call may be about it by now: what was answered took it out, and something new came in.
+        guard let old = writes[key], old.state == .sent, old.call == work.call else { return }
+        var write = old
+        write.call = 0
         write.lastError = error
         write.updateTimeNanoseconds = nowNanoseconds
-        write.nextAttemptNanoseconds = isFailed ? nil : retryAtNanoseconds ?? nowNanoseconds
-        if neverSent, work.kind == .reserve { write.sentNanoseconds = write.sentEarlierNanoseconds }
-        // It was looked for, and nothing that was sent can still take effect: it may be asked anew.
-        if wasNotThere { write.sentNanoseconds = nil }
-        writes[key] = write
+        write.nextAttemptNanoseconds = ending == .failed ? nil : retryAtNanoseconds ?? nowNanoseconds
+        switch ending {
+        case .answered, .notThere, .neverSent: write.state = .waiting
+        case .unknown: write.state = .unknown
+        case .failed: write.state = .failed
+        }
+        if ending == .notThere { write.sentNanoseconds = nil }
+        if work.kind == .reserve, ending == .neverSent || ending == .failed {
+            write.sentNanoseconds = write.sentEarlierNanoseconds
+        }
+        put(key, write, replacing: old, nowNanoseconds)
     }
 
     /// Has a write tried now. False when there is none of that name, or it is being sent.
     public mutating func retry(_ key: Key, nowNanoseconds: WallNanoseconds) -> Bool {
-        guard var write = writes[key], write.state != .sent else { return false }
+        guard let old = writes[key], old.state != .sent else { return false }
+        var write = old
         if write.state == .failed { write.state = .waiting }
         write.nextAttemptNanoseconds = nowNanoseconds
-        writes[key] = write
+        put(key, write, replacing: old, nowNanoseconds)
         return true
+    }
+
+    // MARK: Looking
+
+    /// A part of the writes in the order they became due.
+    public struct Page: Sendable {
+        public var writes: [ErpWrite] = []
+        /// The order to go on after; nil: there are no more.
+        public var next: UInt64?
+
+        public init() {}
+    }
+
+    /// Those after an order that match, at most `limit`. A page may be short, or empty, though there are more: it costs a
+    /// bounded number of looks.
+    public func page(
+        after order: UInt64, erp: String?, limit: Int, where matches: (ErpWrite) -> Bool
+    ) -> Page {
+        var page = Page()
+        for (name, queue) in queues where erp == nil || erp == name {
+            var found = 0
+            var looks = 0
+            let orders = queue.orders.orders(after: order)
+            for order in orders {
+                looks += 1
+                if let write = queue.orders.key(order).flatMap({ writes[$0] }), matches(write) {
+                    page.writes.append(write)
+                    found += 1
+                }
+                guard found == limit || looks == Self.looksPerPageMax, order != orders.last else { continue }
+                page.next = min(page.next ?? .max, order)
+                break
+            }
+        }
+        page.writes.sort { $0.order < $1.order }
+        if let next = page.next { page.writes.removeAll { $0.order > next } }
+        if page.writes.count > limit {
+            page.writes.removeLast(page.writes.count - limit)
+            page.next = page.writes.last?.order
+        }
+        return page
+    }
+
+    /// What waits of one reservation.
+    public func writes(of number: ReservationNumber) -> [ErpWrite] {
+        queues.keys.compactMap { writes[Key(number: number, erp: $0)] }.sorted { $0.order < $1.order }
     }
 }
 
-/// Keys in the order in which they came, with removal from anywhere.
-private struct OrderedWrites: Sendable {
-    private var keys: [UInt64: ErpOutboxState.Key] = [:]
-    /// From the oldest on; some may be gone.
-    private var orders: [UInt64] = []
-    /// All before it are gone.
-    private var start = 0
-
-    var count: Int { keys.count }
-
-    var places: Range<Int> { start..<orders.count }
-
-    /// Nil for one that is gone.
-    func key(at place: Int) -> ErpOutboxState.Key? { keys[orders[place]] }
-
-    func key(_ order: UInt64) -> ErpOutboxState.Key? { keys[order] }
-
-    var first: ErpOutboxState.Key? { start < orders.count ? key(at: start) : nil }
-
-    mutating func insert(_ order: UInt64, _ key: ErpOutboxState.Key) {
-        keys[order] = key
-        orders.append(order)
-    }
-
-    mutating func remove(_ order: UInt64) {
-        keys[order] = nil
-        while start < orders.count, keys[orders[start]] == nil { start += 1 }
-        // The gaps are closed once they are the greater part.
-        if orders.count > 64, keys.count * 2 < orders.count {
-            orders.removeAll { keys[$0] == nil }
-            start = 0
-        }
-    }
+extension ErpWrite {
+    /// A release that was given up holds nobody back.
+    fileprivate var holdsReservesBack: Bool { work.kind == .release && state != .failed }
 }

@@ -34,6 +34,7 @@ extension GroupWork {
                 sequence: last.sequence, timeNanoseconds: last.timeNanoseconds,
                 subject: .reservation(new.number, channel: channel, cause: last.cause)), tenant: tenant)
         reservationsChanged += 1
+        causes[last.cause, default: 0] += 1
         touchedReservations[new.number] = TouchedReservation(
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
         if !new.customer.isEmpty {
@@ -156,6 +157,7 @@ extension GroupWork {
     ) throws(LedgerError) {
         let now = position.shortfall
         guard now != before else { return }
+        if (now == 0) != (before == 0) { batch.countShortPosition(now > 0) }
         try batch.addChange(
             LedgerChange(
                 sequence: batch.nextSequence(), timeNanoseconds: ledgerNanoseconds,
@@ -203,7 +205,7 @@ extension GroupWork {
 
     /// Ends what is due. A reservation that was extended or ended meanwhile is passed over; one whose record is damaged
     /// stays as it is, and is found by verify.
-    mutating func expire(_ due: [ExpiryHeap.Entry]) throws(LedgerError) {
+    mutating func expire(_ due: [Expiry]) throws(LedgerError) {
         for entry in due {
             do throws(LedgerError) {
                 guard let reservation = try reservation(entry.number) else { continue }

@@ -22,8 +22,7 @@ extension GroupWork {
         case .success(let reservation):
             try store(reservation, replacing: nil)
             try remember(identity, channel: channel, method: .create, number: reservation.number)
-            return .reserved(
-                reservation, erpWaitMaxNanoseconds: terms.erpWaitMaxNanoseconds)
+            return .reserved(reservation, erpWaitMaxNanoseconds: terms.erpWaitMaxNanoseconds)
         }
     }
 
@@ -35,7 +34,11 @@ extension GroupWork {
             return .refused(.reservationNotFound(ReservationID.text(number: wish.number, epoch: wish.epoch)))
         }
         let channel = try number(ofChannel: found.channel)
-        if let repeated = try answerRepeat(identity, channel: channel, method: wish.kind.method) { return repeated }
+        if let repeated = try answerRepeat(
+            identity, channel: channel, method: wish.kind.method, asked: found.number)
+        {
+            return repeated
+        }
         let current = try expireIfDue(found)
         if let expected = wish.expectedVersion, expected != current.version {
             return .refused(.versionMismatch(id: current.id, current: current.version))
@@ -54,7 +57,7 @@ extension GroupWork {
         case .failure(let refusal): return .refused(refusal)
         case .success(let changed):
             try remember(identity, channel: channel, method: wish.kind.method, number: changed.number)
-            return .reserved(changed, erpWaitMaxNanoseconds: changed.number == current.number ? 0 : nil)
+            return .reserved(changed, erpWaitMaxNanoseconds: erpWaitMax(of: changed, asked: current.number))
         }
     }
 
@@ -152,7 +155,7 @@ extension GroupWork {
 
     /// What a request that came before led to, as it stands now; nil for a new one.
     private mutating func answerRepeat(
-        _ identity: RequestIdentity, channel: ChannelNumber, method: RequestMethod
+        _ identity: RequestIdentity, channel: ChannelNumber, method: RequestMethod, asked: ReservationNumber? = nil
     ) throws(LedgerError) -> CommandOutcome? {
         guard
             let known = try batch.request(tenant: tenant, channel: channel, method: method, id: identity.requestID),
@@ -166,7 +169,13 @@ extension GroupWork {
         if method == .create, current.state == .rejected, current.writeMode == .through {
             return .refused(.erpRejected(current))
         }
-        return .reserved(current, erpWaitMaxNanoseconds: nil)
+        return .reserved(current, erpWaitMaxNanoseconds: erpWaitMax(of: current, asked: asked))
+    }
+
+    /// Only callers for whom something was granted anew wait for the ERP, with a repeat as well; those who changed the
+    /// reservation that they asked for do not. Nil: as long as they can.
+    private func erpWaitMax(of reservation: Reservation, asked: ReservationNumber?) -> Int64? {
+        reservation.number == asked ? 0 : holdTerms(of: reservation).erpWaitMaxNanoseconds
     }
 
     private mutating func remember(
@@ -180,7 +189,7 @@ extension GroupWork {
 
     /// What ended and what was asked before this is forgotten.
     var retentionStartNanoseconds: WallNanoseconds {
-        let longest = catalogue.longestTTLNanoseconds + 3_600 * .perSecond
+        let longest = longestTTLNanoseconds + 3_600 * .perSecond
         return ledgerNanoseconds - max(settings.reservationRetentionNanoseconds, longest)
     }
 }

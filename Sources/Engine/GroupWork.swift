@@ -15,6 +15,8 @@ struct GroupWork: ~Copyable {
     var journalPlace: (sku: String, location: LocationNumber) = ("", 0)
     /// The source whose kept sequences are at work.
     var pendingSource: SourceNumber = 0
+    /// The longest that any channel held when the group began; a policy that it changes counts from the next one on.
+    let longestTTLNanoseconds: Int64
     /// What a seed does not fit; the group must then be dropped.
     var seedProblem: CatalogueProblem?
     /// Why the event at work could not be placed.
@@ -32,6 +34,8 @@ struct GroupWork: ~Copyable {
     var customerChanges: [ReservationIndex.CustomerKey: CustomerStanding] = [:]
     /// Changes of reservations, which pay for as much pruning.
     var reservationsChanged = 0
+    /// The same, by cause.
+    var causes: [ReservationCause: UInt64] = [:]
     var hasShortfallChanged = false
     /// Why no hold that needs an ERP is granted now; nil: it may be.
     var backlogRefusal: EngineError?
@@ -49,6 +53,7 @@ struct GroupWork: ~Copyable {
         ledgerNanoseconds = time.ledgerNanoseconds
         changes = gathersChanges ? [] : nil
         self.batch = batch
+        longestTTLNanoseconds = catalogue.longestTTLNanoseconds
         self.catalogue = catalogue
         self.tenant = tenant
         self.settings = settings
@@ -82,7 +87,7 @@ struct GroupWork: ~Copyable {
         }
     }
 
-    /// Writes what the group gathered and makes it durable.
+    /// Writes what the group gathered and makes it durable; nothing, when the group changed nothing.
     consuming func commit() throws(LedgerError) -> CommittedGroup {
         for name in touchedSources {
             guard let source = catalogue.sources[name] else { continue }
@@ -92,12 +97,19 @@ struct GroupWork: ~Copyable {
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
         if reservationsChanged > 0 { try pruneReservations() }
-        batch.advanceLedgerTime(to: ledgerNanoseconds)
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
-        let hasShortfallChanged = hasShortfallChanged
+        let (causes, hasShortfallChanged) = (causes, hasShortfallChanged)
+        var sequence = batch.state.sequence
+        // Refusals, repeats and holds that ended before their time leave nothing that a disk should wait for.
+        if batch.hasChanged {
+            batch.advanceLedgerTime(to: ledgerNanoseconds)
+            sequence = try batch.commit()
+        } else {
+            batch.abort()
+        }
         return CommittedGroup(
-            catalogue: catalogue, changes: changes ?? [], reservations: touched,
-            hasShortfallChanged: hasShortfallChanged, sequence: try batch.commit())
+            catalogue: catalogue, changes: changes ?? [], reservations: touched, causes: causes,
+            hasShortfallChanged: hasShortfallChanged, sequence: sequence)
     }
 
     private mutating func pruneReservations() throws(LedgerError) {
@@ -122,6 +134,7 @@ struct CommittedGroup {
     let catalogue: CatalogueState
     let changes: [HotTable.Change]
     let reservations: [ReservationNumber: TouchedReservation]
+    let causes: [ReservationCause: UInt64]
     let hasShortfallChanged: Bool
     /// The sequence now committed.
     let sequence: UInt64

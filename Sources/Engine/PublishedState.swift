@@ -11,6 +11,8 @@ public final class ChannelEntry: Sendable {
     private let throttled: SharedCount
     /// Whether it sells with its extra buffer now; kept over all versions.
     public let degradation: Degradation
+    /// The longest hold that any of its terms allows.
+    let longestTTLNanoseconds: Int64
 
     init(
         channel: Channel, compiled: CompiledChannel, throttle: Throttle, throttled: SharedCount,
@@ -21,16 +23,12 @@ public final class ChannelEntry: Sendable {
         self.throttle = throttle
         self.throttled = throttled
         self.degradation = degradation
-    }
-
-    public var isDegraded: Bool { degradation.isOn }
-
-    /// The longest hold that any of its terms allows.
-    var longestTTLNanoseconds: Int64 {
-        channel.policy.overrides.reduce(channel.policy.holds.longestTTLNanoseconds) {
+        longestTTLNanoseconds = channel.policy.overrides.reduce(channel.policy.holds.longestTTLNanoseconds) {
             max($0, $1.holds.longestTTLNanoseconds ?? 0)
         }
     }
+
+    public var isDegraded: Bool { degradation.isOn }
 
     /// The next version of the channel, with the throttle and the counts of this one.
     func next(_ channel: Channel, _ compiled: CompiledChannel) -> ChannelEntry {
@@ -122,6 +120,7 @@ public final class StateBoard: Sendable {
     /// The positions in memory; nil when it is switched off.
     public let hotTable: HotTable?
     private let readCounts = Mutex<[ReadCounts]>([])
+    private let causes = Mutex<[ReservationCause: UInt64]>([:])
     private let nextExpiry = Atomic<Int64>(.max)
 
     init(_ state: PublishedState, hotTable: HotTable?) {
@@ -147,6 +146,15 @@ public final class StateBoard: Sendable {
         readCounts.withLock { loops in
             (loops.reduce(0) { $0 + $1.hotTable }, loops.reduce(0) { $0 + $1.ledger })
         }
+    }
+
+    /// Changes of reservations since the server started, by cause.
+    public var changesByCause: [ReservationCause: UInt64] { causes.withLock { $0 } }
+
+    /// Writer's thread only.
+    func count(_ changes: [ReservationCause: UInt64]) {
+        guard !changes.isEmpty else { return }
+        causes.withLock { $0.merge(changes, uniquingKeysWith: +) }
     }
 
     /// Writer's thread only; before the replies of the commit that made it.

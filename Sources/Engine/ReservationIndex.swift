@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Inventory
 internal import Ledger
 
@@ -6,7 +7,7 @@ internal import Ledger
 ///
 /// Thread: the writer's.
 final class ReservationIndex {
-    private var expiries = ExpiryHeap()
+    private var expiries: Heap<Expiry> = []
     private var customers: [CustomerKey: CustomerStanding] = [:]
 
     struct CustomerKey: Hashable {
@@ -41,20 +42,20 @@ final class ReservationIndex {
     }
 
     /// When the next hold may run out; nil: none will.
-    var nextExpiryNanoseconds: WallNanoseconds? { expiries.first?.timeNanoseconds }
+    var nextExpiryNanoseconds: WallNanoseconds? { expiries.min?.timeNanoseconds }
 
     /// Takes out what is due by a time, at most `limit`, the earliest first.
-    func takeDue(_ nowNanoseconds: WallNanoseconds, limit: Int) -> [ExpiryHeap.Entry] {
-        var due: [ExpiryHeap.Entry] = []
-        while due.count < limit, let first = expiries.first, first.timeNanoseconds <= nowNanoseconds {
+    func takeDue(_ nowNanoseconds: WallNanoseconds, limit: Int) -> [Expiry] {
+        var due: [Expiry] = []
+        while due.count < limit, let first = expiries.min, first.timeNanoseconds <= nowNanoseconds {
             due.append(first)
-            expiries.removeFirst()
+            expiries.removeMin()
         }
         return due
     }
 
     /// Gives back what a group that was taken back had taken.
-    func putBack(_ due: [ExpiryHeap.Entry]) {
+    func putBack(_ due: [Expiry]) {
         for entry in due { expiries.insert(entry) }
     }
 
@@ -64,7 +65,7 @@ final class ReservationIndex {
     /// comes.
     func apply(from old: Reservation?, to new: Reservation) {
         if new.state == .active, old?.expireTimeNanoseconds != new.expireTimeNanoseconds {
-            expiries.insert(ExpiryHeap.Entry(timeNanoseconds: new.expireTimeNanoseconds, number: new.number))
+            expiries.insert(Expiry(timeNanoseconds: new.expireTimeNanoseconds, number: new.number))
         }
         guard !new.customer.isEmpty else { return }
         let key = CustomerKey(channel: new.channel, customer: new.customer)
@@ -97,44 +98,12 @@ extension CustomerStanding {
     }
 }
 
-/// A binary heap of expiries.
-struct ExpiryHeap {
-    struct Entry: Equatable {
-        var timeNanoseconds: WallNanoseconds
-        var number: ReservationNumber
+/// When a reservation runs out.
+struct Expiry: Comparable {
+    var timeNanoseconds: WallNanoseconds
+    var number: ReservationNumber
 
-        static func < (left: Entry, right: Entry) -> Bool {
-            (left.timeNanoseconds, left.number) < (right.timeNanoseconds, right.number)
-        }
-    }
-
-    private var entries: [Entry] = []
-
-    var first: Entry? { entries.first }
-
-    mutating func insert(_ entry: Entry) {
-        entries.append(entry)
-        var child = entries.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard entries[child] < entries[parent] else { return }
-            entries.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    mutating func removeFirst() {
-        guard let last = entries.popLast(), !entries.isEmpty else { return }
-        entries[0] = last
-        var parent = 0
-        while true {
-            let left = 2 * parent + 1
-            guard left < entries.count else { return }
-            let right = left + 1
-            let child = right < entries.count && entries[right] < entries[left] ? right : left
-            guard entries[child] < entries[parent] else { return }
-            entries.swapAt(child, parent)
-            parent = child
-        }
+    static func < (left: Expiry, right: Expiry) -> Bool {
+        (left.timeNanoseconds, left.number) < (right.timeNanoseconds, right.number)
     }
 }

@@ -48,7 +48,6 @@ public final class EmbeddedErp: ErpAdapter {
         var allocated: [Place: Int64] = [:]
         /// By our reservation id.
         var holds: [String: [ErpHoldLine]] = [:]
-        var committed: Set<String> = []
         var counter: UInt64 = 0
 
         /// 0 to 99, from a counter: deterministic, and as even as switches need it.
@@ -62,9 +61,11 @@ public final class EmbeddedErp: ErpAdapter {
     /// What the book says of a sku that it was never told of.
     private let stock: @Sendable (_ sku: String, _ location: String) -> Stock
 
-    public let capabilities = ErpCapabilities(
+    public static let capabilities = ErpCapabilities(
         isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 100,
         latestEffectSeconds: 0)
+
+    public var capabilities: ErpCapabilities { Self.capabilities }
 
     /// - Parameter stock: what the accepted events say; any thread.
     public init(stock: @escaping @Sendable (_ sku: String, _ location: String) -> Stock) {
@@ -106,7 +107,6 @@ public final class EmbeddedErp: ErpAdapter {
         try await call(deadline) { book in
             holds.map { hold in
                 guard let lines = book.holds[hold.reservationID] else { return .answer(.notFound) }
-                book.committed.insert(hold.reservationID)
                 return .answer(.holds(lines.map { Self.answer($0, hold.reservationID) }))
             }
         }
@@ -135,7 +135,7 @@ public final class EmbeddedErp: ErpAdapter {
             let positions = places.filter { page.contains($0.sku) }.map { place in
                 let contains = book.holds.flatMap { id, lines in
                     lines.filter { $0.sku == place.sku && $0.location == place.location && $0.quantity > 0 }
-                        .map { ErpContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
+                        .map { ContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
                 }.sorted { ($0.reservationID, $0.lineID) < ($1.reservationID, $1.lineID) }
                 var stock = self.stock(place.sku, place.location)
                 if let own = book.stock[place] { stock.onHand = own + stock.blocked + stock.allocated }
@@ -244,7 +244,6 @@ public final class EmbeddedErp: ErpAdapter {
             book.allocated[Place(sku: line.sku, location: line.location), default: 0] += line.quantity
         }
         book.holds[id] = lines.isEmpty ? nil : lines
-        if lines.isEmpty { book.committed.remove(id) }
     }
 
     private static func answer(_ line: ErpHoldLine, _ id: String) -> ErpLineAnswer {

@@ -2,8 +2,8 @@ public import Inventory
 
 /// What an adapter can do. The dispatcher asks nothing of it beyond that.
 public struct ErpCapabilities: Sendable, Equatable {
-    /// The same reserve twice, by our id, holds once, and the first decision stands, a refusal as well. Otherwise an id without an answer is looked up first, and what is not
-    /// found is only believed once nothing sent can still take effect (`latestEffectSeconds`).
+    /// The same reserve twice, by our id, holds once, and the first decision stands, a refusal as well. Otherwise an
+    /// id without an answer is looked up first, and what is not found is only believed once nothing sent can still take effect (`latestEffectSeconds`).
     public var isIdempotent: Bool
     /// The lines of one reservation are held all or none.
     public var isAtomic: Bool
@@ -100,19 +100,6 @@ public enum ErpFailure: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// A hold of ours that a figure of the ERP includes.
-public struct ErpContainedHold: Sendable, Equatable {
-    public var reservationID: String
-    public var lineID: UInt32
-    public var quantity: Int64
-
-    public init(reservationID: String, lineID: UInt32, quantity: Int64) {
-        self.reservationID = reservationID
-        self.lineID = lineID
-        self.quantity = quantity
-    }
-}
-
 /// The ERP's figures for one sku at one of our locations.
 public struct ErpPosition: Sendable, Equatable {
     public var sku: String
@@ -122,9 +109,9 @@ public struct ErpPosition: Sendable, Equatable {
     /// Held for whomever, `contains` included.
     public var allocated: Int64
     /// Our holds that `allocated` includes.
-    public var contains: [ErpContainedHold]
+    public var contains: [ContainedHold]
 
-    public init(sku: String, location: String, onHand: Int64, allocated: Int64, contains: [ErpContainedHold]) {
+    public init(sku: String, location: String, onHand: Int64, allocated: Int64, contains: [ContainedHold]) {
         self.sku = sku
         self.location = location
         self.onHand = onHand

@@ -56,15 +56,13 @@ public struct ErpPositionReading: Sendable {
         effect.touched = BucketSet(.onHand).union(BucketSet(.allocated))
         effect.values[.onHand] = position.onHand
         effect.values[.allocated] = position.allocated
-        let contains = position.contains.prefix(Limits.containsMax).map {
-            ContainedHold(reservationID: $0.reservationID, lineID: $0.lineID, quantity: $0.quantity)
-        }
         let body = "\(position.sku)@\(position.location) \(position.onHand) \(position.allocated) \(asked)"
         let digest = ErpPositionReading.digest("\(position.sku)@\(position.location)")
         let event = InventoryEvent(
             id: "read-\(String(asked, radix: 32))-\(String(digest, radix: 32))", source: source,
             kind: .positionSnapshot, occurredAtNanoseconds: asked, sku: position.sku, location: position.location,
-            snapshot: effect, contains: contains, bodyDigest: ErpPositionReading.digest(body))
+            snapshot: effect, contains: Array(position.contains.prefix(Limits.containsMax)),
+            bodyDigest: ErpPositionReading.digest(body))
         return IncomingEvent(event: event, original: Array(body.utf8))
     }
 

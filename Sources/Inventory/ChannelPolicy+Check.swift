@@ -11,7 +11,7 @@ extension ChannelPolicy {
         try Self.checkBuffer(degradationBuffer, path: "policy.degradation_buffer")
         try Self.checkHolds(HoldOverride(holds), path: "policy")
         if let most = holds.customerHoldsMax {
-            try Self.require(HoldTerms.customerHoldsMaxRange, most, "policy.customer_holds_max")
+            try Self.require(Limits.customerHoldsMaxRange, most, "policy.customer_holds_max")
         }
         try throttle.check()
         try Self.require(
@@ -54,7 +54,7 @@ extension ChannelPolicy {
         let ttls = [("default_ttl", holds.defaultTTLNanoseconds), ("longest_ttl", holds.longestTTLNanoseconds)]
         for case (let name, let ttl?) in ttls {
             try require(
-                HoldTerms.ttlNanosecondsRange.contains(ttl), "\(path).\(name)", "1 second to 400 days, is \(ttl) ns")
+                Limits.ttlNanosecondsRange.contains(ttl), "\(path).\(name)", "1 second to 400 days, is \(ttl) ns")
         }
         if let ttl = holds.defaultTTLNanoseconds, let longest = holds.longestTTLNanoseconds {
             try require(ttl <= longest, "\(path).default_ttl", "at most longest_ttl, \(longest) ns, is \(ttl) ns")
@@ -64,7 +64,7 @@ extension ChannelPolicy {
         }
         if let wait = holds.erpWaitMaxNanoseconds {
             try require(
-                HoldTerms.erpWaitNanosecondsRange.contains(wait), "\(path).erp_wait_max",
+                Limits.erpWaitNanosecondsRange.contains(wait), "\(path).erp_wait_max",
                 "0 to 60 seconds, is \(wait) ns")
         }
     }

@@ -45,12 +45,6 @@ public enum WriteMode: UInt8, Sendable, Equatable, Codable, BitwiseCopyable {
 
 /// The terms of a channel's holds.
 public struct HoldTerms: Sendable, Equatable, Codable, BitwiseCopyable {
-    /// The shortest and the longest that may be said for either TTL: 1 second and 400 days.
-    public static let ttlNanosecondsRange: ClosedRange<Int64> = .perSecond...(400 * 86_400 * .perSecond)
-    public static let customerHoldsMaxRange: ClosedRange<Int64> = 1...Int64(UInt32.max)
-    /// Up to a minute; 0: the call does not wait.
-    public static let erpWaitNanosecondsRange: ClosedRange<Int64> = 0...(60 * .perSecond)
-
     /// How long a hold lasts if the caller does not say.
     public var defaultTTLNanoseconds: Int64 = 15 * 60 * .perSecond
     /// The longest a hold may last from its creation; the default is never above it.

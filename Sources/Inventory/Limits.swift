@@ -19,6 +19,12 @@ public enum Limits {
     public static let reservationHistoryMax = 100
     /// How long a closed reservation and its request ids are kept, unless the configuration says longer.
     public static let reservationRetentionNanoseconds: Int64 = 7 * 24 * 3_600 * 1_000_000_000
+    /// The shortest and the longest that a policy may say for either TTL: 1 second and 400 days.
+    public static let ttlNanosecondsRange: ClosedRange<Int64> = .perSecond...(400 * 86_400 * .perSecond)
+    /// Open reservations that a policy may allow one customer.
+    public static let customerHoldsMaxRange: ClosedRange<Int64> = 1...Int64(UInt32.max)
+    /// How long a policy may have a call wait for the ERP: up to a minute; 0: not at all.
+    public static let erpWaitNanosecondsRange: ClosedRange<Int64> = 0...(60 * .perSecond)
     public static let eventsPerBatchMax = 1_000
     /// Holds of ours that one snapshot names.
     public static let containsMax = 1_000
@@ -67,6 +73,9 @@ public enum Limits {
             ("lines_per_split_reservation_max", Int64(linesPerSplitReservationMax)),
             ("reservation_history_max", Int64(reservationHistoryMax)),
             ("reservation_retention_ns", reservationRetentionNanoseconds),
+            ("ttl_ns_max", ttlNanosecondsRange.upperBound),
+            ("customer_holds_max", customerHoldsMaxRange.upperBound),
+            ("erp_wait_ns_max", erpWaitNanosecondsRange.upperBound),
             ("events_per_batch_max", Int64(eventsPerBatchMax)),
             ("contains_max", Int64(containsMax)),
             ("quantity_max", quantityMax),

@@ -101,6 +101,7 @@ private struct Verification {
         report.positions += 1
         guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
         guard let position = unsafe LentPosition(record, key: key)?.position else { return false }
+        if position.shortfall > 0 { report.shortPositions += 1 }
         var holds = HoldTotals()
         var isFirst = true
         unsafe try reader.forEachHold(
@@ -212,6 +213,7 @@ private struct Verification {
             ("open reservations", state.openReservations, report.openReservations),
             ("holds", state.holds, report.holds),
             ("request ids", state.requestIDs, report.requestIDs),
+            ("short positions", state.shortPositions, report.shortPositions),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")

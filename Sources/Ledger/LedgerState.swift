@@ -19,8 +19,10 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var requestIDs: UInt64 = 0
     /// The change log begins after this sequence.
     public internal(set) var changesPrunedThrough: UInt64 = 0
+    /// Positions whose stock is below their holds.
+    public internal(set) var shortPositions: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 88
+    static let bytes = RecordHeader.bytes + 96
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -34,6 +36,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(80, holds)
         unsafe record.setLittle(88, requestIDs)
         unsafe record.setLittle(96, changesPrunedThrough)
+        unsafe record.setLittle(104, shortPositions)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -52,5 +55,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe holds = record.little(80, UInt64.self)
         unsafe requestIDs = record.little(88, UInt64.self)
         unsafe changesPrunedThrough = record.little(96, UInt64.self)
+        unsafe shortPositions = record.little(104, UInt64.self)
     }
 }

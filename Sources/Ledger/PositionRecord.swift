@@ -2,20 +2,24 @@ public import Inventory
 
 /// A `Position` as bytes; see Schema.swift.
 enum PositionRecord {
-    /// Without channels that hold.
-    static let bytesMin = 72 + Buckets.count * 8
-    private static let bytesPerChannel = 10
+    /// Of a position that nobody holds anything at: most of them, and read most often.
+    static let bytesMin = 64 + Buckets.count * 8
+    private static let bytesPerEntry = 10
+    /// The entry of the tail that tells what is contained; no channel has this number.
+    static let containedNumber: ChannelNumber = 0
 
-    static func bytes(of position: Position) -> Int { bytesMin + position.channelHolds.count * bytesPerChannel }
+    static func bytes(of position: Position) -> Int {
+        bytesMin + (position.channelHolds.count + (position.contained == 0 ? 0 : 1)) * bytesPerEntry
+    }
 
     @inline(__always)
     static func isLength(_ count: Int) -> Bool {
-        count == bytesMin || (count > bytesMin && (count - bytesMin) % bytesPerChannel == 0)
+        count == bytesMin || (count > bytesMin && (count - bytesMin) % bytesPerEntry == 0)
     }
 
-    static func channels(_ count: Int) -> Int { (count - bytesMin) / bytesPerChannel }
+    static func entries(_ count: Int) -> Int { (count - bytesMin) / bytesPerEntry }
 
-    static func offset(ofChannel index: Int) -> Int { bytesMin + index * bytesPerChannel }
+    static func offset(ofEntry index: Int) -> Int { bytesMin + index * bytesPerEntry }
 
     static func encode(
         _ position: Position, into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer
@@ -29,10 +33,16 @@ enum PositionRecord {
             unsafe record.setLittle(56 + bucket.rawValue * 8, position.buckets[bucket])
         }
         unsafe record.setLittle(136, position.newestAbsolutePrimary)
-        unsafe record.setLittle(144, position.contained)
-        for (index, hold) in position.channelHolds.enumerated() {
-            unsafe record.setLittle(offset(ofChannel: index), hold.channel)
-            unsafe record.setLittle(offset(ofChannel: index) + 2, hold.units)
+        var offset = bytesMin
+        if position.contained != 0 {
+            unsafe record.setLittle(offset, containedNumber)
+            unsafe record.setLittle(offset + 2, position.contained)
+            offset += bytesPerEntry
+        }
+        for hold in position.channelHolds {
+            unsafe record.setLittle(offset, hold.channel)
+            unsafe record.setLittle(offset + 2, hold.units)
+            offset += bytesPerEntry
         }
         unsafe RecordHeader.seal(record, key: key, word: position.authoritativeSource)
     }
@@ -82,36 +92,36 @@ public struct LentPosition {
         unsafe position.prunedThroughPrimary = record.little(48, Int64.self)
         for bucket in Bucket.allCases { position.buckets[bucket] = self.bucket(bucket) }
         unsafe position.newestAbsolutePrimary = record.little(136, Int64.self)
-        unsafe position.contained = record.little(144, Int64.self)
-        if hasChannelHolds {
-            position.setChannelHolds(
-                (0..<PositionRecord.channels(unsafe record.count)).map { index in
-                    unsafe ChannelHold(
-                        channel: record.little(PositionRecord.offset(ofChannel: index), UInt16.self),
-                        units: record.little(PositionRecord.offset(ofChannel: index) + 2, Int64.self))
-                })
-        }
+        if hasHolds { addHolds(to: &position) }
         return position
+    }
+
+    private func addHolds(to position: inout Position) {
+        var holds: [ChannelHold] = []
+        for index in 0..<PositionRecord.entries(unsafe record.count) {
+            let entry = entry(index)
+            if entry.channel == PositionRecord.containedNumber {
+                position.contained = entry.units
+            } else {
+                holds.append(entry)
+            }
+        }
+        position.setChannelHolds(holds)
+    }
+
+    private func entry(_ index: Int) -> ChannelHold {
+        let offset = PositionRecord.offset(ofEntry: index)
+        return unsafe ChannelHold(
+            channel: record.little(offset, UInt16.self), units: record.little(offset + 2, Int64.self))
     }
 
     /// See `Position.nextExpiryNanoseconds`.
     @inline(__always)
     public var nextExpiryNanoseconds: WallNanoseconds { unsafe record.little(32, Int64.self) }
 
-    /// Units that a channel holds here, those included that ran out and are not swept yet.
-    public func openHolds(of channel: ChannelNumber) -> Int64 {
-        for index in 0..<PositionRecord.channels(unsafe record.count)
-        where unsafe record.little(PositionRecord.offset(ofChannel: index), UInt16.self) == channel {
-            return unsafe record.little(PositionRecord.offset(ofChannel: index) + 2, Int64.self)
-        }
-        return 0
-    }
-
-    /// Whether any channel holds units here.
+    /// Whether any channel holds units here, or a figure contains some: false means that no hold can run out.
     @inline(__always)
-    public var hasHolds: Bool { bucket(.reserved) != 0 }
-
-    private var hasChannelHolds: Bool { unsafe record.count > PositionRecord.bytesMin }
+    public var hasHolds: Bool { unsafe record.count > PositionRecord.bytesMin }
 
     @inline(__always)
     private func bucket(_ bucket: Bucket) -> Int64 {

@@ -17,13 +17,15 @@
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
 //                                                | 88 request ids u64 | 96 changes pruned through u64
+//                                                | 104 short positions u64
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
 //                                                | 56 ten buckets i64 in the order of `Bucket`
-//                                                | 136 newest absolute primary i64 | 144 contained i64
-//                                                | 152 for each channel that holds: number u16, units i64
+//                                                | 136 newest absolute primary i64
+//                                                | 144 for each channel that holds: number u16, units i64;
+//                                                before them, under number 0, what is contained, unless that is 0
 // journal           a position's key, then primary i64 with its sign bit flipped | is absolute u8
 //                   | source digest u64 | event id
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
@@ -53,7 +55,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 3
+    public static let version: UInt32 = 4
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"

@@ -14,6 +14,11 @@ extension WriteBatch {
         if isNew { state.positions += 1 }
     }
 
+    /// Counts a position whose stock has sunk below its holds, or no longer is.
+    public mutating func countShortPosition(_ isShort: Bool) {
+        if isShort { state.shortPositions += 1 } else { state.shortPositions -= 1 }
+    }
+
     /// False when there was none. The caller has removed its journal.
     @discardableResult
     public mutating func deletePosition(

@@ -13,6 +13,8 @@ public struct WriteBatch: ~Copyable, LedgerReading {
     public internal(set) var state: LedgerState
     private let begun: LedgerState
     private var newEpoch: UInt64?
+    /// Whether anything was stored or deleted: a batch without that need not be committed.
+    public private(set) var hasChanged = false
 
     init(ledger: Ledger) throws(LedgerError) {
         let transaction = try storing { () throws(LMDBError) in try ledger.environment.beginWrite() }
@@ -114,6 +116,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
         fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(LedgerError) {
+        hasChanged = true
         do throws(LMDBError) {
             unsafe try transaction.put(key, reserving: count, into: ledger.database(tree), fill: fill)
         } catch { throw LedgerError(error) }
@@ -124,6 +127,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
         fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(LedgerError) {
+        hasChanged = true
         do throws(LMDBError) {
             unsafe try transaction.append(key, reserving: count, into: ledger.database(tree), fill: fill)
         } catch { throw LedgerError(error) }
@@ -134,6 +138,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         _ key: UnsafeRawBufferPointer, reserving count: Int, in tree: Tree,
         fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(LedgerError) -> Bool {
+        hasChanged = true
         do throws(LMDBError) {
             var cursor = try transaction.openCursor(ledger.database(tree))
             let isNew = unsafe try cursor.seek(key) == nil
@@ -147,6 +152,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
     }
 
     mutating func delete(_ key: UnsafeRawBufferPointer, in tree: Tree) throws(LedgerError) -> Bool {
+        hasChanged = true
         do throws(LMDBError) {
             return unsafe try transaction.delete(key, from: ledger.database(tree))
         } catch { throw LedgerError(error) }

@@ -18,23 +18,22 @@ struct ErpWrites {
         guard let after = request.pageToken.isEmpty ? 0 : UInt64(request.pageToken, radix: 32) else {
             throw .invalidField("page_token", "is not a token of ListErpWrites")
         }
-        let matching = environment.outbox.withState { state in
-            state.writes.values.filter { write in
-                write.order > after && (request.erp.isEmpty || write.work.erp == request.erp)
-                    && (request.state == .unspecified || Int(write.state.rawValue) == request.state.rawValue)
-                    && (request.reservationID.isEmpty || write.work.reservationID == request.reservationID)
-            }
-        }.sorted { $0.order < $1.order }
-        var response = Availability_V1_ListErpWritesResponse()
-        var last: UInt64 = 0
-        for write in matching {
-            guard response.writes.count < size else {
-                response.nextPageToken = String(last, radix: 32)
-                break
-            }
-            response.writes += Availability_V1_ErpWrite.all(write, directory: directory)
-            last = write.order
+        func matches(_ write: ErpWrite) -> Bool {
+            (request.erp.isEmpty || write.work.erp == request.erp)
+                && (request.state == .unspecified || Int(write.state.rawValue) == request.state.rawValue)
         }
+        var page = ErpOutboxState.Page()
+        if request.reservationID.isEmpty {
+            let erp = request.erp.isEmpty ? nil : request.erp
+            page = environment.outbox.withState { $0.page(after: after, erp: erp, limit: size, where: matches) }
+        } else if let id = ReservationID.parse(request.reservationID) {
+            page.writes = environment.outbox.withState { $0.writes(of: id.number) }.filter {
+                $0.work.reservationID == request.reservationID && matches($0)
+            }
+        }
+        var response = Availability_V1_ListErpWritesResponse()
+        response.writes = page.writes.flatMap { Availability_V1_ErpWrite.all($0, directory: directory) }
+        if let next = page.next { response.nextPageToken = String(next, radix: 32) }
         return response
     }
 

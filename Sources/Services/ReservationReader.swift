@@ -74,8 +74,8 @@ struct ReservationReader {
     /// Nil when the caller did not say.
     mutating func ttl(_ duration: Google_Protobuf_Duration?) -> Int64? {
         guard let duration else { return nil }
-        guard let nanoseconds = duration.nanosecondCount, HoldTerms.ttlNanosecondsRange.contains(nanoseconds) else {
-            let range = HoldTerms.ttlNanosecondsRange
+        guard let nanoseconds = duration.nanosecondCount, Limits.ttlNanosecondsRange.contains(nanoseconds) else {
+            let range = Limits.ttlNanosecondsRange
             note("ttl", "must be \(range.lowerBound / .perSecond) s to \(range.upperBound / .perSecond) s")
             return nil
         }

@@ -66,13 +66,7 @@ struct ReservationService {
                 .reserve(tenant: environment.tenant, wish, identity), answerByNanoseconds: answerBy(call.context)
             ) { reply in
                 entry.throttle.leave()
-                Self.answer(reply, to: sink, board) { reservation, sequence, epoch in
-                    var response = Availability_V1_CreateReservationResponse()
-                    response.reservation = reservation
-                    response.sequence = sequence
-                    response.epoch = epoch
-                    return response
-                }
+                Self.answer(reply, to: sink, board, Availability_V1_CreateReservationResponse.self)
             }
         } catch {
             entry.throttle.leave()
@@ -105,14 +99,8 @@ struct ReservationService {
         let id = reader.id(request.id)
         try reader.finish()
         try change(
-            id, request.id, expectedVersion: nil, .extend(ttlNanoseconds: ttl), identity, call, sink
-        ) { reservation, sequence, epoch in
-            var response = Availability_V1_ExtendReservationResponse()
-            response.reservation = reservation
-            response.sequence = sequence
-            response.epoch = epoch
-            return response
-        }
+            id, request.id, expectedVersion: nil, .extend(ttlNanoseconds: ttl), identity, call, sink,
+            Availability_V1_ExtendReservationResponse.self)
     }
 
     private func commit(
@@ -127,14 +115,8 @@ struct ReservationService {
         try change(
             id, request.id, expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
             .commit(quantities, reacquires: request.reacquire, orderReference: request.orderReference), identity,
-            call, sink
-        ) { reservation, sequence, epoch in
-            var response = Availability_V1_CommitReservationResponse()
-            response.reservation = reservation
-            response.sequence = sequence
-            response.epoch = epoch
-            return response
-        }
+            call, sink,
+            Availability_V1_CommitReservationResponse.self)
     }
 
     private func release(
@@ -150,20 +132,14 @@ struct ReservationService {
         try reader.finish()
         try change(
             id, request.id, expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
-            .release(quantities), identity, call, sink
-        ) { reservation, sequence, epoch in
-            var response = Availability_V1_ReleaseReservationResponse()
-            response.reservation = reservation
-            response.sequence = sequence
-            response.epoch = epoch
-            return response
-        }
+            .release(quantities), identity, call, sink,
+            Availability_V1_ReleaseReservationResponse.self)
     }
 
-    private func change(
+    private func change<Response: ReservationResponse>(
         _ id: (number: ReservationNumber, epoch: UInt64)?, _ text: String, expectedVersion: UInt64?,
         _ kind: ReservationChangeKind, _ identity: RequestIdentity, _ call: UnaryCall, _ sink: any ResponseSink,
-        _ response: @escaping @Sendable (Availability_V1_Reservation, UInt64, UInt64) -> some Message
+        _ response: Response.Type
     ) throws(CallStatus) {
         guard let id else { throw EngineError.reservationNotFound(text).callStatus }
         let wish = ReservationChangeWish(
@@ -178,16 +154,18 @@ struct ReservationService {
     }
 
     /// On the writer's thread, once it is on disk and, where that was waited for, the ERP has decided.
-    private static func answer(
-        _ reply: EngineReply, to sink: any ResponseSink, _ board: StateBoard,
-        _ response: @escaping @Sendable (Availability_V1_Reservation, UInt64, UInt64) -> some Message
+    private static func answer<Response: ReservationResponse>(
+        _ reply: EngineReply, to sink: any ResponseSink, _ board: StateBoard, _: Response.Type
     ) {
         switch reply {
         case .reserved(let reserved):
             sink.finish {
-                let shown = Availability_V1_Reservation(
+                var response = Response()
+                response.reservation = Availability_V1_Reservation(
                     reserved.reservation, directory: board.state.directory, withHistory: true)
-                return (try? response(shown, reserved.sequence, reserved.epoch).serializedBytes()) ?? []
+                response.sequence = reserved.sequence
+                response.epoch = reserved.epoch
+                return (try? response.serializedBytes()) ?? []
             }
         case .failed(let error): sink.finish(error.callStatus)
         case .published, .channel, .seeded, .erpTaken:
@@ -228,3 +206,15 @@ struct ReservationService {
     /// For callers without a deadline.
     private static let waitMaxNanoseconds: Int64 = 60 * .perSecond
 }
+
+/// What every call that changes a reservation answers.
+private protocol ReservationResponse: Message {
+    var reservation: Availability_V1_Reservation { get set }
+    var sequence: UInt64 { get set }
+    var epoch: UInt64 { get set }
+}
+
+extension Availability_V1_CreateReservationResponse: ReservationResponse {}
+extension Availability_V1_ExtendReservationResponse: ReservationResponse {}
+extension Availability_V1_CommitReservationResponse: ReservationResponse {}
+extension Availability_V1_ReleaseReservationResponse: ReservationResponse {}

@@ -92,6 +92,10 @@ final class ReservationWatch: Sendable {
             if let reservation, filter.takes(reservation) {
                 response.reservations.append(
                     Availability_V1_Reservation(reservation, directory: state.directory, withHistory: true))
+                // Most often there is none, and no position is read.
+                if reader.state.shortPositions > 0 {
+                    try addShortfalls(of: reservation, reader, state, tenant, &response)
+                }
             }
             return true
         }
@@ -151,14 +155,33 @@ final class ReservationWatch: Sendable {
             guard let reservation = try reader.reservation(number, tenant: tenant), filter.takes(reservation) else {
                 continue
             }
-            var shortfall = Availability_V1_ReservationShortfall()
-            shortfall.reservationID = reservation.id
-            shortfall.lineID = lineID
-            shortfall.sku = sku
-            shortfall.location = state.directory.location(location)?.id ?? ""
-            shortfall.shortfall = units
-            response.shortfalls.append(shortfall)
+            response.shortfalls.append(.init(units, reservation, lineID, sku, location, state))
         }
+    }
+
+    private func addShortfalls(
+        of reservation: Reservation, _ reader: SnapshotReader, _ state: PublishedState, _ tenant: TenantNumber,
+        _ response: inout Availability_V1_WatchReservationsResponse
+    ) throws(LedgerError) {
+        for line in reservation.lines where line.open > 0 {
+            let position = try reader.position(tenant: tenant, sku: line.sku, location: line.location)
+            guard let units = position?.shortfall, units > 0 else { continue }
+            response.shortfalls.append(.init(units, reservation, line.id, line.sku, line.location, state))
+        }
+    }
+}
+
+extension Availability_V1_ReservationShortfall {
+    fileprivate init(
+        _ units: Int64, _ reservation: Reservation, _ line: UInt32, _ sku: String, _ location: LocationNumber,
+        _ state: PublishedState
+    ) {
+        self.init()
+        reservationID = reservation.id
+        lineID = line
+        self.sku = sku
+        self.location = state.directory.location(location)?.id ?? ""
+        shortfall = units
     }
 }
 

@@ -78,9 +78,10 @@ private struct HoldsMet {
 
     @inline(__always)
     mutating func meet(_ position: LentPosition) {
+        guard position.hasHolds else { return }
         let next = position.nextExpiryNanoseconds
         if next != 0, next < nextExpiryNanoseconds { nextExpiryNanoseconds = next }
-        if countsOwn, position.hasHolds { hasOwn = true }
+        if countsOwn { hasOwn = true }
     }
 
     @inline(__always)

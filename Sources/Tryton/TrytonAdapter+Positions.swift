@@ -1,4 +1,5 @@
 public import Erp
+internal import Inventory
 
 extension TrytonAdapter {
     /// Gross stock is what lies in storage and output. Allocated is what is assigned out of storage, and all that lies
@@ -108,7 +109,7 @@ struct MoveTally {
     /// Units assigned out of storage.
     private(set) var assigned = 0.0
     /// Our holds, in the order they were met.
-    private(set) var contains: [ErpContainedHold] = []
+    private(set) var contains: [ContainedHold] = []
 
     mutating func add(_ move: TrytonValue, _ warehouse: TrytonBook.Warehouse) {
         let quantity = move["internal_quantity"].number ?? 0
@@ -124,7 +125,7 @@ struct MoveTally {
             contains[index].quantity += units
         } else {
             contains.append(
-                ErpContainedHold(reservationID: reference.reservationID, lineID: reference.lineID, quantity: units))
+                ContainedHold(reservationID: reference.reservationID, lineID: reference.lineID, quantity: units))
         }
     }
 }

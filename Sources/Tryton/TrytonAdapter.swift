@@ -18,11 +18,15 @@ public struct TrytonAdapter: ErpAdapter {
     init(_ settings: TrytonSettings, transport: any TrytonTransport) {
         client = TrytonClient(settings: settings, transport: transport)
         book = TrytonBook(client: client, settings: settings)
-        capabilities = ErpCapabilities(
+        capabilities = Self.capabilities(requestTimeoutSeconds: settings.requestTimeoutSeconds)
+    }
+
+    public static func capabilities(requestTimeoutSeconds: Int) -> ErpCapabilities {
+        ErpCapabilities(
             // Even with the unique index of scripts/erp, which an ERP that is not ours may lack.
             isIdempotent: false, isAtomic: true, allowsPartial: false, takesCommits: false, batchMax: 20,
             // Tryton itself repeats what conflicts, for some 5 s, whether or not anybody still listens.
-            latestEffectSeconds: settings.requestTimeoutSeconds + 10)
+            latestEffectSeconds: requestTimeoutSeconds + 10)
     }
 
     /// Closes the connections; the last call.

@@ -116,13 +116,20 @@ struct ReservationParsingTests {
         #expect(try !ReservationReleaseCommand.parse(["r"]).message.hasExpectedVersion)
     }
 
-    @Test func aLimitCutsItsPages() throws {
-        let limit = try LimitOptions.parse(["--limit", "1500"])
-        #expect(limit.pageSize(after: 0) == 1_000)
-        #expect(limit.pageSize(after: 1_000) == 500)
-        #expect(limit.pageSize(after: 1_500) == nil)
-        #expect(try LimitOptions.parse([]).pageSize(after: 0) == 100)
-        #expect(try LimitOptions.parse(["--limit", "0"]).pageSize(after: 1_000_000) == 1_000)
+    @Test(arguments: [
+        (["--limit", "1500"], 5_000, [1_000, 500]), ([], 5_000, [100]), (["--limit", "0"], 1_200, [1_000, 200]),
+    ])
+    func aLimitCutsItsPages(arguments: [String], there: Int, expected: [Int]) async throws {
+        var left = there
+        var pages: [Int] = []
+        try await LimitOptions.parse(arguments).forEachPage { size, token in
+            #expect(token.isEmpty == pages.isEmpty)
+            let count = min(Int(size), left)
+            left -= count
+            pages.append(count)
+            return (count, left > 0 ? "more" : "")
+        }
+        #expect(pages == expected)
     }
 
     @Test func aRequestKeepsItsKey() async throws {

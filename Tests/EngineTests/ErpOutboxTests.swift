@@ -38,7 +38,7 @@ extension ErpOutboxState {
         _ = reservation.take(.holds([.init(lineID: 1, quantity: 5)]), to: .reserve, from: "e", erps: erps, at: moment)
         outbox.update(reservation, nowNanoseconds: now)
         #expect(outbox.count == 0)
-        outbox.finish(works[0], error: "", retryAtNanoseconds: nil, nowNanoseconds: now)
+        outbox.finish(works[0], .answered, nowNanoseconds: now)
         #expect(outbox.count == 0)
     }
 
@@ -49,7 +49,7 @@ extension ErpOutboxState {
         let work = outbox.take()[0]
         _ = reservation.take(.unknown, to: .reserve, from: "e", erps: erps, at: moment)
         outbox.update(reservation, nowNanoseconds: now)
-        outbox.finish(work, error: "lost", isUnknown: true, retryAtNanoseconds: now + second, nowNanoseconds: now)
+        outbox.finish(work, .unknown, error: "lost", retryAtNanoseconds: now + second, nowNanoseconds: now)
         #expect(outbox.take().isEmpty)
         #expect(outbox.take(at: now + second).map(\.kind) == [.lookUp])
     }
@@ -69,10 +69,10 @@ extension ErpOutboxState {
         // What a call answers was so when it was begun, however late the answer comes.
         let reserve = outbox.take()[0]
         #expect(outbox.settlesAtNanoseconds(reserve, latestEffectNanoseconds: latest) == now + latest)
-        outbox.finish(reserve, error: "", isUnknown: true, retryAtNanoseconds: now + latest, nowNanoseconds: now)
+        outbox.finish(reserve, .unknown, retryAtNanoseconds: now + latest, nowNanoseconds: now)
         let lookUp = outbox.take(at: now + latest)[0]
         #expect(outbox.settlesAtNanoseconds(lookUp, latestEffectNanoseconds: latest) == nil)
-        outbox.finish(lookUp, error: "", wasNotThere: true, retryAtNanoseconds: nil, nowNanoseconds: now + latest)
+        outbox.finish(lookUp, .notThere, nowNanoseconds: now + latest)
         #expect(outbox.take(at: now + latest).map(\.kind) == [.reserve])
     }
 
@@ -80,7 +80,7 @@ extension ErpOutboxState {
         var outbox = ErpOutboxState()
         outbox.update(makeReservation(1), isRestart: true, nowNanoseconds: now)
         let work = outbox.take(isIdempotent: true)[0]
-        outbox.finish(work, error: "", neverSent: true, retryAtNanoseconds: nil, nowNanoseconds: now)
+        outbox.finish(work, .neverSent, nowNanoseconds: now)
         #expect(!outbox.isNeverSent(work))
     }
 
@@ -104,7 +104,7 @@ extension ErpOutboxState {
         let reserve = outbox.take()[0]
         _ = first.take(.holds([.init(lineID: 1, quantity: 5)]), to: .reserve, from: "e", erps: erps, at: moment)
         outbox.update(first, nowNanoseconds: now)
-        outbox.finish(reserve, error: "", retryAtNanoseconds: nil, nowNanoseconds: now)
+        outbox.finish(reserve, .answered, nowNanoseconds: now)
         try first.release([], erps: erps, at: moment)
         outbox.update(first, nowNanoseconds: now)
         outbox.update(makeReservation(2), nowNanoseconds: now)
@@ -114,6 +114,8 @@ extension ErpOutboxState {
         #expect(outbox.take().map(\.number) == [3])
         _ = first.take(.holds([]), to: .release, from: "e", erps: erps, at: moment)
         outbox.update(first, nowNanoseconds: now)
+        #expect(outbox.take().isEmpty)
+        outbox.finish(release, .answered, nowNanoseconds: now)
         #expect(outbox.take().map(\.number) == [2])
     }
 
@@ -121,7 +123,7 @@ extension ErpOutboxState {
         var outbox = ErpOutboxState()
         outbox.update(makeReservation(1), nowNanoseconds: now)
         let work = outbox.take()[0]
-        outbox.finish(work, error: "no such sku", isFailed: true, retryAtNanoseconds: nil, nowNanoseconds: now)
+        outbox.finish(work, .failed, error: "no such sku", nowNanoseconds: now)
         #expect(outbox.take(at: now + 1_000 * second).isEmpty)
         let key = ErpOutboxState.Key(number: 1, erp: "e")
         let isRetried = outbox.retry(key, nowNanoseconds: now)
@@ -129,5 +131,48 @@ extension ErpOutboxState {
         #expect(outbox.take().count == 1)
         let isRetriedWhileSent = outbox.retry(key, nowNanoseconds: now)
         #expect(!isRetriedWhileSent)
+    }
+
+    @Test func noTwoCallsAreAboutOnePosition() {
+        var outbox = ErpOutboxState()
+        for number in 1...3 as ClosedRange<UInt64> { outbox.update(makeReservation(number), nowNanoseconds: now) }
+        outbox.update(makeReservation(4, sku: "other"), nowNanoseconds: now)
+        let first = outbox.take(1)[0]
+        #expect(outbox.take().map(\.number) == [4])
+        #expect(outbox.nextAttemptNanoseconds(of: "e", nowNanoseconds: now) == nil)
+        outbox.finish(first, .unknown, retryAtNanoseconds: now + second, nowNanoseconds: now)
+        #expect(outbox.take().map(\.number) == [2, 3])
+    }
+
+    @Test func aCallThatEndsLateLeavesTheNextOneAlone() {
+        var outbox = ErpOutboxState()
+        var reservation = makeReservation(1)
+        outbox.update(reservation, nowNanoseconds: now)
+        let reserve = outbox.take()[0]
+        _ = reservation.take(.holds([.init(lineID: 1, quantity: 5)]), to: .reserve, from: "e", erps: erps, at: moment)
+        outbox.update(reservation, nowNanoseconds: now)
+        try? reservation.release([], erps: erps, at: moment)
+        outbox.update(reservation, nowNanoseconds: now)
+        outbox.finish(reserve, .answered, nowNanoseconds: now)
+        let release = outbox.take()[0]
+        #expect(release.kind == .release)
+        outbox.finish(reserve, .answered, nowNanoseconds: now)
+        #expect(outbox.take().isEmpty)
+    }
+
+    @Test func pagesGoThroughEveryWriteOnceInOrder() {
+        var outbox = ErpOutboxState()
+        for number in 1...7 as ClosedRange<UInt64> {
+            outbox.update(makeReservation(number, erp: number.isMultiple(of: 3) ? "f" : "e"), nowNanoseconds: now)
+        }
+        var seen: [ReservationNumber] = []
+        var after: UInt64? = 0
+        while let order = after {
+            let page = outbox.page(after: order, erp: nil, limit: 2) { _ in true }
+            seen += page.writes.map(\.work.number)
+            after = page.next
+        }
+        #expect(seen == [1, 2, 3, 4, 5, 6, 7])
+        #expect(outbox.page(after: 0, erp: "f", limit: 9) { $0.work.number > 3 }.writes.map(\.work.number) == [6])
     }
 }

@@ -1,20 +1,14 @@
 import Engine
-import Erp
+@testable import Erp
 import Inventory
 
 /// One ERP as this world has it: its book, the calls under way to it, its faults. It does what `ErpDispatcher` does, on
 /// one thread and by the clock of the world.
 struct ErpSimulation {
-    /// An answer that has come, and what the dispatcher makes of it.
-    struct Arrival: Sendable {
-        var work: ErpWork
-        var verdict: ErpTurns.Verdict
-    }
-
     /// What came of an attempt to send.
     struct Sending: Sendable {
         /// What need not be sent at all.
-        var arrivals: [Arrival] = []
+        var arrivals: [ErpTurns.Verdict] = []
         var violation: Violation?
     }
 
@@ -62,14 +56,14 @@ struct ErpSimulation {
     /// Lets effects happen in their order, and hands over what was answered by now.
     mutating func proceed(
         to now: WallNanoseconds, _ outbox: ErpOutboxState, _ chance: inout Chance
-    ) throws(Violation) -> [Arrival] {
+    ) throws(Violation) -> [ErpTurns.Verdict] {
         while let index = nextEffect, calls[index].effectAt ?? .max <= now {
             calls[index].effectAt = nil
             var replies: [ErpReply] = []
             for work in calls[index].works { replies.append(try book.perform(work, &chance)) }
             calls[index].replies = replies
         }
-        var arrivals: [Arrival] = []
+        var arrivals: [ErpTurns.Verdict] = []
         for call in calls {
             guard let end = call.endsAt, end <= now else { continue }
             arrivals += arrive(call, now, outbox, &chance)
@@ -86,18 +80,10 @@ struct ErpSimulation {
 
     private mutating func arrive(
         _ call: Call, _ now: WallNanoseconds, _ outbox: ErpOutboxState, _ chance: inout Chance
-    ) -> [Arrival] {
+    ) -> [ErpTurns.Verdict] {
         let jitter = Double(chance.below(100)) / 100
-        if let failure = call.failure {
-            turns.fail(now: now)
-            return call.works.map {
-                Arrival(work: $0, verdict: turns.verdict(on: failure, to: $0, outbox, now: now, jitter: jitter))
-            }
-        }
-        turns.succeed()
-        return zip(call.works, call.replies).map { work, reply in
-            Arrival(work: work, verdict: turns.verdict(on: reply, to: work, outbox, now: now, jitter: jitter))
-        }
+        let result = call.failure.map { .failure($0) } ?? Result<[ErpReply], ErpFailure>.success(call.replies)
+        return turns.end(call.works, result, outbox, nowNanoseconds: now, jitter: jitter)
     }
 
     /// Begins what may be sent now. What need not be sent at all comes back at once.
@@ -106,16 +92,16 @@ struct ErpSimulation {
     ) -> Sending {
         if !book.isKind, chance.oneIn(200) { awayUntil = now + chance.seconds(1...120) }
         var sending = Sending()
-        while let call = turns.begin(&outbox, now: now) {
+        while let call = turns.begin(&outbox, nowNanoseconds: now) {
             guard case .writes(let works) = call else {
                 calls.append(fate(of: [], now, &chance))
                 continue
             }
-            let (sent, unsent) = turns.parted(works, outbox)
-            sending.arrivals += unsent.map { Arrival(work: $0, verdict: .tell(.notFound, error: "", retryAt: nil)) }
-            sending.violation = sending.violation ?? sent.compactMap { Self.overtakes($0, outbox) }.first
+            let (sent, unsent) = ErpTurns.parted(works, outbox)
+            sending.arrivals += unsent.map(ErpTurns.Verdict.neverAsked)
+            sending.violation = sending.violation ?? sent.compactMap { Self.overtakes($0, outbox) ?? meets($0) }.first
             if sent.isEmpty {
-                turns.abandon(now: now)
+                turns.abandon(nowNanoseconds: now)
             } else {
                 calls.append(fate(of: sent, now, &chance))
             }
@@ -136,6 +122,20 @@ struct ErpSimulation {
         }
         return earlier.map {
             Violation(.outboxDrains, "\(work.reservationID) was reserved before \($0.id) was released")
+        }
+    }
+
+    /// Two calls about one position would contend for it at the ERP.
+    private func meets(_ work: ErpWork) -> Violation? {
+        let places = Set(work.lines.map { Place(sku: $0.sku, location: $0.location) })
+        let other = calls.first { call in
+            call.endsAt != nil
+                && call.works.contains { other in
+                    other.lines.contains { places.contains(Place(sku: $0.sku, location: $0.location)) }
+                }
+        }
+        return other.map { _ in
+            Violation(.outboxDrains, "\(work.reservationID) was sent while another call was about its position")
         }
     }
 

@@ -1,5 +1,5 @@
 import Engine
-import Erp
+@testable import Erp
 import Inventory
 import Ledger
 
@@ -9,7 +9,7 @@ final class Tenancy {
     struct Asked {
         var commands: [EngineCommand] = []
         /// The ERPs' answers among them.
-        var arrivals: [ErpSimulation.Arrival] = []
+        var arrivals: [ErpTurns.Verdict] = []
     }
 
     private struct Opened {
@@ -26,7 +26,7 @@ final class Tenancy {
     var erps: [ErpSimulation]
     var caller: Caller
     /// Answers that need no call.
-    private var waiting: [ErpSimulation.Arrival] = []
+    private var waiting: [ErpTurns.Verdict] = []
 
     init(
         name: String, terms: WorldTerms, ledger: Ledger, policies: [String: ChannelPolicy], time: EngineTime,
@@ -97,13 +97,10 @@ final class Tenancy {
         }
         var outcomes: [ErpOutcome] = []
         for arrival in arrivals {
-            guard case .tell(let answer, _, _) = arrival.verdict else {
+            guard let outcome = arrival.outcome else {
                 conclude(arrival, now)
                 continue
             }
-            let outcome = ErpOutcome(
-                number: arrival.work.number, erp: arrival.work.erp, kind: arrival.work.kind, answer: answer,
-                correlationID: arrival.work.erp)
             outcomes.append(outcome)
             asked.arrivals.append(arrival)
         }
@@ -174,20 +171,8 @@ final class Tenancy {
         model.forget(wish.number)
     }
 
-    private func conclude(_ arrival: ErpSimulation.Arrival, _ now: WallNanoseconds) {
-        let work = arrival.work
-        engine.outbox.withState { state in
-            switch arrival.verdict {
-            case .tell(let answer, let error, let retryAt):
-                state.finish(
-                    work, error: error, isUnknown: answer == .unknown, wasNotThere: answer == .notFound,
-                    retryAtNanoseconds: retryAt, nowNanoseconds: now)
-            case .finish(let error, let isUnknown, let isFailed, let neverSent, let retryAt):
-                state.finish(
-                    work, error: error, isUnknown: isUnknown, isFailed: isFailed, neverSent: neverSent,
-                    retryAtNanoseconds: retryAt, nowNanoseconds: now)
-            }
-        }
+    private func conclude(_ verdict: ErpTurns.Verdict, _ now: WallNanoseconds) {
+        engine.outbox.withState { $0.finish(verdict, nowNanoseconds: now) }
     }
 
     /// Calls that may be begun now are begun; and now and then a person looks after what was given up.

@@ -121,7 +121,7 @@ final class World {
         case .fatal(let text): throw Violation(.recovers, "the engine gave up: \(text)")
         case .replies(let replies): try tenancy.accept(asked, replies, time: time)
         }
-        acknowledged = now
+        try noteCommit()
         try tenancy.send(now: now, &chance)
         try look(at: tenancy)
     }
@@ -168,7 +168,17 @@ final class World {
         if persisted == now { try tenancy.assume(asked, time: time) }
         for tenancy in tenancies { try tenancy.checkAll(now: now) }
         try verify()
-        acknowledged = now
+        try noteCommit()
+    }
+
+    /// A step that changed something was committed at its own time; one that changed nothing was not committed at all.
+    private func noteCommit() throws(Violation) {
+        guard let ledger else { return }
+        let persisted = try persistedTime(ledger)
+        try require(
+            persisted >= acknowledged, .acknowledgedIsThere,
+            "ledger time ran back to \(persisted) from \(acknowledged)")
+        acknowledged = persisted
     }
 
     /// Opens the store again, maybe through further cuts. Returns the ledger time of its last commit as first found.

@@ -17,7 +17,7 @@ struct TrytonServerTests {
         let position = try await peer.position("SKU-000001")
         #expect(position.onHand == 100)
         #expect(position.allocated == 7)
-        #expect(position.contains == [ErpContainedHold(reservationID: hold.reservationID, lineID: 1, quantity: 7)])
+        #expect(position.contains == [ContainedHold(reservationID: hold.reservationID, lineID: 1, quantity: 7)])
         #expect(try await peer.adapter.lookUp([hold], deadline: peer.deadline) == replies)
 
         // One line, then the other, then once more.

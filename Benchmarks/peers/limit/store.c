@@ -10,7 +10,7 @@
 #define PRIME3 0x165667B19E3779F9ull
 #define PRIME4 0x85EBCA77C2B2AE63ull
 #define PRIME5 0x27D4EB2F165667C5ull
-enum { KEY_BYTES_MAX = 2 + 64 + 3, RECORD_BYTES = 152 };
+enum { KEY_BYTES_MAX = 2 + 64 + 3, RECORD_BYTES = 144 };
 
 static MDB_env *environment;
 static MDB_dbi positions, meta, names, documents;

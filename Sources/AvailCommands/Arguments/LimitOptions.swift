@@ -12,13 +12,22 @@ struct LimitOptions: ParsableArguments {
         if limit < 0 { throw ValidationError("--limit must not be negative") }
     }
 
-    /// The size of the next page after `count` were fetched; nil when that is enough.
-    func pageSize(after count: Int) -> Int32? {
-        if limit == 0 { return Int32(Self.pageSizeMax) }
-        return count < limit ? Int32(min(limit - count, Self.pageSizeMax)) : nil
-    }
-
-    func noteMore() {
-        Diagnostics.write("there are more than \(limit): see --limit")
+    /// Fetches page after page until there are no more, or enough; then says that there are more.
+    ///
+    /// - Parameter fetch: fetches a page of at most so many, from a token on; says how many it had and the next token.
+    func forEachPage(_ fetch: (_ pageSize: Int32, _ token: String) async throws -> (count: Int, next: String))
+        async throws
+    {
+        var count = 0
+        var token = ""
+        repeat {
+            guard limit == 0 || count < limit else {
+                return Diagnostics.write("there are more than \(limit): see --limit")
+            }
+            let size = limit == 0 ? Self.pageSizeMax : min(limit - count, Self.pageSizeMax)
+            let page = try await fetch(Int32(size), token)
+            count += page.count
+            token = page.next
+        } while !token.isEmpty
     }
 }

@@ -29,13 +29,13 @@ struct ErpWritesCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "writes", abstract: "What the ERPs are told and asked, oldest first.",
         discussion: """
-            Without --state what is not DONE. What was given up, to be tried again with `avail erp retry`:
+            A write is listed from its cause to the ERP's answer. What was given up, to be tried again with `avail erp retry`:
               avail erp writes --state failed
             """)
 
     @Option(help: "One ERP only.") var erp: String?
 
-    @Option(help: ArgumentHelp("For example failed. Default: any but done.", valueName: "STATE"))
+    @Option(help: ArgumentHelp("For example failed. Default: any.", valueName: "STATE"))
     var state: EnumArgument<Availability_V1_ErpWriteState>?
 
     @Option(help: ArgumentHelp("One reservation only.", valueName: "ID")) var reservationId: String?
@@ -53,18 +53,15 @@ struct ErpWritesCommand: ClientCommand {
     func run(_ connection: Connection) async throws {
         var request = request
         var writes: [Availability_V1_ErpWrite] = []
-        repeat {
-            guard let pageSize = limit.pageSize(after: writes.count) else {
-                limit.noteMore()
-                break
-            }
-            request.pageSize = pageSize
+        try await limit.forEachPage { size, token in
+            request.pageSize = size
+            request.pageToken = token
             let response = try await connection.operations.listErpWrites(
                 request, metadata: connection.metadata, options: connection.options)
             if client.output == .json { try Output.write(response) }
             writes += response.writes
-            request.pageToken = response.nextPageToken
-        } while !request.pageToken.isEmpty
+            return (response.writes.count, response.nextPageToken)
+        }
         if client.output == .table { try Output.write(ErpText.table(writes)) }
     }
 }
@@ -73,9 +70,9 @@ struct ErpRetryCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry", abstract: "Try writes again now.",
         discussion: """
-            A write that does not exist or is DONE is told and does not keep the others from being tried; the exit \
-            status is then that of the last such failure.
-              avail erp retry 17 18 --reason "the ERP's master data was mended"
+            A write that is answered already, or is being sent, is told and does not keep the others from being tried; \
+            the exit status is then that of the last such failure.
+              avail erp retry r-1-7k/tryton/1 --reason "the ERP's master data was mended"
             """)
 
     @Argument(help: ArgumentHelp("As `avail erp writes` names them.", valueName: "id")) var ids: [String]

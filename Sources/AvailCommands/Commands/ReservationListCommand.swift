@@ -58,18 +58,15 @@ struct ReservationListCommand: ClientCommand {
     func run(_ connection: Connection) async throws {
         var request = filter.request()
         var reservations: [Availability_V1_Reservation] = []
-        repeat {
-            guard let pageSize = limit.pageSize(after: reservations.count) else {
-                limit.noteMore()
-                break
-            }
-            request.pageSize = pageSize
+        try await limit.forEachPage { size, token in
+            request.pageSize = size
+            request.pageToken = token
             let response = try await connection.reservations.listReservations(
                 request, metadata: connection.metadata, options: connection.options)
             if client.output == .json { try Output.write(response) }
             reservations += response.reservations
-            request.pageToken = response.nextPageToken
-        } while !request.pageToken.isEmpty
+            return (response.reservations.count, response.nextPageToken)
+        }
         if client.output == .table { try Output.write(ReservationText.table(reservations)) }
     }
 }

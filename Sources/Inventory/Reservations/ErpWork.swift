@@ -33,6 +33,8 @@ public struct ErpWork: Sendable, Equatable {
     public var erpReference: String
     /// When it became due: ledger time.
     public var sinceNanoseconds: WallNanoseconds
+    /// The outbox's number of the call that carries it; 0: none.
+    public var call: UInt64 = 0
 }
 
 extension Reservation {

@@ -698,10 +698,10 @@ public nonisolated struct Availability_V1_ThrottlePolicy: Sendable {
   /// Read units that may be taken at once. 0 with a rate: one second's worth.
   public var readUnitsBurst: UInt32 = 0
 
-  /// Reservation calls per second.
+  /// New reservations (CreateReservation) per second. What is held is extended, committed and released at any rate.
   public var reservationsPerSecond: UInt32 = 0
 
-  /// Reservation calls that may come at once. 0 with a rate: one second's worth.
+  /// New reservations that may come at once. 0 with a rate: one second's worth.
   public var reservationsBurst: UInt32 = 0
 
   /// Calls in flight at a time.
