@@ -9,7 +9,6 @@ scripts/python-environment.sh
 . scripts/environment.sh
 
 swift build "${build_flags[@]}" --build-tests
-swift build "${build_flags[@]}"
 export SWIFT_BACKTRACE=enable=no
 echo "the tests against a real Tryton are run by make torture"
 swift test "${build_flags[@]}" --skip-build

@@ -19,9 +19,12 @@ final class ErpHosting: Sendable {
     private let erps: ErpDirectory
     private let clock: LedgerClock
     let alarm = AlarmClock()
+    private let ledger: Ledger
     private let writer: EngineThread
     private let tenant: TenantNumber
     private let logger: Logger
+    let restoration: Restoration
+    let findings = ErpReadFindings()
 
     init(
         _ configured: [ConfiguredErp], ledger: Ledger, board: StateBoard, writer: EngineThread, outbox: ErpOutbox,
@@ -33,6 +36,9 @@ final class ErpHosting: Sendable {
         self.writer = writer
         self.tenant = tenant
         self.logger = logger
+        self.ledger = ledger
+        restoration = Restoration(
+            of: ledger, erps: configured.map(\.id), writer: writer, tenant: tenant, alarm: alarm, logger: logger)
         let directory = ErpDirectory(configured)
         erps = directory
         let book = try ErpStockBook(ledger: ledger, board: board, tenant: tenant)
@@ -109,33 +115,18 @@ final class ErpHosting: Sendable {
     /// The switches of an embedded ERP; nil when none is called so.
     func embeddedErp(_ name: String) -> EmbeddedErp? { embedded[name] }
 
-    // MARK: Reading
-
-    /// Reads an ERP's figures again and again until cancelled; nil: it is not to be read.
-    func reader(of erp: ConfiguredErp, _ adapter: any ErpAdapter) -> (@Sendable () async -> Void)? {
-        guard let every = erp.readEveryNanoseconds else { return nil }
-        let served = board.state.locations.map(\.id).filter { erps.erp(ofLocation: $0) == erp.id }
-        let reading = ErpPositionReading(
-            adapter: adapter, source: erp.id, locations: served, policy: ErpCallPolicy(erp),
-            alarm: alarm)
-        return { [writer, tenant, logger, alarm] in
-            while !Task.isCancelled {
-                do {
-                    let count = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
-                        await writer.publish(events, tenant: tenant, alarm: alarm)
-                    }
-                    logger.info("an ERP was read", metadata: ["erp": "\(erp.id)", "positions": "\(count)"])
-                } catch {
-                    logger.warning("an ERP cannot be read", metadata: ["erp": "\(erp.id)", "reason": "\(error)"])
-                }
-                await alarm.sleep(nanoseconds: every)
-            }
-        }
-    }
-
     /// One for each ERP that is to be read.
-    var readers: [@Sendable () async -> Void] {
-        zip(configured, dispatchers).compactMap { reader(of: $0, $1.adapter) }
+    var readers: [ErpReader] {
+        zip(configured, dispatchers).map { erp, dispatcher in
+            ErpReader(
+                erp: erp,
+                reading: ErpPositionReading(
+                    adapter: dispatcher.adapter, source: erp.id,
+                    locations: board.state.locations.map(\.id).filter { erps.erp(ofLocation: $0) == erp.id },
+                    policy: ErpCallPolicy(erp), alarm: alarm),
+                ledger: ledger, writer: writer, tenant: tenant, clock: clock, alarm: alarm,
+                restoration: restoration, findings: findings, logger: logger)
+        }
     }
 
     // MARK: Degradation
@@ -179,7 +170,8 @@ struct ErpService: Service {
                     group.addTask { await dispatcher.run() }
                     dispatcher.notify()
                 }
-                for read in hosting.readers { group.addTask { await read() } }
+                await hosting.restoration.begin()
+                for reader in hosting.readers { group.addTask { await reader.run() } }
                 group.addTask {
                     while !Task.isCancelled {
                         hosting.reviewChannels()
@@ -207,22 +199,6 @@ extension TrytonSettings {
             warehouses: Dictionary(
                 served.map { ($0, connection.warehouses[$0] ?? $0) }, uniquingKeysWith: { first, _ in first }),
             requestTimeoutSeconds: erp.requestTimeoutSeconds)
-    }
-}
-
-extension EngineThread {
-    /// Publishes events and returns after the commit, or when the writer is stopping.
-    fileprivate func publish(_ events: [IncomingEvent], tenant: TenantNumber, alarm: AlarmClock) async {
-        while !Task.isCancelled {
-            let isQueued = await withCheckedContinuation { continuation in
-                let refusal = submit(.publish(tenant: tenant, events: events)) { _ in
-                    continuation.resume(returning: true)
-                }
-                if let refusal { continuation.resume(returning: refusal != .queueFull) }
-            }
-            if isQueued { return }
-            await alarm.sleep(nanoseconds: 50_000_000)
-        }
     }
 }
 

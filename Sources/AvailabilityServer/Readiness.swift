@@ -48,8 +48,10 @@ struct Readiness: Sendable {
         let degraded = board.state.channels.compactMap { entry in
             entry.degradation.reason.map { "\(entry.channel.id) degraded by \($0.name)" }
         }
+        let missing = erps.restoration.missing
+        let restoring = missing.isEmpty ? [] : ["restored, grants wait for \(missing.joined(separator: ", "))"]
         return ReadinessCheck(
-            name: "erp", isHealthy: true, detail: (conditions + degraded).joined(separator: "; "))
+            name: "erp", isHealthy: true, detail: (restoring + conditions + degraded).joined(separator: "; "))
     }
 
     private var catalogue: ReadinessCheck {

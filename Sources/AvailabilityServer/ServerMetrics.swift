@@ -66,6 +66,14 @@ struct ServerMetrics: Sendable {
                 "availability_erp_available", help: "1 while the ERP is called: breaker closed, no maintenance.",
                 kind: .gauge, samples: samples { .whole($0.unavailableReason.isEmpty ? 1 : 0) }),
             MetricFamily(
+                "availability_erp_unknown_holds",
+                help: "Lines that the ERP holds for us and that are not held here, by its last reading.", kind: .gauge,
+                samples: conditions.compactMap { condition in
+                    erps.findings.unknownHolds(of: condition.name).map {
+                        MetricFamily.Sample([MetricLabel("erp", condition.name)], .whole(Int64($0)))
+                    }
+                }),
+            MetricFamily(
                 "availability_erp_calls_in_flight", help: "Calls that wait for the ERP's answer.", kind: .gauge,
                 samples: samples { .whole(Int64($0.callsInFlight)) }),
             MetricFamily(

@@ -92,6 +92,7 @@ public final class Engine {
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
             time: time, index: index, gathersChanges: board.hotTable != nil)
+        if ledger.awaitsErps { work.grantRefusal = .restoring }
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
         try work.expire(due)

@@ -52,6 +52,10 @@ public enum EngineCommand: Sendable {
     case reserve(tenant: TenantNumber, ReservationWish, RequestIdentity)
     case change(tenant: TenantNumber, ReservationChangeWish, RequestIdentity)
     case takeErpOutcomes(tenant: TenantNumber, [ErpOutcome])
+    /// Has holds looked for that a read of an ERP's figures lacked.
+    case lookForHolds(tenant: TenantNumber, MissedHolds)
+    /// What was held at the ERPs is known again after a backup was restored: holds are granted from now on.
+    case endRestoration(tenant: TenantNumber)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -60,7 +64,8 @@ public enum EngineCommand: Sendable {
         case .publish(_, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
-        case .updateChannel, .seed, .change: 1
+        case .lookForHolds(_, let missed): max(1, missed.lines.count)
+        case .updateChannel, .seed, .change, .endRestoration: 1
         }
     }
 
@@ -73,7 +78,7 @@ public enum EngineCommand: Sendable {
             case .extend, .commit: true
             case .release: false
             }
-        case .takeErpOutcomes: false
+        case .takeErpOutcomes, .lookForHolds, .endRestoration: false
         }
     }
 }
@@ -135,6 +140,8 @@ public enum EngineError: Error, Sendable, Equatable {
     case versionMismatch(id: String, current: UInt64)
     /// The ERP said no; what was held is given back.
     case erpRejected(Reservation)
+    /// A backup was restored, and what is held at the ERPs is not read back yet. Retriable.
+    case restoring
     /// Too much waits for the ERP already. Retriable.
     case erpBacklog(waiting: Int)
     /// The field's path and what is wrong with it.

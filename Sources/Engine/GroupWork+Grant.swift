@@ -7,6 +7,7 @@ extension GroupWork {
         _ wish: ReservationWish, _ entry: ChannelEntry, _ channel: ChannelNumber, _ terms: HoldTerms,
         ttlNanoseconds: Int64, _ identity: RequestIdentity
     ) throws(LedgerError) -> Result<Reservation, EngineError> {
+        if let grantRefusal { return .failure(grantRefusal) }
         var standing: CustomerStanding?
         if !wish.customer.isEmpty {
             let current = customerStanding(channel: wish.channelID, customer: wish.customer)

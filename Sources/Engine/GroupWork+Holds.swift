@@ -43,9 +43,9 @@ extension GroupWork {
         }
     }
 
-    /// Stores what of a reservation the figures contain. Nothing that callers see has changed, so neither its version nor its
-    /// history does.
-    private mutating func storeContained(_ new: Reservation, replacing old: Reservation) throws(LedgerError) {
+    /// Stores what of a reservation the figures contain, and what is looked for. Nothing that callers see has changed, so
+    /// neither its version nor its history does.
+    mutating func storeQuietly(_ new: Reservation, replacing old: Reservation) throws(LedgerError) {
         let channel = try number(ofChannel: new.channel)
         try batch.setReservation(new, replacing: old, tenant: tenant)
         let sequence = batch.nextSequence()
@@ -102,7 +102,7 @@ extension GroupWork {
             else { continue }
             var new = old
             new.lines[index].contained = units
-            try storeContained(new, replacing: old)
+            try storeQuietly(new, replacing: old)
         }
     }
 

@@ -74,6 +74,19 @@ extension GroupWork {
         if isNew {
             _ = batch.nextSequence()
             try store(changed, replacing: current)
+        } else if changed != current {
+            try storeQuietly(changed, replacing: current)
+        }
+    }
+
+    /// Has an ERP asked about holds that a read of its figures lacked.
+    mutating func look(for missed: MissedHolds) throws(LedgerError) {
+        for (number, lineIDs) in missed.lines.sorted(by: { $0.key < $1.key }) {
+            guard let found = try reservation(number) else { continue }
+            let current = try expireIfDue(found)
+            var changed = current
+            guard changed.miss(lineIDs, at: missed.erp, askedNanoseconds: missed.askedNanoseconds) else { continue }
+            try storeQuietly(changed, replacing: current)
         }
     }
 

@@ -37,6 +37,8 @@ struct GroupWork: ~Copyable {
     /// The same, by cause.
     var causes: [ReservationCause: UInt64] = [:]
     var hasShortfallChanged = false
+    /// Why no hold is granted now; nil: it may be.
+    var grantRefusal: EngineError?
     /// Why no hold that needs an ERP is granted now; nil: it may be.
     var backlogRefusal: EngineError?
     var watermarks: SourceWatermarks?
@@ -83,6 +85,14 @@ struct GroupWork: ~Copyable {
         case .takeErpOutcomes(let tenant, let outcomes):
             precondition(tenant == self.tenant, "a command for another tenant")
             for outcome in outcomes { try take(outcome) }
+            return .erpTaken
+        case .lookForHolds(let tenant, let missed):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            try look(for: missed)
+            return .erpTaken
+        case .endRestoration(let tenant):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            try batch.endRestoration()
             return .erpTaken
         }
     }

@@ -74,6 +74,20 @@ public struct ReservationChangeWish: Sendable {
     }
 }
 
+/// Lines of holds that a read of an ERP's figures lacked.
+public struct MissedHolds: Sendable {
+    public var erp: String
+    /// When the read was begun: ledger time.
+    public var askedNanoseconds: WallNanoseconds
+    public var lines: [ReservationNumber: Set<UInt32>]
+
+    public init(erp: String, askedNanoseconds: WallNanoseconds, lines: [ReservationNumber: Set<UInt32>]) {
+        self.erp = erp
+        self.askedNanoseconds = askedNanoseconds
+        self.lines = lines
+    }
+}
+
 /// What an ERP answered about one reservation.
 public struct ErpOutcome: Sendable {
     public var number: ReservationNumber

@@ -188,7 +188,9 @@ public final class ErpDispatcher: Sendable {
         guard !all.isEmpty else { return }
         let outcomes = all.compactMap(\.outcome)
         var verdicts = all
-        if !outcomes.isEmpty, case .failed(let error) = await submit(.takeErpOutcomes(tenant: tenant, outcomes)) {
+        if !outcomes.isEmpty,
+            case .failed(let error) = await engine.submit(.takeErpOutcomes(tenant: tenant, outcomes), alarm: alarm)
+        {
             let now = clock.nowNanoseconds
             for index in verdicts.indices where verdicts[index].answer != nil {
                 verdicts[index].lose("\(error)", nowNanoseconds: now)
@@ -197,22 +199,6 @@ public final class ErpDispatcher: Sendable {
         let now = clock.nowNanoseconds
         outbox.withState { [verdicts] outbox in
             for verdict in verdicts { outbox.finish(verdict, nowNanoseconds: now) }
-        }
-    }
-
-    private func submit(_ command: EngineCommand) async -> EngineReply {
-        while true {
-            let reply: EngineReply? = await withCheckedContinuation { continuation in
-                let refusal = engine.submit(command) { continuation.resume(returning: $0) }
-                switch refusal {
-                case nil: break
-                case .queueFull: continuation.resume(returning: nil)
-                case .some(let error): continuation.resume(returning: .failed(error))
-                }
-            }
-            if let reply { return reply }
-            await alarm.sleep(nanoseconds: 20 * .perMillisecond)
-            if Task.isCancelled { return .failed(.stopping) }
         }
     }
 }

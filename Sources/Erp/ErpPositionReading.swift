@@ -25,14 +25,21 @@ public struct ErpPositionReading: Sendable {
         self.policy = policy
     }
 
-    /// Reads every page once, at most `policy.callsPerSecond` a second. Returns how many positions were published.
+    /// What a whole reading came to.
+    public struct Result: Sendable {
+        public var positions = 0
+        /// Units of our holds that the figures contain, by line.
+        public var holds: [ErpHoldName: Int64] = [:]
+    }
+
+    /// Reads every page once, at most `policy.callsPerSecond` a second.
     ///
     /// - Parameter publish: takes a page's snapshots in and returns once they are on disk.
     public func run(
         wallNanoseconds: @Sendable () -> WallNanoseconds, publish: @Sendable ([IncomingEvent]) async -> Void
-    ) async throws(ErpFailure) -> Int {
+    ) async throws(ErpFailure) -> Result {
         var after = ""
-        var count = 0
+        var result = Result()
         while true {
             let asked = wallNanoseconds()
             let page = try await adapter.readPositions(
@@ -42,8 +49,12 @@ public struct ErpPositionReading: Sendable {
                 let end = min(start + Limits.eventsPerBatchMax, page.positions.count)
                 await publish(page.positions[start..<end].map { event($0, askedNanoseconds: asked) })
             }
-            count += page.positions.count
-            guard let next = page.next else { return count }
+            result.positions += page.positions.count
+            for hold in page.positions.flatMap(\.contains) {
+                let name = ErpHoldName(reservationID: hold.reservationID, lineID: hold.lineID)
+                result.holds[name, default: 0] += hold.quantity
+            }
+            guard let next = page.next else { return result }
             after = next
             if policy.callsPerSecond > 0 {
                 await alarm.sleep(nanoseconds: .perSecond / policy.callsPerSecond)

@@ -1,6 +1,13 @@
 internal import Glibc
 internal import LMDB
 
+/// What an opening found or made.
+struct Establishment {
+    var epoch: UInt64
+    var wasRestored: Bool
+    var awaitsErps: Bool
+}
+
 extension Ledger {
     static func makeDirectory(_ directory: String) throws(LedgerError) {
         if unsafe mkdir(directory, 0o700) != 0 && errno != EEXIST {
@@ -68,7 +75,7 @@ extension Ledger {
     /// Writes the identity of a new ledger, gives a restored backup a new epoch, and looks at the state once.
     static func establish(
         _ environment: borrowing Environment, directory: String, databases: [Database], options: LedgerOptions
-    ) throws(LedgerError) -> (epoch: UInt64, wasRestored: Bool) {
+    ) throws(LedgerError) -> Establishment {
         let meta = databases[Tree.meta.rawValue]
         let found: LedgerIdentity?
         do {
@@ -76,10 +83,13 @@ extension Ledger {
             found = try identity(in: transaction, meta: meta)
             _ = try state(in: transaction, meta: meta)
         }
-        if let found, !found.isBackup || options.readOnly { return (found.epoch, false) }
+        if let found, !found.isBackup || options.readOnly {
+            return Establishment(epoch: found.epoch, wasRestored: false, awaitsErps: found.awaitsErps)
+        }
         guard !options.readOnly else { throw .noLedger(directory: directory) }
-        try write(LedgerIdentity(epoch: options.epoch), to: environment, meta: meta)
-        return (options.epoch, found != nil)
+        let isRestored = found != nil
+        try write(LedgerIdentity(epoch: options.epoch, awaitsErps: isRestored), to: environment, meta: meta)
+        return Establishment(epoch: options.epoch, wasRestored: isRestored, awaitsErps: isRestored)
     }
 
     static func write(

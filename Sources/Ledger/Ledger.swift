@@ -17,6 +17,7 @@ public final class Ledger: Sendable {
     let environment: Environment
     private let lock: DirectoryLock?
     private let currentEpoch: Atomic<UInt64>
+    private let currentAwaitsErps: Atomic<Bool>
     let writer: Mutex<WriterState>
 
     /// What the writer keeps in memory between batches.
@@ -44,6 +45,7 @@ public final class Ledger: Sendable {
             environment, directory: directory, databases: databases, options: options)
         if !options.readOnly { try Self.synchronize(directory) }
         currentEpoch = Atomic(opened.epoch)
+        currentAwaitsErps = Atomic(opened.awaitsErps)
         wasRestored = opened.wasRestored
         isStructureChecked = depth == .everyPage
         self.environment = environment
@@ -55,8 +57,13 @@ public final class Ledger: Sendable {
     /// Sequences and resume tokens are only comparable within one epoch.
     public var epoch: UInt64 { currentEpoch.load(ordering: .acquiring) }
 
-    func publish(epoch: UInt64) {
-        currentEpoch.store(epoch, ordering: .releasing)
+    /// It was restored from a backup, and what was held at the ERPs since was not read back yet: over restarts, until a
+    /// batch says `endRestoration`.
+    public var awaitsErps: Bool { currentAwaitsErps.load(ordering: .acquiring) }
+
+    func publish(_ identity: LedgerIdentity) {
+        currentEpoch.store(identity.epoch, ordering: .releasing)
+        currentAwaitsErps.store(identity.awaitsErps, ordering: .releasing)
     }
 
     /// A reader for one thread or loop, released at first. Takes a slot of `maxReaders` while it lives.

@@ -5,7 +5,7 @@ internal import Inventory
 //
 //   16 epoch u64 | create i64 | expire i64 | longest expire i64 | version u64 | linked number u64 | linked epoch u64
 //      | channel | customer | order reference | lines u16 | transitions u16
-//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due) | requested, granted, open, committed,
+//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed) | requested, granted, open, committed,
 //      fulfilled, released, lapsed, contained, at the ERP: i64 each | sku | ERP | ERP reference | reason
 //   a transition: time i64 | from u8 (0: none) | to u8 | cause u8 | sequence u64 | correlation id
 
@@ -39,7 +39,7 @@ struct ReservationRecord {
         add(line.id)
         add(line.location)
         add(line.erpState.rawValue)
-        add(UInt8(line.isCommitDue ? 1 : 0))
+        add(UInt8((line.isCommitDue ? 1 : 0) | (line.isMissed ? 2 : 0)))
         add(line.requested)
         add(line.quantity)
         add(line.open)
@@ -129,6 +129,7 @@ struct ReservationReader {
             id: id, sku: "", location: location, requested: integer(), quantity: integer(), erp: "")
         line.erpState = erpState ?? .unknown
         line.isCommitDue = flags & 1 != 0
+        line.isMissed = flags & 2 != 0
         line.open = integer()
         line.committed = integer()
         line.fulfilled = integer()

@@ -12,7 +12,8 @@
 //
 // meta              "identity"                   header is not used: "AVLEDGER" | schema version u32 | flags u32
 //                                                | epoch u64 | XXH64 of the 24 bytes before, seed 0
-//                                                flags bit 0: a backup that was not opened for writing yet
+//                                                flags bit 0: a backup that was not opened for writing yet;
+//                                                bit 1: restored, and the ERPs were not read back yet
 //                   "state"                      16 sequence u64 | 24 ledger time i64 | 32 positions u64
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64

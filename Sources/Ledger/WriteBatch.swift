@@ -12,7 +12,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
     /// The ledger's counters as this batch leaves them.
     public internal(set) var state: LedgerState
     private let begun: LedgerState
-    private var newEpoch: UInt64?
+    private var newIdentity: LedgerIdentity?
     /// Whether anything was stored or deleted: a batch without that need not be committed.
     public private(set) var hasChanged = false
 
@@ -52,12 +52,21 @@ public struct WriteBatch: ~Copyable, LedgerReading {
 
     /// Begins a new epoch with the commit.
     public mutating func setEpoch(_ epoch: UInt64) throws(LedgerError) {
+        try setIdentity(LedgerIdentity(epoch: epoch, awaitsErps: ledger.awaitsErps))
+    }
+
+    /// What was held at the ERPs when the backup was restored is known again.
+    public mutating func endRestoration() throws(LedgerError) {
+        guard ledger.awaitsErps else { return }
+        try setIdentity(LedgerIdentity(epoch: ledger.epoch))
+    }
+
+    private mutating func setIdentity(_ identity: LedgerIdentity) throws(LedgerError) {
         let key = KeyBuffer.meta(Schema.identityKey)
-        let identity = LedgerIdentity(epoch: epoch)
         unsafe try put(key.bytes, reserving: LedgerIdentity.bytes, in: .meta) { record in
             unsafe identity.encode(into: record)
         }
-        newEpoch = epoch
+        newIdentity = identity
     }
 
     // MARK: The end
@@ -69,7 +78,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         if state != begun { try putState() }
         let ledger = ledger
         let sequence = state.sequence
-        let newEpoch = newEpoch
+        let newIdentity = newIdentity
         ledger.reached(.beforeCommit)
         do throws(LMDBError) {
             try transaction.commit()
@@ -77,7 +86,7 @@ public struct WriteBatch: ~Copyable, LedgerReading {
             if error.severity == .storageFull { ledger.spendBallast() }
             throw LedgerError(error)
         }
-        if let newEpoch { ledger.publish(epoch: newEpoch) }
+        if let newIdentity { ledger.publish(newIdentity) }
         ledger.reached(.afterCommit)
         return sequence
     }

@@ -46,6 +46,11 @@ extension EngineError {
                 metadata: ["reservation": id, "version": "\(current)"])
         case .erpRejected(let reservation):
             .erpRejected(reservation)
+        case .restoring:
+            .failure(
+                .unavailable, .erpUnavailable,
+                "a backup was restored; nothing is held until the ERPs were asked what they hold for us",
+                retryAfterNanoseconds: 5 * .perSecond)
         case .erpBacklog(let waiting):
             .failure(
                 .unavailable, .erpUnavailable, "\(waiting) writes wait for the ERP; no further hold is taken on",

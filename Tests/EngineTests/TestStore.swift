@@ -10,7 +10,7 @@ final class TestStore {
     static let now: WallNanoseconds = 1_800_000_000_000_000_000
     let directory: String
     private(set) var engine: Engine
-    private(set) var ledger: Ledger
+    let ledger: Ledger
     var settings = EngineSettings()
     var nowNanoseconds = TestStore.now
 
@@ -30,9 +30,19 @@ final class TestStore {
             ])
     }
 
-    init(seed: CatalogueSeed = TestStore.seed, hotTable: HotTable? = nil) throws {
+    init(seed: CatalogueSeed = TestStore.seed, hotTable: HotTable? = nil, erps: ErpDirectory? = nil) throws {
         directory = NSTemporaryDirectory() + "engine-tests-\(UUID().uuidString)"
-        (ledger, engine) = try Self.open(directory, seed, hotTable)
+        if let erps { settings.erps = erps }
+        (ledger, engine) = try Self.open(directory, settings, seed, hotTable)
+    }
+
+    /// A backup of another store, opened.
+    init(backupOf other: TestStore) throws {
+        directory = other.directory + "-copy"
+        settings = other.settings
+        nowNanoseconds = other.nowNanoseconds
+        try other.ledger.backup(to: directory)
+        (ledger, engine) = try Self.open(directory, settings, Self.seed, nil)
     }
 
     deinit {
@@ -40,14 +50,14 @@ final class TestStore {
     }
 
     private static func open(
-        _ directory: String, _ seed: CatalogueSeed, _ hotTable: HotTable?
+        _ directory: String, _ settings: EngineSettings, _ seed: CatalogueSeed, _ hotTable: HotTable?
     ) throws -> (Ledger, Engine) {
         var options = LedgerOptions()
         options.mapBytes = 1 << 30
         options.epoch = 7
         let ledger = try Ledger(directory: directory, options: options)
         let engine = try Engine.open(
-            ledger: ledger, tenantName: "demo", settings: EngineSettings(), seed: seed,
+            ledger: ledger, tenantName: "demo", settings: settings, seed: seed,
             time: EngineTime(wallNanoseconds: now, ledgerNanoseconds: now),
             hotTable: hotTable)
         return (ledger, engine)

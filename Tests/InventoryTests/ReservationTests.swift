@@ -261,6 +261,41 @@ extension Reservation {
         #expect(shipped.lines.map(\.releasing) == [5, 3])
     }
 
+    @Test func whatAReadLacksIsLookedForUnlessItChangedMeanwhile() {
+        var reservation = makeReservation()
+        let isMissedBefore = reservation.miss([1], at: "e", askedNanoseconds: 1_050)
+        #expect(!isMissedBefore, "not confirmed yet")
+        reservation.confirm()
+        let isMissedWhileChanging = reservation.miss([1], at: "e", askedNanoseconds: 1_100)
+        #expect(!isMissedWhileChanging)
+        let before = reservation
+        let isMissed = reservation.miss([1], at: "e", askedNanoseconds: 1_101)
+        #expect(isMissed && reservation.erpWork(for: "e")?.kind == .lookUp)
+        let isMissedTwice = reservation.miss([1], at: "e", askedNanoseconds: 1_101)
+        #expect(!isMissedTwice, "it is being looked for")
+        // There all the same: nothing that anybody sees has changed.
+        let isNew = reservation.take(
+            .holds([.init(lineID: 1, quantity: 5), .init(lineID: 2, quantity: 3)]), to: .lookUp, from: "e", erps: erps,
+            at: at(1_200))
+        #expect(!isNew && reservation == before)
+    }
+
+    @Test(arguments: [
+        ErpAnswer.notFound,
+        .holds([.init(lineID: 1, quantity: 0, reason: "ERP_NOT_FOUND"), .init(lineID: 2, quantity: 3)]),
+    ])
+    func aConfirmedHoldThatIsNotFoundStaysSubtractedForAPersonToSee(answer: ErpAnswer) {
+        var reservation = makeReservation()
+        reservation.confirm()
+        let isMissed = reservation.miss([1, 2], at: "e", askedNanoseconds: 1_150)
+        #expect(isMissed)
+        reservation.hear(answer, to: .lookUp)
+        #expect(reservation.state == .active && reservation.lines.map(\.open) == [5, 3])
+        #expect(reservation.lines[0].reason == "ERP_NOT_FOUND" && reservation.erpsWithWork.isEmpty)
+        let isMissedAgain = reservation.miss([1], at: "e", askedNanoseconds: 1_300)
+        #expect(!isMissedAgain, "it was looked for once")
+    }
+
     @Test func aContainedHoldThatClosesIsStillSubtracted() throws {
         var reservation = makeReservation(units: [5])
         reservation.confirm()

@@ -56,6 +56,7 @@ import Testing
             let restored = try Ledger(directory: copy, options: smallOptions { $0.epoch = 21 })
             #expect(restored.wasRestored)
             #expect(restored.epoch == 21)
+            #expect(restored.awaitsErps && !ledger.awaitsErps)
             let reader = try restored.makeReader()
             try reader.renew()
             #expect(try reader.onHand("A") == [1: 4])
@@ -63,6 +64,10 @@ import Testing
         let again = try Ledger(directory: copy, options: smallOptions { $0.epoch = 22 })
         #expect(!again.wasRestored)
         #expect(again.epoch == 21)
+        // Over restarts, until somebody says that the ERPs were read.
+        #expect(again.awaitsErps)
+        _ = try again.withWriteBatch { batch throws(LedgerError) in try batch.endRestoration() }
+        #expect(!again.awaitsErps && again.epoch == 21)
     }
 
     /// Runs `work` on a thread of its own while `body` runs, and waits for both.

@@ -51,10 +51,13 @@ def moved(clock, seconds, condition):
 
 
 def assert_idle(server):
-    """Nothing waits by spinning."""
-    before = processor_seconds(server.process.pid)
-    time.sleep(0.5)
-    assert processor_seconds(server.process.pid) - before < 0.1
+    """Nothing waits by spinning: what spins does so in every one of these windows, what others ask of it only in some."""
+    def used():
+        before = processor_seconds(server.process.pid)
+        time.sleep(0.5)
+        return processor_seconds(server.process.pid) - before
+
+    assert any(used() < 0.1 for _ in range(10))
 
 
 def test_clock_a_day_ahead_ages_figures_and_nothing_else(server, api, clock):

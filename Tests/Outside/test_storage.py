@@ -9,7 +9,9 @@ import pytest
 
 from support.api import (
     DUPLICATE, HOUR, LOCATIONS, SECOND, Api, adjustment, failure_of, new_name, now, snapshot)
-from support.server import SMALL, run
+from support.erp import ErpHolder
+from support.reservations import wanted
+from support.server import SMALL, eventually, run
 
 COLUMNS = ["sku", "location", "on_hand", "allocated", "quarantined", "damaged", "in_transit", "incoming",
            "backordered", "safety_stock", "occurred_at"]
@@ -153,6 +155,40 @@ def test_backup_of_a_running_server_verifies_and_can_be_served(store, new_server
     assert all(result.outcome == DUPLICATE for result in copied.publish(*events))
     assert copied.status().epoch != before.epoch
     assert restored.terminate() == 0
+    store("verify", data=copy)
+
+
+def test_a_restored_backup_holds_nothing_until_every_erp_was_read(store, new_server, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("secret")
+    away = {"adapter": "tryton", "locations": ["WH2"], "tryton": {
+        "url": "http://127.0.0.1:1", "database": "d", "user": "u", "password_file": str(password), "company": "C",
+        "customer": "R"}}
+
+    def with_erps(**erps):
+        return SMALL + "erps: " + json.dumps({"embedded": {"adapter": "embedded"}, **erps}) + "\n"
+
+    server = new_server(configuration=with_erps()).start()
+    holder = ErpHolder(server.channel())
+    channel, sku = holder.new_channel(), holder.stocked(10)
+    kept = holder.create(channel, wanted(sku, 2))
+    copy = tmp_path / "copy"
+    store("backup", copy, data=server.data)
+
+    restored = new_server(data=copy, configuration=with_erps(tryton=away)).start()
+    holder = ErpHolder(restored.channel())
+    failure = failure_of(holder.create, channel, wanted(sku, 1))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "ERP_UNAVAILABLE")
+    assert holder.available(channel, sku) == 8
+    assert holder.get(kept.id).id == kept.id
+    assert "restored, grants wait for tryton" in restored.get("/readyz?verbose")[1]
+    assert restored.terminate() == 0
+
+    read = new_server(data=copy, configuration=with_erps()).start()
+    holder = ErpHolder(read.channel())
+    eventually(lambda: "restored" not in read.get("/readyz?verbose")[1], "the reading")
+    assert holder.create(channel, wanted(sku, 1)).id
+    assert read.terminate() == 0
     store("verify", data=copy)
 
 

@@ -114,7 +114,7 @@ final class ServerStream: CallReceiver {
     func writable() { pump() }
 
     func cancelled(_ reason: CancelReason) {
-        print("cancelled \(reason)")
+        print("cancelled \(Self.self) \(reason)")
         fflush(nil)
     }
 
@@ -143,7 +143,7 @@ final class BidiEcho: CallReceiver {
     func writable() { sink.resumeReading() }
 
     func cancelled(_ reason: CancelReason) {
-        print("cancelled \(reason)")
+        print("cancelled \(Self.self) \(reason)")
         fflush(nil)
     }
 }
@@ -195,7 +195,7 @@ final class SlowEcho: CallReceiver {
     func writable() {}
 
     func cancelled(_ reason: CancelReason) {
-        print("cancelled \(reason)")
+        print("cancelled \(Self.self) \(reason)")
         fflush(nil)
     }
 }

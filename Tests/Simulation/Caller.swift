@@ -34,6 +34,7 @@ struct Caller {
             case 62..<70: change(.extend(ttlNanoseconds: nil), model, &chance)
             case 70..<76 where !sent.isEmpty: repeated(&chance)
             case 76: policyUpdate(&chance)
+            case 77, 78: missed(model, &chance)
             default: event(wall: wall, &chance)
             }
         if sent.count >= 60 { sent.removeFirst(20) }
@@ -44,6 +45,18 @@ struct Caller {
     private mutating func identity() -> RequestIdentity {
         counter += 1
         return RequestIdentity(requestID: "q\(counter)", bodyDigest: counter, correlationID: "")
+    }
+
+    /// A read of an ERP's figures that lacked some of our holds, rightly or not.
+    private func missed(_ model: Model, _ chance: inout Chance) -> EngineCommand {
+        let erp = chance.pick(terms.capabilities.keys.sorted())
+        var lines: [ReservationNumber: Set<UInt32>] = [:]
+        for _ in 0..<4 where !numbers.isEmpty {
+            lines[chance.pick(numbers), default: []].insert(UInt32(1 + chance.below(3)))
+        }
+        return .lookForHolds(
+            tenant: tenant,
+            MissedHolds(erp: erp, askedNanoseconds: model.now - chance.seconds(0...30), lines: lines))
     }
 
     private func repeated(_ chance: inout Chance) -> EngineCommand {

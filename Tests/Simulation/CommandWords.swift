@@ -16,6 +16,9 @@ extension EngineCommand {
         case .change(_, let wish, let identity): "\(identity.inWords) change \(wish.number): \(wish.kind.inWords)"
         case .takeErpOutcomes(_, let outcomes):
             outcomes.map { "\($0.erp) to \($0.kind) of \($0.number): \($0.answer)" }.joined(separator: "; ")
+        case .lookForHolds(_, let missed):
+            "\(missed.erp) lacked at \(missed.askedNanoseconds): \(missed.lines.keys.sorted())"
+        case .endRestoration: "end the restoration"
         }
     }
 }

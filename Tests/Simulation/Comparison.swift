@@ -62,7 +62,7 @@ extension EngineError {
     /// A no that a caller may get, as against a fault of ours.
     fileprivate var isRefusal: Bool {
         switch self {
-        case .storageFull, .queueFull, .dataLoss, .invariantBroken, .stopping, .erpBacklog: false
+        case .storageFull, .queueFull, .dataLoss, .invariantBroken, .stopping, .erpBacklog, .restoring: false
         default: true
         }
     }

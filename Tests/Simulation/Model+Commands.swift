@@ -19,7 +19,10 @@ extension Model {
         case .takeErpOutcomes(_, let outcomes):
             for outcome in outcomes { take(outcome) }
             return .erpTaken
-        case .seed: preconditionFailure("the simulator seeds at the start only")
+        case .lookForHolds:
+            // Only the ERP's answer tells anything.
+            return .erpTaken
+        case .seed, .endRestoration: preconditionFailure("the simulator seeds at the start only, and restores nothing")
         }
     }
 

@@ -37,11 +37,18 @@ public struct ErpWork: Sendable, Equatable {
     public var call: UInt64 = 0
 }
 
+extension ReservationLine {
+    /// What is closed needs no search: its release, if any, tells.
+    fileprivate var isLookedFor: Bool { isMissed && erpState == .confirmed && open > 0 }
+
+    fileprivate var hasErpWork: Bool { erpState.awaitsErp || isCommitDue || isLookedFor }
+}
+
 extension Reservation {
     /// The ERPs that have yet to be told or asked something.
     public var erpsWithWork: [String] {
         var names: [String] = []
-        for line in lines where line.erpState.awaitsErp || line.isCommitDue {
+        for line in lines where line.hasErpWork {
             if !names.contains(line.erp) { names.append(line.erp) }
         }
         return names
@@ -53,7 +60,7 @@ extension Reservation {
         let own = lines.filter { $0.erp == erp }
         let kind: ErpWriteKind
         let concerned: [ReservationLine]
-        if own.contains(where: { $0.erpState == .unknown }) {
+        if own.contains(where: { $0.erpState == .unknown || $0.isLookedFor }) {
             (kind, concerned) = (.lookUp, own)
         } else if own.contains(where: { $0.erpState == .pending }) {
             (kind, concerned) = (.reserve, own.filter { $0.erpState == .pending })

@@ -31,13 +31,27 @@ public enum ErpAnswer: Sendable, Equatable {
     case shipped
 }
 
+extension ReservationLine {
+    /// What the reason says of a confirmed hold that was looked for and not found.
+    fileprivate static let notFound = "ERP_NOT_FOUND"
+
+    /// Whether a read of the ERP's figures should have it.
+    public var isExpectedAtErp: Bool { erpState == .confirmed && open > 0 && reason != Self.notFound }
+
+    /// It stays subtracted here, for a person to see.
+    fileprivate mutating func setNotFound() { reason = Self.notFound }
+}
+
 /// What an ERP answers about a reservation.
 extension Reservation {
-    /// Takes an answer in. Returns false when it says nothing new: nothing was changed.
+    /// Takes an answer in. Returns false when it says nothing new: then at most `isMissed` has changed.
     public mutating func take(
         _ answer: ErpAnswer, to kind: ErpWriteKind, from erp: String, erps: ErpDirectory,
         at moment: ReservationMoment
     ) -> Bool {
+        if kind == .lookUp, answer != .unknown {
+            for index in indices(erp) { lines[index].isMissed = false }
+        }
         let before = self
         let cause: ReservationCause
         switch answer {
@@ -50,6 +64,22 @@ extension Reservation {
         guard self != before else { return false }
         note(cause, from: before.state, at: moment)
         return true
+    }
+
+    /// A read of an ERP's figures, asked for at a time, lacked some of this hold: what was confirmed before and has not
+    /// changed since is to be looked for. What was looked for once and not found stays a matter for a person.
+    ///
+    /// Returns whether there is anything to look for that was not known before.
+    public mutating func miss(_ lineIDs: Set<UInt32>, at erp: String, askedNanoseconds: WallNanoseconds) -> Bool {
+        guard !erpsWithWork.contains(erp), let last = history.last, last.timeNanoseconds < askedNanoseconds else {
+            return false
+        }
+        var isNew = false
+        for index in indices(erp) where lineIDs.contains(lines[index].id) && lines[index].isExpectedAtErp {
+            lines[index].isMissed = true
+            isNew = true
+        }
+        return isNew
     }
 
     private func indices(_ erp: String) -> [Int] { lines.indices.filter { lines[$0].erp == erp } }
@@ -95,6 +125,12 @@ extension Reservation {
     private mutating func settle(
         _ index: Int, _ answer: ErpLineAnswer, _ kind: ErpWriteKind, _ erps: ErpDirectory, isInnocent: Bool
     ) -> Bool {
+        if kind == .lookUp, answer.quantity == 0, answer.reason == ReservationLine.notFound,
+            lines[index].isExpectedAtErp
+        {
+            lines[index].setNotFound()
+            return false
+        }
         lines[index].erpQuantity = answer.quantity
         if !answer.reference.isEmpty { lines[index].erpReference = answer.reference }
         if kind == .commit { lines[index].isCommitDue = false }
@@ -126,12 +162,11 @@ extension Reservation {
             case .releasePending:
                 lines[index].erpQuantity = 0
                 lines[index].contained = 0
-                // A hold that goes on and is not there any more stays subtracted here, for a person to see.
                 lines[index].erpState = lines[index].open == 0 ? .released : .confirmed
-                if lines[index].open > 0 { lines[index].reason = "ERP_NOT_FOUND" }
+                if lines[index].open > 0 { lines[index].setNotFound() }
             case .confirmed:
                 lines[index].isCommitDue = false
-                lines[index].reason = "ERP_NOT_FOUND"
+                lines[index].setNotFound()
             case .pending, .released, .rejected, .notRequired: break
             }
         }

@@ -30,6 +30,8 @@ public struct ReservationLine: Sendable, Equatable {
     public var erpQuantity: Int64 = 0
     /// The ERP has yet to be told that the order is placed.
     public var isCommitDue = false
+    /// A read of the ERP's figures lacked the hold: it has yet to be looked for. Goes with the answer, or with the hold.
+    public var isMissed = false
     /// The ERP's own name for the hold; may be empty.
     public var erpReference = ""
     /// Why less was granted, or why the ERP refused: UPPER_SNAKE, optionally followed by `: ` and text.
