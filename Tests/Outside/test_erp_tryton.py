@@ -403,6 +403,22 @@ def read_again(holder):
     eventually(lambda: last_read(holder) > began, "a reading")
 
 
+def test_what_people_do_at_tryton_is_found_out_by_a_reading(start, tryton, skus):
+    _, holder = start(read_every="1s")
+    channel, sold, dropped = holder.new_channel(), next(skus), next(skus)
+    read_again(holder)
+    shipped, cancelled = (holder.create(channel, wanted(sku, 7)) for sku in (sold, dropped))
+    assert standing(shipped) == standing(cancelled) == ("ACTIVE", "CONFIRMED")
+    holder.commit(shipped.id)
+    tryton.ship(shipped.id)
+    tryton.cancel(cancelled.id)
+    assert causes(holder.becomes(shipped, "FULFILLED", "RELEASED"))[-1] == "ERP_SHIPPED"
+    assert causes(holder.becomes(cancelled, "RELEASED", "RELEASED"))[-1] == "ERP_CANCELLED"
+    read_again(holder)
+    read_again(holder)
+    assert (holder.available(channel, sold), holder.available(channel, dropped)) == (UNITS - 7, UNITS)
+
+
 def test_figures_read_from_tryton_count_every_hold_at_least_once_and_once_when_quiet(start, tryton, sku, seed):
     choose = random.Random(seed)
     _, holder = start(read_every="1s", calls_in_flight_max=1)
