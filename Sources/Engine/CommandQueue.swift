@@ -2,12 +2,20 @@ internal import Glibc
 internal import Inventory
 
 /// A command waiting for the writer, and who wants to know.
-struct QueuedCommand: Sendable {
+final class QueuedCommand: Sendable {
     let command: EngineCommand
     /// When a reply is due though the ERP has not decided yet, in nanoseconds of the monotonic clock; nil: at once.
-    var answerByNanoseconds: Int64?
+    let answerByNanoseconds: Int64?
     /// Called once on the writer's thread, after the commit.
     let completion: @Sendable (EngineReply) -> Void
+
+    init(
+        command: EngineCommand, answerByNanoseconds: Int64?, completion: @escaping @Sendable (EngineReply) -> Void
+    ) {
+        self.command = command
+        self.answerByNanoseconds = answerByNanoseconds
+        self.completion = completion
+    }
 }
 
 /// The one way to the writer. Any thread puts in; only the writer's thread takes out.

@@ -15,8 +15,8 @@ public final class Engine {
     let index: ReservationIndex
     /// What waits for the ERPs.
     public let outbox: ErpOutbox
-    /// The reservations that the last commit changed.
-    public private(set) var lastChanged: [Reservation] = []
+    /// The reservations that the last step changed.
+    private(set) var lastChanged: [ReservationNumber: TouchedReservation] = [:]
     /// Whether the last commit added to the change log.
     public private(set) var hasLogGrown = false
     /// Where the loops find the newest state.
@@ -47,7 +47,7 @@ public final class Engine {
     ///
     /// Holds whose time has run out are ended first; `nextExpiryNanoseconds` says when there are some.
     public func step(_ commands: [EngineCommand], time: EngineTime) -> StepOutcome {
-        lastChanged = []
+        lastChanged = [:]
         hasLogGrown = false
         do throws(CommitFailure) {
             return .replies(try commit(commands, time: time))
@@ -107,7 +107,7 @@ public final class Engine {
         }
         catalogue = committed.catalogue
         if committed.hasShortfallChanged || !committed.reservations.isEmpty { hasLogGrown = true }
-        take(committed.reservations, time: time)
+        take(committed, time: time)
         board.count(committed.causes)
         // Before the state: a watermark must not vouch for a position that is older than itself.
         board.hotTable?.apply(committed.changes, sequence: committed.sequence)
@@ -123,15 +123,19 @@ extension Engine {
     public var nextExpiryNanoseconds: WallNanoseconds? { index.nextExpiryNanoseconds }
 
     /// What is kept in memory about reservations follows what is on disk.
-    private func take(_ changed: [ReservationNumber: TouchedReservation], time: EngineTime) {
+    private func take(_ committed: CommittedGroup, time: EngineTime) {
+        let changed = committed.reservations
         guard !changed.isEmpty else { return }
-        for touched in changed.values { index.apply(from: touched.old, to: touched.new) }
+        for touched in changed.values { index.noteExpiry(from: touched.old, to: touched.new) }
+        index.apply(committed.customers)
         // Earlier before the figures are shown, later only after: a reader never takes figures beyond their time.
         board.setNextExpiry(min(board.nextExpiryNanoseconds, nextExpiryNanoseconds ?? .max))
-        let reservations = changed.sorted { $0.key < $1.key }.map(\.value.new)
-        let told = reservations.filter { $0.lines.contains { !$0.erp.isEmpty } }
-        if !told.isEmpty { outbox.update(told, nowNanoseconds: time.ledgerNanoseconds) }
-        lastChanged += reservations
+        let told = changed.values.map(\.new).filter { $0.lines.contains { !$0.erp.isEmpty } }
+        if !told.isEmpty {
+            outbox.update(told.sorted { $0.number < $1.number }, nowNanoseconds: time.ledgerNanoseconds)
+        }
+        // A step has more than one commit only when one was taken back.
+        if lastChanged.isEmpty { lastChanged = changed } else { lastChanged.merge(changed) { $1 } }
     }
 }
 

@@ -43,8 +43,8 @@ public struct ChannelUpdate: Sendable {
     }
 }
 
-/// What the engine is asked to do.
-public enum EngineCommand: Sendable {
+/// What the engine is asked to do. Indirect: a command goes through several hands, each of which would copy all its fields.
+public indirect enum EngineCommand: Sendable {
     case publish(tenant: TenantNumber, events: [IncomingEvent])
     case updateChannel(tenant: TenantNumber, ChannelUpdate)
     /// Adds what the configuration has and the ledger lacks.

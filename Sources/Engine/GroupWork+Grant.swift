@@ -9,7 +9,7 @@ extension GroupWork {
     ) throws(LedgerError) -> Result<Reservation, EngineError> {
         if let grantRefusal { return .failure(grantRefusal) }
         var standing: CustomerStanding?
-        if !wish.customer.isEmpty {
+        if !wish.customer.isEmpty, entry.compiled.limitsCustomers {
             let current = customerStanding(channel: wish.channelID, customer: wish.customer)
             if let most = terms.customerHoldsMax, current.holds >= most {
                 return .failure(.holdLimitReached(customer: wish.customer, holdsMax: most))
@@ -98,7 +98,9 @@ extension GroupWork {
 
     private func customerStanding(channel: String, customer: String) -> CustomerStanding {
         let key = ReservationIndex.CustomerKey(channel: channel, customer: customer)
-        return index.standing(key) + customerChanges[key, default: CustomerStanding()]
+        var standing = index.standing(key)
+        if let change = customerChanges[key] { standing += change }
+        return standing
     }
 }
 

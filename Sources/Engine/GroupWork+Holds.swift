@@ -38,8 +38,7 @@ extension GroupWork {
         touchedReservations[new.number] = TouchedReservation(
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
         if !new.customer.isEmpty {
-            let key = ReservationIndex.CustomerKey(channel: new.channel, customer: new.customer)
-            customerChanges[key, default: CustomerStanding()].move(from: old, to: new)
+            customerChanges[ReservationIndex.CustomerKey(new), default: CustomerStanding()].move(from: old, to: new)
         }
     }
 

@@ -108,7 +108,7 @@ struct GroupWork: ~Copyable {
         if eventIDsAdded > 0 { try pruneEventIDs() }
         if reservationsChanged > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
-        let (causes, hasShortfallChanged) = (causes, hasShortfallChanged)
+        let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
         var sequence = batch.state.sequence
         // Refusals, repeats and holds that ended before their time leave nothing that a disk should wait for.
         if batch.hasChanged {
@@ -118,7 +118,7 @@ struct GroupWork: ~Copyable {
             batch.abort()
         }
         return CommittedGroup(
-            catalogue: catalogue, changes: changes ?? [], reservations: touched, causes: causes,
+            catalogue: catalogue, changes: changes ?? [], reservations: touched, customers: customers, causes: causes,
             hasShortfallChanged: hasShortfallChanged, sequence: sequence)
     }
 
@@ -144,6 +144,8 @@ struct CommittedGroup {
     let catalogue: CatalogueState
     let changes: [HotTable.Change]
     let reservations: [ReservationNumber: TouchedReservation]
+    /// What changed of customers' holds.
+    let customers: [ReservationIndex.CustomerKey: CustomerStanding]
     let causes: [ReservationCause: UInt64]
     let hasShortfallChanged: Bool
     /// The sequence now committed.

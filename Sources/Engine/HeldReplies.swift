@@ -31,10 +31,10 @@ struct HeldReplies {
     }
 
     /// Tells those whose ERP has decided.
-    mutating func decide(_ changed: [Reservation]) {
-        guard !held.isEmpty else { return }
-        for reservation in changed {
-            guard let waiting = held[reservation.number] else { continue }
+    mutating func decide(_ changed: [ReservationNumber: TouchedReservation]) {
+        guard !held.isEmpty, !changed.isEmpty else { return }
+        for number in held.count < changed.count ? Array(held.keys) : Array(changed.keys) {
+            guard let waiting = held[number], let reservation = changed[number]?.new else { continue }
             let still = waiting.filter { one in
                 var reply = one.reply
                 reply.reservation = reservation

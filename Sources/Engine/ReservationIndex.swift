@@ -13,6 +13,15 @@ final class ReservationIndex {
     struct CustomerKey: Hashable {
         var channel: String
         var customer: String
+
+        init(channel: String, customer: String) {
+            self.channel = channel
+            self.customer = customer
+        }
+
+        init(_ reservation: Reservation) {
+            self.init(channel: reservation.channel, customer: reservation.customer)
+        }
     }
 
     init() {}
@@ -33,7 +42,10 @@ final class ReservationIndex {
         for number in numbers {
             do throws(LedgerError) {
                 guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }
-                apply(from: nil, to: reservation)
+                noteExpiry(from: nil, to: reservation)
+                if !reservation.customer.isEmpty {
+                    customers[CustomerKey(reservation), default: CustomerStanding()].move(from: nil, to: reservation)
+                }
                 outbox.restore(reservation, nowNanoseconds: nowNanoseconds)
             } catch {
                 guard case .corrupt = error else { throw error }
@@ -63,15 +75,18 @@ final class ReservationIndex {
 
     /// Takes over a committed change. An entry whose reservation has another expiry by then is passed over when its time
     /// comes.
-    func apply(from old: Reservation?, to new: Reservation) {
+    func noteExpiry(from old: Reservation?, to new: Reservation) {
         if new.state == .active, old?.expireTimeNanoseconds != new.expireTimeNanoseconds {
             expiries.insert(Expiry(timeNanoseconds: new.expireTimeNanoseconds, number: new.number))
         }
-        guard !new.customer.isEmpty else { return }
-        let key = CustomerKey(channel: new.channel, customer: new.customer)
-        var standing = standing(key)
-        standing.move(from: old, to: new)
-        customers[key] = standing.isNothing ? nil : standing
+    }
+
+    /// Takes over what a committed group changed.
+    func apply(_ changes: [CustomerKey: CustomerStanding]) {
+        for (key, change) in changes {
+            customers[key, default: CustomerStanding()] += change
+            if customers[key]?.isNothing == true { customers[key] = nil }
+        }
     }
 }
 
@@ -92,9 +107,12 @@ extension CustomerStanding {
 
     var isNothing: Bool { holds == 0 && units.isEmpty }
 
-    static func + (left: CustomerStanding, right: CustomerStanding) -> CustomerStanding {
-        CustomerStanding(
-            holds: left.holds + right.holds, units: left.units.merging(right.units) { $0 + $1 })
+    static func += (left: inout CustomerStanding, right: CustomerStanding) {
+        left.holds += right.holds
+        for (sku, units) in right.units {
+            let sum = left.units[sku, default: 0] + units
+            left.units[sku] = sum == 0 ? nil : sum
+        }
     }
 }
 

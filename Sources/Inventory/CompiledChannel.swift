@@ -63,6 +63,13 @@ public final class CompiledChannel: Sendable {
         return terms
     }
 
+    /// Whether any term limits what one customer may hold.
+    public var limitsCustomers: Bool {
+        let policy = channel.policy
+        return policy.holds.customerHoldsMax != nil || policy.holds.customerUnitsMax != nil
+            || policy.overrides.contains { $0.holds.customerUnitsMax != nil }
+    }
+
     private static func resolveSourcing(
         _ names: [String], _ directory: LocationDirectory
     ) throws(PolicyError) -> [LocationNumber] {

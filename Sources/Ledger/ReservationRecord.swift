@@ -9,12 +9,41 @@ internal import Inventory
 //      fulfilled, released, lapsed, contained, at the ERP: i64 each | sku | ERP | ERP reference | reason
 //   a transition: time i64 | from u8 (0: none) | to u8 | cause u8 | sequence u64 | correlation id
 
-/// Writes a reservation.
+/// Writes a reservation into memory of just its size.
+@safe
 struct ReservationRecord {
-    private(set) var bytes = [UInt8](repeating: 0, count: RecordHeader.bytes)
+    private let record: UnsafeMutableRawBufferPointer
+    private var offset = RecordHeader.bytes
 
-    init(_ reservation: Reservation) {
-        bytes.reserveCapacity(256 + reservation.lines.count * 128)
+    static func bytes(of reservation: Reservation) -> Int {
+        var count = RecordHeader.bytes + 7 * 8 + 2 * 2
+        count += textBytes(reservation.channel) + textBytes(reservation.customer)
+        count += textBytes(reservation.orderReference)
+        for line in reservation.lines {
+            count += 4 + 2 + 1 + 1 + 9 * 8
+            count += textBytes(line.sku) + textBytes(line.erp) + textBytes(line.erpReference) + textBytes(line.reason)
+        }
+        for transition in reservation.history { count += 8 + 3 + 8 + textBytes(transition.correlationID) }
+        return count
+    }
+
+    /// - Parameter record: of `bytes(of:)`.
+    static func encode(
+        _ reservation: Reservation, into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer
+    ) {
+        var writer = unsafe ReservationRecord(record: record)
+        writer.add(reservation)
+        precondition(writer.offset == record.count, "a record is as long as was said")
+        // The state and the flags lie in the header.
+        let flags: UInt16 = (reservation.allowsPartial ? 1 : 0) | (reservation.writeMode == .behind ? 2 : 0)
+        unsafe RecordHeader.seal(record, key: key, byte: reservation.state.rawValue, word: flags)
+    }
+
+    private init(record: UnsafeMutableRawBufferPointer) {
+        unsafe self.record = unsafe record
+    }
+
+    private mutating func add(_ reservation: Reservation) {
         add(reservation.epoch)
         add(reservation.createTimeNanoseconds)
         add(reservation.expireTimeNanoseconds)
@@ -29,10 +58,6 @@ struct ReservationRecord {
         add(UInt16(reservation.history.count))
         for line in reservation.lines { add(line) }
         for transition in reservation.history { add(transition) }
-    }
-
-    static func flags(_ reservation: Reservation) -> UInt16 {
-        (reservation.allowsPartial ? 1 : 0) | (reservation.writeMode == .behind ? 2 : 0)
     }
 
     private mutating func add(_ line: ReservationLine) {
@@ -64,16 +89,27 @@ struct ReservationRecord {
         add(transition.correlationID)
     }
 
-    private mutating func add(_ value: some FixedWidthInteger) {
-        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+    private mutating func add<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        unsafe record.setLittle(offset, value)
+        offset += MemoryLayout<Value>.size
     }
 
-    /// Longer than its length byte can say is cut at a whole character: reasons of an ERP may be of any length.
     private mutating func add(_ text: String) {
+        let text = Self.cut(text)
+        add(UInt8(text.utf8.count))
+        let start = offset
+        unsafe text.withBytes { unsafe record.set(start, $0) }
+        offset += text.utf8.count
+    }
+
+    private static func textBytes(_ text: String) -> Int { 1 + cut(text).utf8.count }
+
+    /// Longer than its length byte can say is cut at a whole character: reasons of an ERP may be of any length.
+    private static func cut(_ text: String) -> String {
+        guard text.utf8.count > Int(UInt8.max) else { return text }
         var text = text
         while text.utf8.count > Int(UInt8.max) { text.removeLast() }
-        bytes.append(UInt8(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        return text
     }
 }
 

@@ -8,17 +8,14 @@ extension WriteBatch {
         _ reservation: Reservation, replacing old: Reservation?, tenant: TenantNumber
     ) throws(LedgerError) {
         let key = KeyBuffer.reservation(tenant: tenant, number: reservation.number)
-        let bytes = ReservationRecord(reservation).bytes
+        let count = ReservationRecord.bytes(of: reservation)
         func fill(_ record: UnsafeMutableRawBufferPointer) {
-            unsafe bytes.withUnsafeBytes { unsafe record.set(0, $0) }
-            // The state and the flags lie in the header.
-            unsafe RecordHeader.seal(
-                record, key: key.bytes, byte: reservation.state.rawValue, word: ReservationRecord.flags(reservation))
+            unsafe ReservationRecord.encode(reservation, into: record, key: key.bytes)
         }
         if old == nil {
-            unsafe try append(key.bytes, reserving: bytes.count, in: .reservations, fill: fill)
+            unsafe try append(key.bytes, reserving: count, in: .reservations, fill: fill)
         } else {
-            unsafe try put(key.bytes, reserving: bytes.count, in: .reservations, fill: fill)
+            unsafe try put(key.bytes, reserving: count, in: .reservations, fill: fill)
         }
         try noteUnsettled(reservation, was: old.map { !$0.isSettled } ?? false, key: key)
         if old == nil { state.reservations += 1 }

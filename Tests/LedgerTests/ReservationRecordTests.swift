@@ -58,9 +58,9 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
     @Test func everyFlippedBitAndEveryCutOfAReservationIsFound() {
         let key = KeyBuffer.reservation(tenant: 1, number: 77)
         let keyBytes = [UInt8](key.bytes)
-        var bytes = ReservationRecord(makeReservation()).bytes
+        var bytes = [UInt8](repeating: 0xEE, count: ReservationRecord.bytes(of: makeReservation()))
         bytes.withUnsafeMutableBytes { record in
-            keyBytes.withUnsafeBytes { RecordHeader.seal(record, key: $0, byte: 1, word: 3) }
+            keyBytes.withUnsafeBytes { ReservationRecord.encode(makeReservation(), into: record, key: $0) }
         }
         func read(_ bytes: [UInt8]) -> Reservation? {
             keyBytes.withUnsafeBytes { key in bytes.withUnsafeBytes { ReservationReader.read($0, key: key) } }
