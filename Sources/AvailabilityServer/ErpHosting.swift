@@ -70,6 +70,10 @@ final class ErpHosting: Sendable {
         try adoptHolds(ledger, tenant)
         let all = dispatchers
         outbox.onChange { for dispatcher in all { dispatcher.notify() } }
+        guard !embedded.isEmpty else { return }
+        outbox.onShipment { [embedded] reservation in
+            for (name, erp) in embedded { erp.adopt(reservation, from: name, board.state.directory) }
+        }
     }
 
     /// What embedded ERPs held before this start, from what the ledger knows of it.
@@ -85,17 +89,7 @@ final class ErpHosting: Sendable {
         let directory = board.state.directory
         for number in numbers {
             guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }
-            for (name, erp) in embedded {
-                let held = reservation.lines.filter { $0.erp == name && $0.erpQuantity > 0 }
-                guard !held.isEmpty else { continue }
-                erp.adopt(
-                    reservation.id,
-                    held.map {
-                        ErpHoldLine(
-                            lineID: $0.id, sku: $0.sku, location: directory.location($0.location)?.id ?? "",
-                            quantity: $0.erpQuantity)
-                    })
-            }
+            for (name, erp) in embedded { erp.adopt(reservation, from: name, directory) }
         }
     }
 
@@ -199,6 +193,21 @@ extension TrytonSettings {
             warehouses: Dictionary(
                 served.map { ($0, connection.warehouses[$0] ?? $0) }, uniquingKeysWith: { first, _ in first }),
             requestTimeoutSeconds: erp.requestTimeoutSeconds)
+    }
+}
+
+extension EmbeddedErp {
+    /// Takes over what the ledger says it holds of a reservation.
+    fileprivate func adopt(_ reservation: Reservation, from name: String, _ directory: LocationDirectory) {
+        let own = reservation.lines.filter { $0.erp == name }
+        guard !own.isEmpty else { return }
+        adopt(
+            reservation.id,
+            own.filter { $0.erpQuantity > 0 }.map {
+                ErpHoldLine(
+                    lineID: $0.id, sku: $0.sku, location: directory.location($0.location)?.id ?? "",
+                    quantity: $0.erpQuantity)
+            })
     }
 }
 

@@ -126,7 +126,7 @@ extension Engine {
     private func take(_ committed: CommittedGroup, time: EngineTime) {
         let changed = committed.reservations
         guard !changed.isEmpty else { return }
-        for touched in changed.values { index.noteExpiry(from: touched.old, to: touched.new) }
+        for touched in changed.values { index.note(from: touched.old, to: touched.new) }
         index.apply(committed.customers)
         // Earlier before the figures are shown, later only after: a reader never takes figures beyond their time.
         board.setNextExpiry(min(board.nextExpiryNanoseconds, nextExpiryNanoseconds ?? .max))

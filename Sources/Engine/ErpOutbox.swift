@@ -1,4 +1,4 @@
-internal import Inventory
+public import Inventory
 internal import Synchronization
 
 /// The outbox as the writer, the dispatchers and operators share it. Any thread.
@@ -6,11 +6,18 @@ public final class ErpOutbox: Sendable {
     private let state = Mutex(ErpOutboxState())
     /// Called without the lock after something became due.
     private let listener = Mutex<(@Sendable () -> Void)?>(nil)
+    private let shipmentListener = Mutex<(@Sendable (Reservation) -> Void)?>(nil)
 
     public init() {}
 
     public func onChange(_ body: @escaping @Sendable () -> Void) {
         listener.withLock { $0 = body }
+    }
+
+    /// Called on the writer's thread after a commit in which an event told of goods that left: an ERP in this process has
+    /// no other way to hear of its goods issues.
+    public func onShipment(_ body: @escaping @Sendable (Reservation) -> Void) {
+        shipmentListener.withLock { $0 = body }
     }
 
     /// One look or change under the lock; short.
@@ -24,6 +31,9 @@ public final class ErpOutbox: Sendable {
     func update(_ reservations: some Sequence<Reservation>, nowNanoseconds: WallNanoseconds) {
         state.withLock { state in
             for reservation in reservations { state.update(reservation, nowNanoseconds: nowNanoseconds) }
+        }
+        if let tell = shipmentListener.withLock({ $0 }) {
+            for reservation in reservations where reservation.history.last?.cause == .shipped { tell(reservation) }
         }
         wake()
     }

@@ -46,17 +46,32 @@ extension GroupWork {
         _ accepted: AcceptedEvent, of incoming: IncomingEvent, source: SourceNumber
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
+        let named = try accepted.hold == nil ? [] : holds(named: event)
+        if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) {
+            try observe(event, isDeadLetter: true)
+            return try keepDeadLetter(incoming, refusal)
+        }
         var outcome = EventOutcome.applied
         let sequence: UInt64
+        // The stock and its hold go together: what watchers hear of is how the event leaves both.
+        if !named.isEmpty { shortfallsBefore = [:] }
         if let stock = accepted.stock {
             (sequence, outcome) = try apply(stock, of: event, source: source)
             if outcome == .deadLettered {
+                shortfallsBefore = nil
                 try observe(event, isDeadLetter: true)
                 return try keepDeadLetter(incoming, rejection)
             }
         } else {
             sequence = batch.nextSequence()
         }
+        var remark = ""
+        if let hold = accepted.hold {
+            let done = try take(hold, named, event, at: accepted.stock?.location ?? 0)
+            remark = done.remark
+            if accepted.stock == nil, !done.hasChanged { outcome = .superseded }
+        }
+        try settleShortfalls()
         let record = EventRecord(
             occurredAtNanoseconds: event.occurredAtNanoseconds, bodyDigest: event.bodyDigest,
             outcome: outcome.rawValue, sequence: sequence)
@@ -66,7 +81,7 @@ extension GroupWork {
         note(event.source) { progress in
             if outcome == .superseded { progress.superseded += 1 } else { progress.applied += 1 }
         }
-        return EventResult(id: event.id, outcome: outcome)
+        return EventResult(id: event.id, outcome: outcome, reason: remark)
     }
 
     /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was
@@ -88,8 +103,14 @@ extension GroupWork {
             entry.effect.values[.allocated] -= lines.values.reduce(0, +)
             contained = lines
         }
-        let placement = try position.apply(
-            entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
+        let placement: EventPlacement
+        if entry.effect.touched.isEmpty {
+            position.see(source: source, occurredAtNanoseconds: event.occurredAtNanoseconds)
+            placement = .applied
+        } else {
+            placement = try position.apply(
+                entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
+        }
         switch placement {
         case .tooOld:
             rejection = EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")

@@ -33,6 +33,7 @@ extension GroupWork {
             LedgerChange(
                 sequence: last.sequence, timeNanoseconds: last.timeNanoseconds,
                 subject: .reservation(new.number, channel: channel, cause: last.cause)), tenant: tenant)
+        changesAdded += 1
         reservationsChanged += 1
         causes[last.cause, default: 0] += 1
         touchedReservations[new.number] = TouchedReservation(
@@ -150,18 +151,37 @@ extension GroupWork {
             HotTable.Change(sku: line.sku, location: line.location, figures: StockFigures(position)))
     }
 
-    /// Tells those who watch when a position's stock sinks below its holds, or no longer is.
+    /// Tells those who watch when a position's stock sinks below its holds, or no longer is; at the end of the event at work.
     mutating func noteShortfall(
         of position: Position, before: Int64, sku: String, location: LocationNumber
     ) throws(LedgerError) {
+        let place = StockPlace(sku: sku, location: location)
         let now = position.shortfall
+        guard shortfallsBefore != nil else { return try tellShortfall(now, before: before, at: place) }
+        let first = shortfallsBefore?[place]?.units ?? before
+        shortfallsBefore?[place] = ShortfallBefore(units: first, now: now)
+    }
+
+    private mutating func tellShortfall(
+        _ now: Int64, before: Int64, at place: StockPlace
+    ) throws(LedgerError) {
         guard now != before else { return }
         if (now == 0) != (before == 0) { batch.countShortPosition(now > 0) }
         try batch.addChange(
             LedgerChange(
                 sequence: batch.nextSequence(), timeNanoseconds: ledgerNanoseconds,
-                subject: .shortfall(now, sku: sku, location: location)), tenant: tenant)
+                subject: .shortfall(now, sku: place.sku, location: place.location)), tenant: tenant)
+        changesAdded += 1
         hasShortfallChanged = true
+    }
+
+    /// The event at work is done: tells of the shortfalls it leaves.
+    mutating func settleShortfalls() throws(LedgerError) {
+        let noted = shortfallsBefore ?? [:]
+        shortfallsBefore = nil
+        for (place, shortfall) in noted.sorted(by: { ($0.key.sku, $0.key.location) < ($1.key.sku, $1.key.location) }) {
+            try tellShortfall(shortfall.now, before: shortfall.units, at: place)
+        }
     }
 
     /// The promise itself, checked once more where it is written: what is held is there.
@@ -238,6 +258,18 @@ extension GroupWork {
             _ = try expireIfDue(reservation)
         }
     }
+}
+
+/// A position, by its names.
+struct StockPlace: Hashable {
+    var sku: String
+    var location: LocationNumber
+}
+
+/// A position's shortfall before an event and as its changes so far leave it.
+struct ShortfallBefore {
+    var units: Int64
+    var now: Int64
 }
 
 /// A line of a reservation, by its number.

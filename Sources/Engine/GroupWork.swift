@@ -37,6 +37,10 @@ struct GroupWork: ~Copyable {
     /// The same, by cause.
     var causes: [ReservationCause: UInt64] = [:]
     var hasShortfallChanged = false
+    /// While an event is at work: shortfalls as it found them, so that only what it leaves is told. Nil: told at once.
+    var shortfallsBefore: [StockPlace: ShortfallBefore]?
+    /// Entries of the change log, which pay for as much pruning.
+    var changesAdded = 0
     /// Why no hold is granted now; nil: it may be.
     var grantRefusal: EngineError?
     /// Why no hold that needs an ERP is granted now; nil: it may be.
@@ -106,7 +110,7 @@ struct GroupWork: ~Copyable {
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
-        if reservationsChanged > 0 { try pruneReservations() }
+        if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
         var sequence = batch.state.sequence
@@ -126,7 +130,7 @@ struct GroupWork: ~Copyable {
         let visited = reservationsChanged * Self.idsVisitedPerAdded
         let start = retentionStartNanoseconds
         try batch.pruneReservations(tenant: tenant, visiting: visited, before: start)
-        try batch.pruneChanges(tenant: tenant, before: start, limit: visited)
+        try batch.pruneChanges(tenant: tenant, before: start, limit: changesAdded * Self.idsVisitedPerAdded)
     }
 
     private mutating func pruneEventIDs() throws(LedgerError) {

@@ -9,6 +9,14 @@ internal import Ledger
 final class ReservationIndex {
     private var expiries: Heap<Expiry> = []
     private var customers: [CustomerKey: CustomerStanding] = [:]
+    /// Those that are not settled, by what events call them besides their ids.
+    private var named: [HoldName: Set<ReservationNumber>] = [:]
+
+    /// What sources call a hold of ours.
+    enum HoldName: Hashable {
+        case order(String)
+        case erp(String)
+    }
 
     struct CustomerKey: Hashable {
         var channel: String
@@ -42,7 +50,7 @@ final class ReservationIndex {
         for number in numbers {
             do throws(LedgerError) {
                 guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }
-                noteExpiry(from: nil, to: reservation)
+                note(from: nil, to: reservation)
                 if !reservation.customer.isEmpty {
                     customers[CustomerKey(reservation), default: CustomerStanding()].move(from: nil, to: reservation)
                 }
@@ -75,10 +83,23 @@ final class ReservationIndex {
 
     /// Takes over a committed change. An entry whose reservation has another expiry by then is passed over when its time
     /// comes.
-    func noteExpiry(from old: Reservation?, to new: Reservation) {
+    func note(from old: Reservation?, to new: Reservation) {
+        noteNames(from: old, to: new)
         if new.state == .active, old?.expireTimeNanoseconds != new.expireTimeNanoseconds {
             expiries.insert(Expiry(timeNanoseconds: new.expireTimeNanoseconds, number: new.number))
         }
+    }
+
+    func numbers(called name: HoldName) -> Set<ReservationNumber> { named[name] ?? [] }
+
+    private func noteNames(from old: Reservation?, to new: Reservation) {
+        let (before, after) = (old?.names ?? [], new.names)
+        guard before != after else { return }
+        for name in before.subtracting(after) {
+            named[name]?.remove(new.number)
+            if named[name]?.isEmpty == true { named[name] = nil }
+        }
+        for name in after.subtracting(before) { named[name, default: []].insert(new.number) }
     }
 
     /// Takes over what a committed group changed.
@@ -113,6 +134,16 @@ extension CustomerStanding {
             let sum = left.units[sku, default: 0] + units
             left.units[sku] = sum == 0 ? nil : sum
         }
+    }
+}
+
+extension Reservation {
+    /// What sources may call it; nothing once it is settled.
+    var names: Set<ReservationIndex.HoldName> {
+        guard !isSettled else { return [] }
+        var names: Set<ReservationIndex.HoldName> = orderReference.isEmpty ? [] : [.order(orderReference)]
+        for line in lines where !line.erpReference.isEmpty { names.insert(.erp(line.erpReference)) }
+        return names
     }
 }
 

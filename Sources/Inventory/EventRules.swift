@@ -1,15 +1,3 @@
-/// An event that passed the rules, its names resolved.
-public struct AcceptedEvent: Sendable, Equatable {
-    /// What is to be placed, and where; absent for a heartbeat.
-    public struct Stock: Sendable, Equatable {
-        public let location: LocationNumber
-        public let entry: JournalEntry
-    }
-
-    public let stock: Stock?
-    public let isHeartbeat: Bool
-}
-
 /// How far from the present an event may have occurred.
 public struct EventBounds: Sendable, Equatable {
     /// How far behind its source's newest event, in nanoseconds.
@@ -37,13 +25,26 @@ public enum EventRules {
         case .unsupported(name: ""): throw EventRejection(.invalidField, "type: is required")
         case .unsupported(let name): throw EventRejection(.typeNotSupported, "type: \(name) is not supported")
         case .sourceHeartbeat: return
-        case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted: break
+        case .orderAccepted, .orderCancelled:
+            if event.hold.isEmpty {
+                throw EventRejection(
+                    .invalidField, "reservation_id: this, erp_reference or order_reference is required")
+            }
+            try checkOptionalText(event.sku, "sku", Limits.skuBytesMax)
+        case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted, .pickConfirmed, .shipmentConfirmed,
+            .returnReceived, .statusChanged:
+            try checkText(event.sku, "sku", Limits.skuBytesMax)
+            try checkText(event.location, "location", Limits.nameBytesMax)
+            if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
         }
-        try checkText(event.sku, "sku", Limits.skuBytesMax)
-        try checkText(event.location, "location", Limits.nameBytesMax)
-        if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
-        try checkOptionalText(event.reason, "reason", Limits.idBytesMax)
-        try checkOptionalText(event.supplyID, "supply.id", Limits.idBytesMax)
+        for (field, text) in [
+            ("reason", event.reason), ("supply.id", event.supplyID), ("reservation_id", event.hold.reservationID),
+            ("erp_reference", event.hold.erpReference), ("order_reference", event.hold.orderReference),
+            ("correlation_id", event.correlationID),
+        ] { try checkOptionalText(text, field, Limits.idBytesMax) }
+        for (field, status) in [("status", event.status), ("to_status", event.toStatus)] where status == .unknown {
+            throw EventRejection(.invalidField, "\(field): there is no such status")
+        }
         _ = try effect(of: event)
     }
 
@@ -60,17 +61,25 @@ public enum EventRules {
         try checkFields(event)
         try checkTime(event, progress, nowNanoseconds, bounds)
         let primary = try primary(of: event, terms)
-        if event.kind == .sourceHeartbeat { return AcceptedEvent(stock: nil, isHeartbeat: true) }
+        let hold = try holdEffect(of: event)
+        guard event.kind.movesStock else { return AcceptedEvent(stock: nil, hold: hold) }
         guard let location = directory.number(of: event.location) else {
             throw EventRejection(.unknownLocation, "location: no location is called \(event.location)")
         }
-        let effect = try effect(of: event)
+        guard var effect = try effect(of: event) else { return AcceptedEvent(stock: nil, hold: hold) }
+        // What was received is there, whoever keeps the books of what is to come.
+        let leavesIncoming =
+            event.kind == .receiptPosted && !mayMove(.incoming, source, terms, directory, location)
+        if leavesIncoming {
+            effect.touched = effect.touched.subtracting(BucketSet(.incoming))
+            effect.values[.incoming] = 0
+        }
         try checkOwner(event, effect, source, terms, directory, location)
         let key = OrderKey(
             primary: primary, isAbsolute: effect.isAbsolute, source: OrderKey.digest(ofSource: event.source),
             id: event.id)
         let entry = JournalEntry(key: key, effect: effect)
-        return AcceptedEvent(stock: .init(location: location, entry: entry), isHeartbeat: false)
+        return AcceptedEvent(stock: .init(location: location, entry: entry), hold: hold)
     }
 
     /// Up to which primary the journals of a source's positions may be pruned; nil: nothing yet.
@@ -85,80 +94,6 @@ public enum EventRules {
             guard let next = progress.nextSequence, next > UInt64(Limits.horizonSequences) else { return nil }
             return Int64(clamping: next) - Limits.horizonSequences - 1
         }
-    }
-
-    /// The event's effect on its position. Not for heartbeats.
-    private static func effect(of event: InventoryEvent) throws(EventRejection) -> StockEffect {
-        switch event.kind {
-        case .positionSnapshot:
-            try checkContains(event)
-            return try snapshotEffect(event.snapshot)
-        case .cycleCount:
-            var effect = StockEffect(isAbsolute: true, touched: BucketSet(.onHand))
-            effect.values[.onHand] = try quantity(event)
-            return effect
-        case .adjustment:
-            if event.reason.isEmpty { throw EventRejection(.invalidField, "reason: ADJUSTMENT needs a reason code") }
-            var effect = StockEffect(isAbsolute: false, touched: BucketSet(.onHand))
-            effect.values[.onHand] = try quantity(event)
-            return effect
-        case .receiptPosted:
-            let received = try quantity(event, atLeast: 1)
-            var effect = StockEffect(isAbsolute: false, touched: BucketSet(.onHand))
-            effect.values[.onHand] = received
-            if !event.supplyID.isEmpty {
-                effect.touched.insert(BucketSet(.incoming))
-                effect.values[.incoming] = -received
-            }
-            return effect
-        case .sourceHeartbeat, .unsupported: preconditionFailure("the event has no effect")
-        }
-    }
-
-    private static func checkContains(_ event: InventoryEvent) throws(EventRejection) {
-        guard event.contains.count <= Limits.containsMax else {
-            throw EventRejection(
-                .invalidField, "contains: at most \(Limits.containsMax), are \(event.contains.count)")
-        }
-        if !event.contains.isEmpty && !event.snapshot.touched.contains(.allocated) {
-            throw EventRejection(.invalidField, "contains: is about position.allocated, which is absent")
-        }
-        for (index, hold) in event.contains.enumerated() {
-            try checkText(hold.reservationID, "contains[\(index)].reservation_id", Limits.idBytesMax)
-            guard (0...Limits.quantityMax).contains(hold.quantity) else {
-                throw EventRejection(
-                    .invalidField,
-                    "contains[\(index)].quantity: 0 to \(Limits.quantityMax), is \(hold.quantity)")
-            }
-        }
-    }
-
-    private static func snapshotEffect(_ given: StockEffect) throws(EventRejection) -> StockEffect {
-        var effect = StockEffect(isAbsolute: true)
-        for bucket in Bucket.allCases where bucket.isFed && given.touched.contains(bucket) {
-            let units = given.values[bucket]
-            guard (-Limits.quantityMax...Limits.quantityMax).contains(units) else {
-                throw EventRejection(
-                    .invalidField, "position.\(bucket.name): within ±\(Limits.quantityMax), is \(units)")
-            }
-            effect.touched.insert(BucketSet(bucket))
-            effect.values[bucket] = units
-        }
-        if effect.touched.isEmpty {
-            throw EventRejection(
-                .invalidField, "position: POSITION_SNAPSHOT needs at least one bucket besides reserved and releasing")
-        }
-        return effect
-    }
-
-    private static func quantity(
-        _ event: InventoryEvent, atLeast least: Int64 = -Limits.quantityMax
-    ) throws(EventRejection) -> Int64 {
-        guard let quantity = event.quantity else { throw EventRejection(.invalidField, "quantity: is required") }
-        guard (least...Limits.quantityMax).contains(quantity) else {
-            throw EventRejection(.invalidField, "quantity: \(least) to \(Limits.quantityMax), is \(quantity)")
-        }
-        return quantity
     }
 
     private static func checkTime(
@@ -189,7 +124,7 @@ public enum EventRules {
         case .sequence:
             if let sequence = event.sequence { return Int64(sequence) }
             // A heartbeat takes no place on a position's time line.
-            if event.kind == .sourceHeartbeat { return 0 }
+            if !event.kind.movesStock { return 0 }
             throw EventRejection(.invalidField, "sequence: is required of a source ordered by sequence")
         }
     }
@@ -199,15 +134,22 @@ public enum EventRules {
         _ event: InventoryEvent, _ effect: StockEffect, _ source: SourceNumber, _ terms: SourceTerms,
         _ directory: LocationDirectory, _ location: LocationNumber
     ) throws(EventRejection) {
-        for bucket in Bucket.allCases where effect.touched.contains(bucket) {
-            let owner = directory.owner(of: location, bucket: bucket)
-            if owner == source || (owner == 0 && terms.order == .occurredAt) { continue }
+        for bucket in Bucket.allCases
+        where effect.touched.contains(bucket) && !mayMove(bucket, source, terms, directory, location) {
             throw EventRejection(
                 .notOwner, "source: \(event.source) does not own \(bucket.name) of \(event.location)")
         }
     }
 
-    private static func checkText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {
+    private static func mayMove(
+        _ bucket: Bucket, _ source: SourceNumber, _ terms: SourceTerms, _ directory: LocationDirectory,
+        _ location: LocationNumber
+    ) -> Bool {
+        let owner = directory.owner(of: location, bucket: bucket)
+        return owner == source || (owner == 0 && terms.order == .occurredAt)
+    }
+
+    static func checkText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {
         if let problem = TextRules.problem(text, bytesMax: bytesMax) {
             throw EventRejection(.invalidField, "\(field): \(problem)")
         }

@@ -4,6 +4,12 @@ public enum InventoryEventKind: Sendable, Equatable {
     case cycleCount
     case adjustment
     case receiptPosted
+    case pickConfirmed
+    case shipmentConfirmed
+    case returnReceived
+    case statusChanged
+    case orderAccepted
+    case orderCancelled
     case sourceHeartbeat
     /// A type of the contract whose effect is not built: kept as a dead letter, never guessed.
     case unsupported(name: String)
@@ -24,6 +30,38 @@ public struct ContainedHold: Sendable, Equatable {
     }
 }
 
+/// What of the stock on hand may be sold.
+public enum StockStatus: UInt8, Sendable, Equatable, CaseIterable {
+    case sellable = 1
+    case quarantined = 2
+    case damaged = 3
+    /// One that this version has no name for: refused, never guessed.
+    case unknown = 255
+
+    /// The part of `on_hand` that counts it; nil: what may be sold is not counted apart.
+    var bucket: Bucket? {
+        switch self {
+        case .sellable, .unknown: nil
+        case .quarantined: .quarantined
+        case .damaged: .damaged
+        }
+    }
+}
+
+/// How an event names a hold of ours: by the first of these that is not empty.
+public struct HoldReference: Sendable, Equatable {
+    public var reservationID = ""
+    /// 0: found by sku and location.
+    public var lineID: UInt32 = 0
+    /// The ERP's name for it.
+    public var erpReference = ""
+    public var orderReference = ""
+
+    public init() {}
+
+    public var isEmpty: Bool { reservationID.isEmpty && erpReference.isEmpty && orderReference.isEmpty }
+}
+
 /// One canonical event, whatever feed it came by. Names of sources and locations are not resolved yet.
 public struct InventoryEvent: Sendable, Equatable {
     public var id: String
@@ -35,10 +73,18 @@ public struct InventoryEvent: Sendable, Equatable {
     public var sku: String
     public var location: String
     public var lot: String
-    /// CYCLE_COUNT: the count. ADJUSTMENT: the difference. RECEIPT_POSTED: the units received.
+    /// CYCLE_COUNT: the count. ADJUSTMENT: the difference. Otherwise the units that moved, 1 or more.
     public var quantity: Int64?
+    /// Of the stock that moved; of STATUS_CHANGED the status before. Nil: the type's default.
+    public var status: StockStatus?
+    /// STATUS_CHANGED: the status after.
+    public var toStatus: StockStatus?
     /// A reason code; required for ADJUSTMENT.
     public var reason: String
+    /// The hold it is about; empty when it names none.
+    public var hold = HoldReference()
+    /// Follows the event into the history of the hold; may be empty.
+    public var correlationID = ""
     /// POSITION_SNAPSHOT: the buckets present.
     public var snapshot: StockEffect
     /// POSITION_SNAPSHOT: our holds that `allocated` includes.

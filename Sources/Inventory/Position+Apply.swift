@@ -43,6 +43,11 @@ extension Position {
         return .applied
     }
 
+    /// Notes that somebody told of the position and moved nothing.
+    public mutating func see(source: SourceNumber, occurredAtNanoseconds: WallNanoseconds) {
+        noteAuthority(occurredAtNanoseconds, source)
+    }
+
     /// Removes entries with primaries up to `horizonPrimary`, oldest first, at most `limit`, and remembers up to where:
     /// an event at or below that place is from then on `tooOld`. Returns how many went.
     public mutating func prune<Journal: PositionJournal & ~Copyable>(

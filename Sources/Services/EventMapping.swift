@@ -9,7 +9,7 @@ extension IncomingEvent {
     /// checked here: `EventRules` judges every event, whatever feed it came by.
     init(_ wire: Availability_V1_InventoryEvent) {
         let original: [UInt8] = (try? wire.serializedBytes()) ?? []
-        let event = InventoryEvent(
+        var event = InventoryEvent(
             id: wire.id, source: wire.source, kind: InventoryEventKind(wire.type),
             sequence: wire.hasSequence ? wire.sequence : nil,
             occurredAtNanoseconds: wire.hasOccurredAt ? wire.occurredAt.wallNanoseconds ?? 0 : 0, sku: wire.sku,
@@ -20,6 +20,13 @@ extension IncomingEvent {
                     reservationID: $0.reservationID, lineID: $0.reservationLine, quantity: $0.quantity)
             }, supplyID: wire.supply.id,
             bodyDigest: ContentDigest.of(original))
+        event.status = StockStatus(wire.status)
+        event.toStatus = StockStatus(wire.toStatus)
+        event.hold.reservationID = wire.reservationID
+        event.hold.lineID = wire.reservationLine
+        event.hold.erpReference = wire.erpReference
+        event.hold.orderReference = wire.orderReference
+        event.correlationID = wire.correlationID
         self.init(event: event, original: original)
     }
 }
@@ -31,10 +38,29 @@ extension InventoryEventKind {
         case .cycleCount: self = .cycleCount
         case .adjustment: self = .adjustment
         case .receiptPosted: self = .receiptPosted
+        case .pickConfirmed: self = .pickConfirmed
+        case .shipmentConfirmed: self = .shipmentConfirmed
+        case .returnReceived: self = .returnReceived
+        case .statusChanged: self = .statusChanged
+        case .orderAccepted: self = .orderAccepted
+        case .orderCancelled: self = .orderCancelled
         case .sourceHeartbeat: self = .sourceHeartbeat
         case .unspecified: self = .unsupported(name: "")
         case .UNRECOGNIZED(let number): self = .unsupported(name: "number \(number)")
         default: self = .unsupported(name: type.contractName)
+        }
+    }
+}
+
+extension StockStatus {
+    /// Nil: the type's default.
+    fileprivate init?(_ wire: Availability_V1_StockStatus) {
+        switch wire {
+        case .sellable: self = .sellable
+        case .quarantined: self = .quarantined
+        case .damaged: self = .damaged
+        case .unspecified: return nil
+        case .UNRECOGNIZED: self = .unknown
         }
     }
 }

@@ -35,15 +35,6 @@ extension TestStore {
         _ = try step(.takeErpOutcomes(tenant: engine.tenantNumber, [outcome]))
     }
 
-    fileprivate func reservation(_ number: ReservationNumber) throws -> Reservation {
-        let reader = try ledger.makeReader()
-        try reader.renew()
-        guard let found = try reader.reservation(number, tenant: engine.tenantNumber) else {
-            throw TestFailure.unexpectedReply
-        }
-        return found
-    }
-
     fileprivate func compare(_ named: [ErpHoldName: Int64]) throws -> ErpHoldComparison {
         try ErpHoldComparison(
             named, of: "e", askedNanoseconds: nowNanoseconds, ledger: ledger, tenant: engine.tenantNumber)

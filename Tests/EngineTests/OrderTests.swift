@@ -1,5 +1,6 @@
 import Engine
 import Inventory
+import Ledger
 import Testing
 
 @Suite struct OrderTests {
@@ -29,6 +30,50 @@ import Testing
         let disordered = try state(
             afterPublishing: (events + events.shuffled(using: &random).prefix(30)).shuffled(using: &random),
             using: &random)
+        #expect(inOrder == disordered, "seed \(seed)")
+    }
+
+    /// Shipments of a hold among counts and corrections: the stock and what the hold fulfilled are the same in any order.
+    @Test(arguments: 0..<15)
+    func anyOrderOfShipmentsLeavesTheSameStockAndHold(round: UInt64) throws {
+        let seed = 0x5111_0000 + round
+        var random = SeededRandom(seed: seed)
+        func run(_ arrange: ([InventoryEvent], inout SeededRandom) -> [InventoryEvent]) throws -> [Int64] {
+            let store = try TestStore()
+            _ = try store.publish(Make.snapshot("first", at: -100, onHand: 500))
+            let hold = try store.hold("S", 40)
+            var drawn = SeededRandom(seed: seed)
+            var events: [InventoryEvent] = []
+            for index in 0..<30 {
+                let at = -Int64.random(in: 0..<20, using: &drawn)
+                let units = Int64.random(in: 1...5, using: &drawn)
+                let event =
+                    switch Int.random(in: 0..<4, using: &drawn) {
+                    case 0: Make.snapshot("\(index)", at: at, onHand: 400 + units)
+                    case 1: Make.adjustment("\(index)", at: at, by: units - 3)
+                    default:
+                        Make.event("\(index)", .shipmentConfirmed, at: at) {
+                            $0.quantity = units
+                            $0.hold.reservationID = hold.id
+                        }
+                    }
+                events.append(event)
+            }
+            var rest = arrange(events, &random)[...]
+            while !rest.isEmpty {
+                let count = Int.random(in: 1...5, using: &random)
+                _ = try store.publish(rest.prefix(count).map { TestStore.incoming($0) })
+                rest = rest.dropFirst(count)
+            }
+            #expect(try store.ledger.verify().problems == [], "seed \(seed)")
+            let position = try store.position("S", "WH1")
+            let line = try store.reservation(hold.number).lines[0]
+            return [position?.buckets[.onHand] ?? 0, position?.buckets[.reserved] ?? 0, line.open, line.fulfilled]
+        }
+        let inOrder = try run { events, _ in events }
+        let disordered = try run { events, random in
+            (events + events.shuffled(using: &random).prefix(15)).shuffled(using: &random)
+        }
         #expect(inOrder == disordered, "seed \(seed)")
     }
 

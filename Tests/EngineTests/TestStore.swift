@@ -128,6 +128,17 @@ enum Make {
         event(id, source, .adjustment, sku, location, seconds, sequence, quantity, StockEffect(isAbsolute: true))
     }
 
+    /// An event of any other kind, about 1 unit of S at WH1 unless `change` says otherwise.
+    static func event(
+        _ id: String, _ kind: InventoryEventKind, at seconds: Int64 = 0,
+        _ change: (inout InventoryEvent) -> Void = { _ in }
+    ) -> InventoryEvent {
+        var event = event(id, "a", kind, "S", "WH1", seconds, nil, 1, StockEffect(isAbsolute: true))
+        change(&event)
+        event.bodyDigest = ContentDigest.of(Array("\(event)".utf8))
+        return event
+    }
+
     static func heartbeat(
         _ id: String, source: String = "a", at seconds: Int64 = 0, sequence: UInt64? = nil
     ) -> InventoryEvent {

@@ -53,11 +53,14 @@ enum EventJudge {
             event.occurredAtNanoseconds > 0
                 && event.occurredAtNanoseconds <= nowNanoseconds + Limits.clockSkewNanosecondsMax,
             "a time beyond its limit")
-        guard let stock = accepted.stock else { return expect(accepted.isHeartbeat, "no effect, no heartbeat") }
+        guard let stock = accepted.stock else {
+            return expect(
+                accepted.hold != nil || event.kind == .sourceHeartbeat, "no effect and no hold, and no heartbeat")
+        }
         expect((1...Limits.skuBytesMax).contains(event.sku.utf8.count), "a sku beyond its limit")
         expect(directory.number(of: event.location) == stock.location, "another location")
         let effect = stock.entry.effect
-        expect(!effect.touched.isEmpty, "an effect on nothing")
+        expect(!effect.touched.isEmpty || event.kind == .pickConfirmed, "an effect on nothing")
         for bucket in Bucket.allCases where effect.touched.contains(bucket) {
             let range = -Limits.quantityMax...Limits.quantityMax
             expect(bucket.isFed && range.contains(effect.values[bucket]), "\(bucket.name) beyond its limit")

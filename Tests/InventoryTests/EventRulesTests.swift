@@ -69,6 +69,25 @@ import Testing
             (makeEvent(.adjustment) { $0.reason = long }, "INVALID_FIELD: reason: at most 64 bytes, has 65"),
             (makeEvent(.receiptPosted) { $0.quantity = 0 }, "INVALID_FIELD: quantity: 1 to \(most), is 0"),
             (makeEvent(.receiptPosted) { $0.supplyID = long }, "INVALID_FIELD: supply.id: at most 64 bytes, has 65"),
+            (makeEvent(.shipmentConfirmed) { $0.quantity = 0 }, "INVALID_FIELD: quantity: 1 to \(most), is 0"),
+            (makeEvent(.returnReceived) { $0.quantity = -1 }, "INVALID_FIELD: quantity: 1 to \(most), is -1"),
+            (makeEvent(.returnReceived) { $0.status = .unknown }, "INVALID_FIELD: status: there is no such status"),
+            (makeEvent(.pickConfirmed) { $0.quantity = nil }, nil),
+            (makeEvent(.pickConfirmed) { $0.quantity = -1 }, "INVALID_FIELD: quantity: 0 to \(most), is -1"),
+            (makeEvent(.statusChanged), "INVALID_FIELD: to_status: is the status before as well"),
+            (
+                makeEvent(.cycleCount) { $0.status = .damaged },
+                "INVALID_FIELD: status: CYCLE_COUNT counts the stock whatever its status"
+            ),
+            (
+                makeEvent(.orderAccepted),
+                "INVALID_FIELD: reservation_id: this, erp_reference or order_reference is required"
+            ),
+            (
+                makeEvent(.orderCancelled) { $0.hold.orderReference = long },
+                "INVALID_FIELD: order_reference: at most 64 bytes, has 65"
+            ),
+            (makeEvent(.orderCancelled) { $0.hold.orderReference = "O1" }, nil),
             (makeEvent(.positionSnapshot), nil),
             (
                 makeEvent(.positionSnapshot) { $0.snapshot.touched = [BucketSet(.reserved), BucketSet(.releasing)] },
@@ -126,7 +145,7 @@ import Testing
     @Test func aHeartbeatNeedsOnlyIdSourceAndTime() throws {
         let event = InventoryEvent(
             id: "h1", source: "erp", kind: .sourceHeartbeat, occurredAtNanoseconds: now, bodyDigest: 0)
-        #expect(try accept(event) == AcceptedEvent(stock: nil, isHeartbeat: true))
+        #expect(try accept(event) == AcceptedEvent(stock: nil, hold: nil))
         #expect(try accept(event, terms: SourceTerms(id: "erp", order: .sequence)).stock == nil)
         var late = event
         late.occurredAtNanoseconds = now + Limits.clockSkewNanosecondsMax + 1
@@ -156,11 +175,51 @@ import Testing
         #expect(try effect(makeEvent(.adjustment) { $0.quantity = -4 }) == ["delta", "on_hand -4"])
         #expect(try effect(makeEvent(.receiptPosted)) == ["delta", "on_hand 3"])
         #expect(try effect(makeEvent(.receiptPosted) { $0.supplyID = "PO1" }) == ["delta", "on_hand 3", "incoming -3"])
+        #expect(
+            try effect(makeEvent(.receiptPosted) { $0.status = .damaged }) == ["delta", "on_hand 3", "damaged 3"])
+        #expect(try effect(makeEvent(.shipmentConfirmed)) == ["delta", "on_hand -3"])
+        #expect(
+            try effect(makeEvent(.shipmentConfirmed) { $0.status = .quarantined })
+                == ["delta", "on_hand -3", "quarantined -3"])
+        #expect(try effect(makeEvent(.returnReceived)) == ["delta", "on_hand 3", "quarantined 3"])
+        #expect(try effect(makeEvent(.returnReceived) { $0.status = .sellable }) == ["delta", "on_hand 3"])
+        #expect(
+            try effect(makeEvent(.returnReceived) { $0.status = .damaged }) == ["delta", "on_hand 3", "damaged 3"])
+        #expect(
+            try effect(
+                makeEvent(.statusChanged) {
+                    $0.status = .quarantined
+                    $0.toStatus = .damaged
+                }) == ["delta", "quarantined -3", "damaged 3"])
+        #expect(try effect(makeEvent(.statusChanged) { $0.toStatus = .damaged }) == ["delta", "damaged 3"])
+        #expect(try effect(makeEvent(.pickConfirmed)) == ["delta"])
         let snapshot = makeEvent(.positionSnapshot) {
             $0.snapshot.touched = [BucketSet(.onHand), BucketSet(.reserved), BucketSet(.damaged)]
             $0.snapshot.values[.reserved] = 55
         }
         #expect(try effect(snapshot) == ["absolute", "on_hand 9", "damaged 0"])
+    }
+
+    @Test func holdsAreTouchedByWhatNamesThemOnly() throws {
+        func hold(_ kind: InventoryEventKind, _ change: (inout InventoryEvent) -> Void) throws -> AcceptedEvent.Hold? {
+            try accept(makeEvent(kind, change)).hold
+        }
+        #expect(try hold(.shipmentConfirmed) { $0.hold.reservationID = "r-1-1" } == .ship(3))
+        #expect(try hold(.shipmentConfirmed) { $0.hold.orderReference = "O1" } == .ship(3))
+        #expect(try hold(.shipmentConfirmed) { _ in } == nil)
+        #expect(try hold(.orderAccepted) { $0.hold.erpReference = "E1" } == .commit)
+        #expect(try hold(.orderCancelled) { $0.hold.orderReference = "O1" } == .release)
+        #expect(try hold(.returnReceived) { $0.hold.orderReference = "O1" } == nil)
+        #expect(try accept(makeEvent(.orderAccepted) { $0.hold.erpReference = "E1" }).stock == nil)
+    }
+
+    @Test func whatIsReceivedIsThereWhoeverKeepsWhatIsToCome() throws {
+        let directory = makeDirectory(owners: [1: "erp"], bucketOwners: [1: ["incoming": "wms"]])
+        let event = makeEvent(.receiptPosted) { $0.supplyID = "PO1" }
+        let accepted = try EventRules.accept(
+            event, source: 1, terms: SourceTerms(id: "erp"), progress: SourceProgress(), directory: directory,
+            nowNanoseconds: now)
+        #expect(accepted.stock?.entry.effect.touched == BucketSet(.onHand))
     }
 
     @Test func thePlaceIsByTimeOrBySequence() throws {

@@ -2,12 +2,13 @@
 
 /// A catalogue of six locations, `WH1` … `WH6` with numbers 1 … 6, all active and without an owner.
 func makeDirectory(
-    inactive: Set<Int> = [], owners: [Int: String] = [:], groups: [LocationGroup] = []
+    inactive: Set<Int> = [], owners: [Int: String] = [:], bucketOwners: [Int: [String: String]] = [:],
+    groups: [LocationGroup] = []
 ) -> LocationDirectory {
     let locations = (1...6).map { number in
         Location(
             id: "WH\(number)", number: LocationNumber(number), isActive: !inactive.contains(number),
-            owner: owners[number])
+            owner: owners[number], bucketOwners: bucketOwners[number] ?? [:])
     }
     let sources = [(number: SourceNumber(1), terms: SourceTerms(id: "erp")), (2, SourceTerms(id: "wms"))]
     do {

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2
 
 from availability.v1 import policy_pb2
 
-from support.api import SECOND, duration, failure_of, now, snapshot
+from support.api import SECOND, duration, event, failure_of, now, snapshot
 from support.erp import (
     EmbeddedErp, ErpHolder, avail, avail_json, contained, kind_name, metric, new_id, standing, write_state_name)
 from support.reservations import (
@@ -100,6 +100,16 @@ def test_hold_is_confirmed_within_the_call_and_there_at_the_erp_until_released(h
     holder.release(held.id)
     holder.becomes(held, "RELEASED", "RELEASED")
     assert holder.free_at_erp(sku) == 10
+
+
+def test_goods_issued_leave_the_books_of_the_embedded_erp(holder, erp):
+    channel, sku = holder.new_channel(), holder.stocked(5)
+    for _ in range(3):
+        held = holder.create(channel, wanted(sku, 5))
+        assert standing(held) == ("ACTIVE", "CONFIRMED")
+        holder.apply(event("SHIPMENT_CONFIRMED", sku, quantity=5, reservation_id=held.id))
+        assert standing(holder.becomes(held, "FULFILLED", "RELEASED")) == ("FULFILLED", "RELEASED")
+        holder.apply(event("RECEIPT_POSTED", sku, quantity=5))
 
 
 @pytest.mark.parametrize("why", ["stock", "will"])

@@ -52,6 +52,36 @@ def test_snapshot_may_be_negative_and_only_answers_are_clamped(api):
     assert api.available("b2b", sku) == 0
 
 
+@pytest.mark.parametrize("kind, fields, expected", [
+    ("SHIPMENT_CONFIRMED", {}, {"on_hand": 96}),
+    ("SHIPMENT_CONFIRMED", {"status": "DAMAGED"}, {"on_hand": 96, "damaged": -4}),
+    ("RETURN_RECEIVED", {}, {"on_hand": 104, "quarantined": 4}),
+    ("RETURN_RECEIVED", {"status": "SELLABLE"}, {"on_hand": 104}),
+    ("RETURN_RECEIVED", {"status": "DAMAGED"}, {"on_hand": 104, "damaged": 4}),
+    ("RECEIPT_POSTED", {"status": "QUARANTINED"}, {"on_hand": 104, "quarantined": 4}),
+    ("STATUS_CHANGED", {"to_status": "DAMAGED"}, {"on_hand": 100, "damaged": 4}),
+    ("STATUS_CHANGED", {"status": "DAMAGED", "to_status": "SELLABLE"}, {"on_hand": 100, "damaged": -4}),
+    ("PICK_CONFIRMED", {}, {"on_hand": 100}),
+])
+def test_movement_changes_what_the_table_says(api, kind, fields, expected):
+    statuses = {name: inventory_event_pb2.StockStatus.Value(f"STOCK_STATUS_{value}") for name, value in fields.items()}
+    sku = new_name()
+    api.apply(snapshot(sku, on_hand=100, at=now() - HOUR), event(kind, sku, quantity=4, **statuses))
+    assert buckets(api, sku) == expected
+
+
+@pytest.mark.parametrize("kind, fields, problem", [
+    ("SHIPMENT_CONFIRMED", {"quantity": 0}, "quantity"), ("RETURN_RECEIVED", {}, "quantity"),
+    ("STATUS_CHANGED", {"quantity": 1}, "to_status"), ("RETURN_RECEIVED", {"quantity": 1, "status": 9}, "status"),
+    ("CYCLE_COUNT", {"quantity": 1, "status": 2}, "status"), ("ORDER_ACCEPTED", {}, "reservation_id"),
+    ("ORDER_CANCELLED", {"reservation_id": "r-1-1"}, "reservation_id"),
+])
+def test_movement_with_a_bad_field_is_dead_lettered_by_its_name(api, kind, fields, problem):
+    sku = new_name()
+    assert refused(api, event(kind, sku, **fields)).startswith(f"INVALID_FIELD: {problem}: ")
+    assert failure_of(api.position, sku).code == grpc.StatusCode.NOT_FOUND
+
+
 def test_cycle_count_sets_on_hand_alone(api):
     sku = new_name()
     api.apply(snapshot(sku, on_hand=100, allocated=20), event("CYCLE_COUNT", sku, quantity=80))
@@ -181,8 +211,8 @@ def test_event_at_an_unknown_location_is_dead_lettered(api):
     assert "NOWHERE" in reason
 
 
-@pytest.mark.parametrize("kind", ["SHIPMENT_CONFIRMED", "TRANSFER_SHIPPED", "RETURN_RECEIVED", "ALLOCATION_CREATED",
-                                  "ORDER_ACCEPTED", "SUPPLY_UPDATED"])
+@pytest.mark.parametrize("kind", ["TRANSFER_SHIPPED", "TRANSFER_RECEIVED", "ALLOCATION_CREATED", "ALLOCATION_RELEASED",
+                                  "SUPPLY_UPDATED", "SUPPLY_CANCELLED"])
 def test_type_that_this_version_does_not_apply_is_dead_lettered_by_name(api, kind):
     sku = new_name()
     reason = refused(api, event(kind, sku, quantity=1))
@@ -322,7 +352,7 @@ def test_gap_holds_back_the_watermark_and_no_effect_until_it_is_filled(api):
 
 
 @pytest.mark.parametrize("poison", [
-    {"kind": "ADJUSTMENT", "quantity": 1}, {"kind": "PICK_CONFIRMED", "quantity": 1},
+    {"kind": "ADJUSTMENT", "quantity": 1}, {"kind": "TRANSFER_SHIPPED", "quantity": 1},
     {"kind": "CYCLE_COUNT", "quantity": 1, "location": "NOWHERE"},
 ], ids=["bad field", "type not applied", "unknown location"])
 def test_dead_letter_takes_its_place_in_the_sequence(api, poison):

@@ -8,7 +8,7 @@ import pytest
 from availability.v1 import reservation_service_pb2
 
 from support import PATIENCE
-from support.api import SECOND, duration, event, failure_of
+from support.api import SECOND, duration, event, failure_of, new_name
 from support.reservations import (  # noqa: F401 (fixtures)
     WITHOUT_ERP, Holder, causes, holder, ledger, of_another_epoch, server, state_of, wanted)
 from support.server import eventually
@@ -109,6 +109,33 @@ def test_new_watch_hears_of_shortfalls_that_exist_and_of_their_end(ledger, watch
     ledger.release(one.id)
     watch.until(lambda watch: len(shortfalls(watch)) > 2)
     assert shortfalls(watch) == [*existing, (two.id, 1, sku, "WH1", 0)]
+
+
+# What sources tell of holds.
+
+def test_shipment_with_its_reservation_closes_the_hold_in_the_same_breath(ledger, watching):
+    channel, sku = ledger.new_channel(), ledger.stocked(10)
+    held = ledger.create(channel, wanted(sku, 6))
+    watch = watching(ledger, channel=channel)
+    watch.snapshot()
+    ledger.apply(event("SHIPMENT_CONFIRMED", sku, quantity=4, reservation_id=held.id, correlation_id="parcel-1"))
+    watch.until(lambda watch: watch.latest[held.id].lines[0].fulfilled == 4)
+    assert ledger.available(channel, sku) == 4
+    ledger.apply(event("SHIPMENT_CONFIRMED", sku, quantity=2, reservation_id=held.id))
+    watch.until(lambda watch: watch.heard(held.id, "FULFILLED"))
+    assert watch.latest[held.id].history[-2].correlation_id == "parcel-1"
+    assert ledger.available(channel, sku) == 4 and shortfalls(watch) == []
+
+
+def test_order_that_a_source_accepts_or_cancels_commits_or_releases_its_hold(ledger, watching):
+    channel, sku = ledger.new_channel(), ledger.stocked(10)
+    order = new_name("order")
+    accepted, cancelled = (ledger.create(channel, wanted(sku, 2), order_reference=name) for name in (order, f"{order}x"))
+    watch = watching(ledger, channel=channel)
+    watch.snapshot()
+    ledger.apply(event("ORDER_ACCEPTED", order_reference=order), event("ORDER_CANCELLED", order_reference=f"{order}x"))
+    watch.until(lambda watch: watch.heard(accepted.id, "COMMITTED") and watch.heard(cancelled.id, "RELEASED"))
+    assert ledger.available(channel, sku) == 8
 
 
 # Whose.

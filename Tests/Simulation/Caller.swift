@@ -35,6 +35,7 @@ struct Caller {
             case 70..<76 where !sent.isEmpty: repeated(&chance)
             case 76: policyUpdate(&chance)
             case 77, 78: missed(model, &chance)
+            case 79..<84 where !numbers.isEmpty: shipment(model, wall: wall, &chance)
             default: event(wall: wall, &chance)
             }
         if sent.count >= 60 { sent.removeFirst(20) }
@@ -175,6 +176,26 @@ struct Caller {
             event.kind = .receiptPosted
             event.quantity = chance.within(1...12)
             if chance.oneIn(2) { event.supplyID = "po" }
+        }
+        return publish(event)
+    }
+
+    /// Of a hold, mostly: some of a line, from where it is held or not, more than is held now and then.
+    private mutating func shipment(_ model: Model, wall: WallNanoseconds, _ chance: inout Chance) -> EngineCommand {
+        counter += 1
+        let number = chance.pick(numbers)
+        let line = model.holds[number]?.lines.first { $0.open > 0 || chance.oneIn(3) }
+        let occurred = wall - chance.seconds(0...(chance.oneIn(4) ? 3_600 : 20))
+        var event = InventoryEvent(
+            id: "e\(counter)", source: chance.pick(WorldTerms.sources), kind: .shipmentConfirmed,
+            occurredAtNanoseconds: occurred / .perSecond * .perSecond, sku: line?.sku ?? chance.pick(WorldTerms.skus),
+            location: chance.oneIn(3)
+                ? chance.pick(WorldTerms.locationNames) : terms.locations[line?.location ?? 0] ?? "L1",
+            quantity: 1 + Int64(chance.below(6)), bodyDigest: counter)
+        if !chance.oneIn(10) {
+            event.hold.reservationID = ReservationID.text(
+                number: number, epoch: chance.oneIn(40) ? epoch + 1 : epoch)
+            if chance.oneIn(3) { event.hold.lineID = line?.id ?? 1 }
         }
         return publish(event)
     }

@@ -51,6 +51,12 @@ struct ErpBook {
         }
     }
 
+    /// Its own people shipped some of what it holds.
+    mutating func issue(_ issue: GoodsIssue, of reservationID: String) {
+        guard let units = entries[reservationID]?.lines[issue.lineID] else { return }
+        entries[reservationID]?.lines[issue.lineID] = max(0, units - issue.units)
+    }
+
     private mutating func reserve(_ work: ErpWork, _ chance: inout Chance) throws(Violation) -> ErpReply {
         var entry = entries[work.reservationID] ?? Entry()
         let known = work.lines.filter { entry.lines[$0.lineID] != nil }

@@ -36,6 +36,8 @@ struct ErpSimulation {
 
     var capabilities: ErpCapabilities { book.capabilities }
 
+    mutating func issue(_ issue: GoodsIssue, of reservationID: String) { book.issue(issue, of: reservationID) }
+
     /// Faults stop.
     mutating func becomeKind() {
         book.isKind = true

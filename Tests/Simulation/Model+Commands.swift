@@ -36,7 +36,29 @@ extension Model {
         let place = Place(sku: event.sku, location: location.key)
         let contained = contain(event, at: place)
         stock[place, default: StockHistory()].add(event, contained: contained)
+        if event.kind == .shipmentConfirmed { ship(event, from: location.key) }
         return .applied
+    }
+
+    /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place first.
+    private mutating func ship(_ event: InventoryEvent, from location: LocationNumber) {
+        guard let id = ReservationID.parse(event.hold.reservationID), id.epoch == epoch, var hold = holds[id.number]
+        else { return }
+        let own = hold.lines.indices.filter {
+            hold.lines[$0].sku == event.sku && (event.hold.lineID == 0 || event.hold.lineID == hold.lines[$0].id)
+        }
+        var left = event.quantity ?? 0
+        for isThere in [true, false] {
+            for index in own where (hold.lines[index].location == location) == isThere {
+                let units = min(left, hold.lines[index].open)
+                guard units > 0 else { continue }
+                left -= units
+                fulfil(units, &hold, index)
+            }
+        }
+        guard left < event.quantity ?? 0 else { return }
+        if hold.open == 0 { end(&hold, .fulfilled) }
+        store(hold)
     }
 
     /// The newest figure says which of our holds it was taken with: those are in it, and no others. Returns the units.

@@ -52,6 +52,14 @@ struct Hold {
     var open: Int64 { lines.reduce(0) { $0 + $1.open } }
 }
 
+/// Units of a hold's line that were shipped.
+struct GoodsIssue {
+    var number: ReservationNumber
+    var lineID: UInt32
+    var erp: String
+    var units: Int64
+}
+
 /// What the ledger should hold: every operation that was acknowledged, done to plain dictionaries. It shares no code
 /// with what it checks, and knows nothing of commits, rows, rebasing or sweeping.
 struct Model {
@@ -92,6 +100,8 @@ struct Model {
     /// Sums of the holds' lines, kept along; `recount` makes them anew.
     private(set) var held: [Place: [String: Int64]] = [:]
     private(set) var releasing: [Place: Int64] = [:]
+    /// What left the house since somebody last looked: the ERPs know of it by themselves.
+    var issues: [GoodsIssue] = []
     /// No ACTIVE hold ends before it.
     private var nextExpiry = WallNanoseconds.max
 
@@ -177,6 +187,17 @@ struct Model {
             line.open = 0
             line.isShipped = true
         }
+    }
+
+    /// Goods left the house: whoever holds them holds less.
+    mutating func fulfil(_ units: Int64, _ hold: inout Hold, _ index: Int) {
+        change(&hold, index) { line in
+            line.open -= units
+            line.fulfilled += units
+            line.contained = max(0, line.contained - units)
+        }
+        let line = hold.lines[index]
+        issues.append(GoodsIssue(number: hold.number, lineID: line.id, erp: line.erp, units: units))
     }
 
     mutating func contain(_ units: Int64, _ hold: inout Hold, _ index: Int) {
@@ -267,7 +288,7 @@ struct StockHistory {
     private static func effect(of event: InventoryEvent) -> StockEffect {
         if event.kind == .positionSnapshot { return event.snapshot }
         var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
-        effect.values[.onHand] = event.quantity ?? 0
+        effect.values[.onHand] = event.kind == .shipmentConfirmed ? -(event.quantity ?? 0) : event.quantity ?? 0
         if event.kind == .receiptPosted, !event.supplyID.isEmpty {
             effect.touched.insert(BucketSet(.incoming))
             effect.values[.incoming] = -(event.quantity ?? 0)

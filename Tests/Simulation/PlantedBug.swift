@@ -11,6 +11,8 @@ enum PlantedBug: String, CaseIterable {
     case lostRelease = "lost-release"
     /// What the ERP confirmed is counted as somebody else's allocation as well.
     case doubleCount = "double-count"
+    /// A shipment's hold is not taken out of what is held.
+    case keptHold = "kept-hold"
     /// A clock that leaps ahead now and then.
     case earlyExpiry = "early-expiry"
     /// The request's id is remembered by a commit of its own.
@@ -24,7 +26,7 @@ enum PlantedBug: String, CaseIterable {
     /// Seeds within which it must be found.
     var seedsMax: Int {
         switch self {
-        case .oversell, .lostRelease, .doubleCount: 5
+        case .oversell, .lostRelease, .doubleCount, .keptHold: 5
         case .earlyExpiry, .looseIdempotency, .lostSync: 20
         }
     }
@@ -43,6 +45,7 @@ struct PlantedStep {
         case .oversell: return tenancy.engine.step(commands.map(Self.generous), time: time)
         case .lostRelease: return withoutRelease(tenancy, commands, time)
         case .doubleCount: return withAllocation(tenancy, commands, time)
+        case .keptHold: return tenancy.engine.step(commands.map(Self.withoutHold), time: time)
         case .earlyExpiry:
             var early = time
             if !commands.contains(where: \.setsExpiry), chance.oneIn(3) { early.ledgerNanoseconds += 5 * .perSecond }
@@ -65,6 +68,17 @@ struct PlantedStep {
         var policy = policy
         policy.terms.allowedOversell += 1
         return policy
+    }
+
+    private static func withoutHold(_ command: EngineCommand) -> EngineCommand {
+        guard case .publish(let tenant, let events) = command else { return command }
+        return .publish(
+            tenant: tenant,
+            events: events.map { incoming in
+                var event = incoming.event
+                event.hold = HoldReference()
+                return IncomingEvent(event: event, original: incoming.original)
+            })
     }
 
     /// The last command, if it is a release that gives something back, is answered and not done.

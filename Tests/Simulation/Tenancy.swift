@@ -128,6 +128,16 @@ final class Tenancy {
             if case .reserved(let granted) = reply { caller.hears(of: granted.reservation.number) }
         }
         for arrival in asked.arrivals { conclude(arrival, time.ledgerNanoseconds) }
+        tellIssues()
+    }
+
+    /// Goods that left are out of the ERPs' books as well.
+    private func tellIssues() {
+        for issue in model.issues {
+            guard let index = erps.firstIndex(where: { $0.name == issue.erp }) else { continue }
+            erps[index].issue(issue, of: ReservationID.text(number: issue.number, epoch: model.epoch))
+        }
+        model.issues = []
     }
 
     /// The process died over it and the commit was made: nobody heard an answer, and all of it must be there.
@@ -156,6 +166,7 @@ final class Tenancy {
             }
             if let number { caller.hears(of: number) }
         }
+        tellIssues()
     }
 
     private func newNumber(_ command: EngineCommand, _ reply: EngineReply) -> ReservationNumber? {

@@ -40,7 +40,8 @@ extension Reservation {
         }
         for index in lines.indices {
             close(index, units: lines[index].open - ordered[index], erps: erps)
-            lines[index].committed = ordered[index]
+            // What was shipped before the order became known is part of it.
+            lines[index].committed = ordered[index] + lines[index].fulfilled
             if ordered[index] > 0, !lines[index].erp.isEmpty, erps.takesCommits(lines[index].erp) {
                 lines[index].isCommitDue = true
             }
@@ -82,17 +83,39 @@ extension Reservation {
         note(.expired, from: .active, at: end)
     }
 
-    /// Units were shipped: at most what is open of the line. Returns how many the hold covered.
+    /// Units of a sku were shipped: they are taken out of the lines that `linesToShip` names, in its order, at most what is
+    /// open. One change. Returns how many the hold covered; 0: nothing was changed.
     public mutating func fulfil(
-        _ quantity: Int64, lineAt index: Int, cause: ReservationCause, at moment: ReservationMoment
+        _ quantity: Int64, lines order: [Int], at moment: ReservationMoment
     ) -> Int64 {
-        let covered = min(quantity, lines[index].open)
-        guard covered > 0 else { return 0 }
-        ship(index, units: covered)
+        var left = quantity
+        for index in order where left > 0 {
+            let covered = min(left, lines[index].open)
+            guard covered > 0 else { continue }
+            ship(index, units: covered)
+            left -= covered
+        }
+        guard left < quantity else { return 0 }
         let before = state
         if open == 0 { end(.fulfilled) }
-        note(cause, from: before, at: moment)
-        return covered
+        note(.shipped, from: before, at: moment)
+        return quantity - left
+    }
+
+    /// The open lines that a shipment of a sku takes from, by their places: the line named, or else those at the location it
+    /// left from before the others.
+    public func linesToShip(sku: String, lineID: UInt32, location: LocationNumber) -> [Int] {
+        let open = lines.indices.filter {
+            lines[$0].sku == sku && lines[$0].open > 0 && (lineID == 0 || lines[$0].id == lineID)
+        }
+        return open.filter { lines[$0].location == location } + open.filter { lines[$0].location != location }
+    }
+
+    /// What of each line is open, of those that an event is about: the line named, the lines of a sku, or all.
+    public func openLines(sku: String, lineID: UInt32) -> [LineQuantity] {
+        lines.filter {
+            $0.open > 0 && (lineID == 0 || $0.id == lineID) && (lineID != 0 || sku.isEmpty || $0.sku == sku)
+        }.map { LineQuantity(lineID: $0.id, quantity: $0.open) }
     }
 
     /// Links it with the one that replaces it.
