@@ -27,6 +27,7 @@ struct ServerMetrics: Sendable {
             let progress = source.progress
             return [
                 ("applied", progress.applied), ("duplicate", progress.duplicates), ("superseded", progress.superseded),
+                ("buffered", progress.buffered),
                 ("dead_lettered", progress.deadLettered),
             ].map { outcome, count in
                 MetricFamily.Sample(

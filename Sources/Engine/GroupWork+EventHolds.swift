@@ -39,6 +39,7 @@ extension GroupWork {
     func refusal(
         of hold: AcceptedEvent.Hold, _ named: [Reservation], _ event: InventoryEvent
     ) -> EventRejection? {
+        if hold == .allocate { return nil }
         if case .ship = hold { return nil }
         guard !named.isEmpty else {
             // What only an order or an ERP names may be somebody else's.
@@ -56,6 +57,7 @@ extension GroupWork {
     ) throws(LedgerError) -> HoldResult {
         switch hold {
         case .ship(let units): return try ship(units, named, event, from: location)
+        case .allocate: return HoldResult(hasChanged: true)
         case .commit, .release:
             guard !named.isEmpty else {
                 return HoldResult(hasChanged: true, remark: "NO_HOLD: nothing here is called so")

@@ -47,15 +47,17 @@ extension GroupWork {
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
         let named = try accepted.hold == nil ? [] : holds(named: event)
-        if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) {
+        if let refusal = try refusal(of: accepted, named, event) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
+        // What is allocated to a hold of ours is subtracted as ours.
+        let isOurs = accepted.hold == .allocate && !named.isEmpty
         var outcome = EventOutcome.applied
         let sequence: UInt64
         // The stock and its hold go together: what watchers hear of is how the event leaves both.
         if !named.isEmpty { shortfallsBefore = [:] }
-        if let stock = accepted.stock {
+        if let stock = accepted.stock, !isOurs {
             (sequence, outcome) = try apply(stock, of: event, source: source)
             if outcome == .deadLettered {
                 shortfallsBefore = nil
@@ -65,11 +67,17 @@ extension GroupWork {
         } else {
             sequence = batch.nextSequence()
         }
-        var remark = ""
+        var remark = accepted.remark
         if let hold = accepted.hold {
             let done = try take(hold, named, event, at: accepted.stock?.location ?? 0)
-            remark = done.remark
-            if accepted.stock == nil, !done.hasChanged { outcome = .superseded }
+            remark.note(done.remark)
+            if accepted.stock == nil, accepted.leg == nil, !done.hasChanged { outcome = .superseded }
+        }
+        // A shipment of our hold closes nobody else's allocation.
+        if let leg = accepted.leg, isOurs || named.isEmpty {
+            let done = try take(leg, of: event, isOurs: isOurs)
+            remark.note(done.remark)
+            if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
         }
         try settleShortfalls()
         let record = EventRecord(
@@ -79,9 +87,22 @@ extension GroupWork {
         eventIDsAdded += 1
         try observe(event, isDeadLetter: false)
         note(event.source) { progress in
-            if outcome == .superseded { progress.superseded += 1 } else { progress.applied += 1 }
+            switch outcome {
+            case .superseded: progress.superseded += 1
+            case .buffered: progress.buffered += 1
+            case .applied, .duplicate, .deadLettered: progress.applied += 1
+            }
         }
         return EventResult(id: event.id, outcome: outcome, reason: remark)
+    }
+
+    /// Why nothing of an event can be done; nil: some of it can.
+    private mutating func refusal(
+        of accepted: AcceptedEvent, _ named: [Reservation], _ event: InventoryEvent
+    ) throws(LedgerError) -> EventRejection? {
+        if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
+        guard let leg = accepted.leg, accepted.stock == nil, try isPruned(leg, of: event) else { return nil }
+        return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
     }
 
     /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was
@@ -211,5 +232,12 @@ extension GroupWork {
             progress.lastErrorNanoseconds = now
         }
         return EventResult(id: event.id, outcome: .deadLettered, reason: rejection.description)
+    }
+}
+
+extension String {
+    /// Adds what should be known as well; mostly nothing.
+    fileprivate mutating func note(_ remark: String) {
+        if !remark.isEmpty { self += isEmpty ? remark : "; \(remark)" }
     }
 }

@@ -15,6 +15,12 @@ extension GroupWork: PositionJournal {
         ) { entry throws(LedgerError) in body(entry) }
     }
 
+    mutating func entry(_ key: OrderKey) throws(LedgerError) -> JournalEntry? {
+        try batch.journalEntry(tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, key: key)
+    }
+
+    mutating func put(_ entry: JournalEntry) throws(LedgerError) { try insert(entry) }
+
     mutating func insert(_ entry: JournalEntry) throws(LedgerError) {
         try batch.setJournalEntry(entry, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location)
     }

@@ -70,7 +70,8 @@ extension GroupWork {
             ledgerNanoseconds: ledgerNanoseconds, sequence: batch.state.sequence + 1,
             correlationID: outcome.correlationID)
         let isNew = changed.take(
-            outcome.answer, to: outcome.kind, from: outcome.erp, erps: settings.erps, at: sequenceMoment)
+            outcome.answer, to: outcome.kind, from: outcome.erp, shippedWhenAsked: outcome.shippedWhenAsked,
+            erps: settings.erps, at: sequenceMoment)
         if isNew {
             _ = batch.nextSequence()
             try store(changed, replacing: current)

@@ -39,6 +39,8 @@ struct GroupWork: ~Copyable {
     var hasShortfallChanged = false
     /// While an event is at work: shortfalls as it found them, so that only what it leaves is told. Nil: told at once.
     var shortfallsBefore: [StockPlace: ShortfallBefore]?
+    /// References changed, which pay for as much pruning.
+    var referencesTouched = 0
     /// Entries of the change log, which pay for as much pruning.
     var changesAdded = 0
     /// Why no hold is granted now; nil: it may be.
@@ -110,6 +112,11 @@ struct GroupWork: ~Copyable {
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
+        if referencesTouched > 0 {
+            try batch.pruneReferences(
+                tenant: tenant, visiting: referencesTouched * Self.idsVisitedPerAdded,
+                before: nowNanoseconds - settings.horizonNanoseconds)
+        }
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)

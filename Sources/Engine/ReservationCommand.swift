@@ -96,10 +96,14 @@ public struct ErpOutcome: Sendable {
     public var answer: ErpAnswer
     /// The call, for the history; may be empty.
     public var correlationID: String
+    /// Units of each line that were shipped when the ERP was asked.
+    public var shippedWhenAsked: [UInt32: Int64]
 
     public init(
-        number: ReservationNumber, erp: String, kind: ErpWriteKind, answer: ErpAnswer, correlationID: String = ""
+        number: ReservationNumber, erp: String, kind: ErpWriteKind, answer: ErpAnswer, correlationID: String = "",
+        shippedWhenAsked: [UInt32: Int64] = [:]
     ) {
+        self.shippedWhenAsked = shippedWhenAsked
         self.number = number
         self.erp = erp
         self.kind = kind

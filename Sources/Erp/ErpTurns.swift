@@ -23,7 +23,9 @@ struct ErpTurns: Sendable {
         var outcome: ErpOutcome? {
             answer.map { answer in
                 ErpOutcome(
-                    number: work.number, erp: work.erp, kind: work.kind, answer: answer, correlationID: work.erp)
+                    number: work.number, erp: work.erp, kind: work.kind, answer: answer, correlationID: work.erp,
+                    shippedWhenAsked: Dictionary(
+                        work.lines.map { ($0.lineID, $0.fulfilled) }, uniquingKeysWith: { first, _ in first }))
             }
         }
 

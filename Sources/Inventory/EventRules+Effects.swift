@@ -14,10 +14,30 @@ public struct AcceptedEvent: Sendable, Equatable {
         case commit
         /// The order is off.
         case release
+        /// It is what an allocation is for: then nothing is somebody else's.
+        case allocate
     }
 
-    public let stock: Stock?
-    public let hold: Hold?
+    /// What an event opens or closes of a reference: a transfer's goods, an allocation.
+    public struct Leg: Sendable, Equatable {
+        public let kind: ReferenceKind
+        public let location: LocationNumber
+        /// 1 or more.
+        public let units: Int64
+        public let opens: Bool
+        public let key: OrderKey
+    }
+
+    public var stock: Stock?
+    public var hold: Hold?
+    public var leg: Leg?
+    /// What of the event is left out; empty: nothing.
+    public var remark = ""
+
+    init(stock: Stock? = nil, hold: Hold?) {
+        self.stock = stock
+        self.hold = hold
+    }
 }
 
 extension InventoryEventKind {
@@ -26,10 +46,15 @@ extension InventoryEventKind {
         switch self {
         case .sourceHeartbeat, .orderAccepted, .orderCancelled, .unsupported: false
         case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted, .pickConfirmed, .shipmentConfirmed,
-            .returnReceived, .statusChanged:
+            .returnReceived, .statusChanged, .transferShipped, .transferReceived, .allocationCreated,
+            .allocationReleased:
             true
         }
     }
+
+    var isAbsolute: Bool { self == .positionSnapshot || self == .cycleCount }
+    var isTransfer: Bool { self == .transferShipped || self == .transferReceived }
+    var isAllocation: Bool { self == .allocationCreated || self == .allocationReleased }
 }
 
 /// The effect of each type on the buckets: the table of docs/events.md.
@@ -60,6 +85,13 @@ extension EventRules {
             return StockEffect(isAbsolute: false)
         case .shipmentConfirmed: return difference(-(try quantity(event, atLeast: 1)), event.status)
         case .returnReceived: return difference(try quantity(event, atLeast: 1), event.status ?? .quarantined)
+        case .transferShipped: return difference(-(try quantity(event, atLeast: 1)), event.status)
+        case .transferReceived: return difference(try quantity(event, atLeast: 1), event.status)
+        case .allocationCreated, .allocationReleased:
+            let units = try quantity(event, atLeast: 1)
+            var effect = StockEffect(isAbsolute: false)
+            effect.add(event.kind == .allocationCreated ? units : -units, to: .allocated)
+            return effect
         case .statusChanged: return try statusEffect(event)
         case .orderAccepted, .orderCancelled, .sourceHeartbeat, .unsupported: return nil
         }
@@ -71,6 +103,7 @@ extension EventRules {
         case .shipmentConfirmed: .ship(try quantity(event, atLeast: 1))
         case .orderAccepted: .commit
         case .orderCancelled: .release
+        case .allocationCreated, .allocationReleased: .allocate
         default: nil
         }
     }
@@ -131,7 +164,7 @@ extension EventRules {
         return effect
     }
 
-    private static func quantity(
+    static func quantity(
         _ event: InventoryEvent, atLeast least: Int64 = -Limits.quantityMax
     ) throws(EventRejection) -> Int64 {
         guard let quantity = event.quantity else { throw EventRejection(.invalidField, "quantity: is required") }

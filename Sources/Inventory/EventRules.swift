@@ -32,13 +32,21 @@ public enum EventRules {
             }
             try checkOptionalText(event.sku, "sku", Limits.skuBytesMax)
         case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted, .pickConfirmed, .shipmentConfirmed,
-            .returnReceived, .statusChanged:
+            .returnReceived, .statusChanged, .transferShipped, .transferReceived, .allocationCreated,
+            .allocationReleased:
             try checkText(event.sku, "sku", Limits.skuBytesMax)
             try checkText(event.location, "location", Limits.nameBytesMax)
+            if event.kind.isTransfer {
+                try checkText(event.toLocation, "to_location", Limits.nameBytesMax)
+                if event.toLocation == event.location {
+                    throw EventRejection(.invalidField, "to_location: is the location it left")
+                }
+            }
             if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
         }
         for (field, text) in [
-            ("reason", event.reason), ("supply.id", event.supplyID), ("reservation_id", event.hold.reservationID),
+            ("reason", event.reason), ("reference", event.reference), ("supply.id", event.supplyID),
+            ("reservation_id", event.hold.reservationID),
             ("erp_reference", event.hold.erpReference), ("order_reference", event.hold.orderReference),
             ("correlation_id", event.correlationID),
         ] { try checkOptionalText(text, field, Limits.idBytesMax) }
@@ -62,24 +70,69 @@ public enum EventRules {
         try checkTime(event, progress, nowNanoseconds, bounds)
         let primary = try primary(of: event, terms)
         let hold = try holdEffect(of: event)
-        guard event.kind.movesStock else { return AcceptedEvent(stock: nil, hold: hold) }
-        guard let location = directory.number(of: event.location) else {
-            throw EventRejection(.unknownLocation, "location: no location is called \(event.location)")
+        guard event.kind.movesStock else { return AcceptedEvent(hold: hold) }
+        let location = try number(of: event.location, "location", directory)
+        let key = OrderKey(
+            primary: primary, isAbsolute: event.kind.isAbsolute, source: OrderKey.digest(ofSource: event.source),
+            id: event.id)
+        let sender = Sender(number: source, terms: terms, directory: directory)
+        var accepted = AcceptedEvent(hold: hold)
+        if event.kind.isTransfer {
+            let destination = try number(of: event.toLocation, "to_location", directory)
+            accepted.stock = try stock(event, key, sender, at: event.kind == .transferShipped ? location : destination)
+            try addLeg(.transfer, event, key, sender, at: destination, to: &accepted)
+        } else {
+            if event.kind.isAllocation {
+                try sender.checkOwner(event, BucketSet(.allocated), location)
+            }
+            if !event.kind.isAllocation || event.reference.isEmpty {
+                accepted.stock = try stock(event, key, sender, at: location)
+            }
+            if !event.reference.isEmpty, event.kind.isAllocation || event.kind == .shipmentConfirmed {
+                try addLeg(.allocation, event, key, sender, at: location, to: &accepted)
+            }
         }
-        guard var effect = try effect(of: event) else { return AcceptedEvent(stock: nil, hold: hold) }
+        return accepted
+    }
+
+    private static func number(
+        of name: String, _ field: String, _ directory: LocationDirectory
+    ) throws(EventRejection) -> LocationNumber {
+        guard let number = directory.number(of: name) else {
+            throw EventRejection(.unknownLocation, "\(field): no location is called \(name)")
+        }
+        return number
+    }
+
+    private static func stock(
+        _ event: InventoryEvent, _ key: OrderKey, _ sender: Sender, at location: LocationNumber
+    ) throws(EventRejection) -> AcceptedEvent.Stock? {
+        guard var effect = try effect(of: event) else { return nil }
         // What was received is there, whoever keeps the books of what is to come.
-        let leavesIncoming =
-            event.kind == .receiptPosted && !mayMove(.incoming, source, terms, directory, location)
-        if leavesIncoming {
+        if event.kind == .receiptPosted, !sender.mayMove(.incoming, location) {
             effect.touched = effect.touched.subtracting(BucketSet(.incoming))
             effect.values[.incoming] = 0
         }
-        try checkOwner(event, effect, source, terms, directory, location)
-        let key = OrderKey(
-            primary: primary, isAbsolute: effect.isAbsolute, source: OrderKey.digest(ofSource: event.source),
-            id: event.id)
-        let entry = JournalEntry(key: key, effect: effect)
-        return AcceptedEvent(stock: .init(location: location, entry: entry), hold: hold)
+        try sender.checkOwner(event, effect.touched, location)
+        return .init(location: location, entry: JournalEntry(key: key, effect: effect))
+    }
+
+    /// The part of an event that belongs to a reference is left out where its sender may not move the bucket: goods that moved
+    /// are never refused for it.
+    private static func addLeg(
+        _ kind: ReferenceKind, _ event: InventoryEvent, _ key: OrderKey, _ sender: Sender,
+        at location: LocationNumber, to accepted: inout AcceptedEvent
+    ) throws(EventRejection) {
+        guard sender.mayMove(kind.bucket, location) || (kind == .transfer && sender.mayShare(location)) else {
+            // A shipment's reference is mostly its own number, and no allocation's.
+            guard event.kind != .shipmentConfirmed else { return }
+            let place = sender.directory.location(location)?.id ?? ""
+            accepted.remark = "NOT_OWNER: \(kind.bucket.name) of \(place) stays as it is"
+            return
+        }
+        accepted.leg = .init(
+            kind: kind, location: location, units: try quantity(event, atLeast: 1),
+            opens: event.kind == .transferShipped || event.kind == .allocationCreated, key: key)
     }
 
     /// Up to which primary the journals of a source's positions may be pruned; nil: nothing yet.
@@ -129,26 +182,6 @@ public enum EventRules {
         }
     }
 
-    /// A source ordered by sequence shares no time line, so it may send only what it owns.
-    private static func checkOwner(
-        _ event: InventoryEvent, _ effect: StockEffect, _ source: SourceNumber, _ terms: SourceTerms,
-        _ directory: LocationDirectory, _ location: LocationNumber
-    ) throws(EventRejection) {
-        for bucket in Bucket.allCases
-        where effect.touched.contains(bucket) && !mayMove(bucket, source, terms, directory, location) {
-            throw EventRejection(
-                .notOwner, "source: \(event.source) does not own \(bucket.name) of \(event.location)")
-        }
-    }
-
-    private static func mayMove(
-        _ bucket: Bucket, _ source: SourceNumber, _ terms: SourceTerms, _ directory: LocationDirectory,
-        _ location: LocationNumber
-    ) -> Bool {
-        let owner = directory.owner(of: location, bucket: bucket)
-        return owner == source || (owner == 0 && terms.order == .occurredAt)
-    }
-
     static func checkText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {
         if let problem = TextRules.problem(text, bytesMax: bytesMax) {
             throw EventRejection(.invalidField, "\(field): \(problem)")
@@ -158,6 +191,33 @@ public enum EventRules {
     private static func checkOptionalText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {
         if let problem = TextRules.problemUnlessEmpty(text, bytesMax: bytesMax) {
             throw EventRejection(.invalidField, "\(field): \(problem)")
+        }
+    }
+}
+
+/// Who sends an event, and what that source may move.
+private struct Sender {
+    let number: SourceNumber
+    let terms: SourceTerms
+    let directory: LocationDirectory
+
+    /// A source ordered by sequence shares no time line, so it may send only what it owns.
+    func mayMove(_ bucket: Bucket, _ location: LocationNumber) -> Bool {
+        let owner = directory.owner(of: location, bucket: bucket)
+        return owner == number || (owner == 0 && terms.order == .occurredAt)
+    }
+
+    /// Both ends of a transfer tell of what is between them, when their times can be compared.
+    func mayShare(_ location: LocationNumber) -> Bool {
+        terms.order == .occurredAt && !directory.isOrderedBySequence(location)
+    }
+
+    func checkOwner(
+        _ event: InventoryEvent, _ touched: BucketSet, _ location: LocationNumber
+    ) throws(EventRejection) {
+        for bucket in Bucket.allCases where touched.contains(bucket) && !mayMove(bucket, location) {
+            let place = directory.location(location)?.id ?? ""
+            throw EventRejection(.notOwner, "source: \(event.source) does not own \(bucket.name) of \(place)")
         }
     }
 }

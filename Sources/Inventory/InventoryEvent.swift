@@ -6,6 +6,10 @@ public enum InventoryEventKind: Sendable, Equatable {
     case receiptPosted
     case pickConfirmed
     case shipmentConfirmed
+    case transferShipped
+    case transferReceived
+    case allocationCreated
+    case allocationReleased
     case returnReceived
     case statusChanged
     case orderAccepted
@@ -81,6 +85,10 @@ public struct InventoryEvent: Sendable, Equatable {
     public var toStatus: StockStatus?
     /// A reason code; required for ADJUSTMENT.
     public var reason: String
+    /// Of a transfer: where the stock arrives.
+    public var toLocation = ""
+    /// What it belongs to at the source, such as a transfer or an allocation; may be empty.
+    public var reference = ""
     /// The hold it is about; empty when it names none.
     public var hold = HoldReference()
     /// Follows the event into the history of the hold; may be empty.

@@ -57,6 +57,10 @@ public enum Limits {
     /// Sequences kept beyond a gap, per source.
     public static let pendingSequencesMax: UInt64 = 10_000
     public static let deadLettersMax = 1_000_000
+    /// Events of one transfer or allocation that are told apart.
+    public static let referenceEventsMax = 1_000
+    /// Transfers and allocations that are kept, those not closed yet for as long as they are open.
+    public static let referencesMax: UInt64 = 1_000_000
     /// Journal entries looked at, for dropping, when an absolute event lands.
     public static let journalDropsPerEventMax = 64
 
@@ -94,6 +98,8 @@ public enum Limits {
             ("gap_wait_ns", gapWaitNanoseconds),
             ("pending_sequences_max", Int64(pendingSequencesMax)),
             ("dead_letters_max", Int64(deadLettersMax)),
+            ("reference_events_max", Int64(referenceEventsMax)),
+            ("references_max", Int64(referencesMax)),
             ("journal_drops_per_event_max", Int64(journalDropsPerEventMax)),
         ]
     }

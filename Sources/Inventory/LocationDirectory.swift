@@ -23,13 +23,14 @@ public final class LocationDirectory: Sendable {
         try CatalogueRules.check(locations: locations, groups: groups, sources: sources)
         var sourceNumbers: [String: SourceNumber] = [:]
         for source in sources { sourceNumbers[source.terms.id] = source.number }
+        let bySequence = Set(sources.filter { $0.terms.order == .sequence }.map(\.number))
         let greatest = locations.map { Int($0.number) }.max() ?? 0
         var indices = [Int](repeating: -1, count: greatest + 1)
         var entries = [LocationEntry](repeating: LocationEntry(), count: greatest + 1)
         var numberOfName: [String: LocationNumber] = [:]
         for (index, location) in locations.enumerated() {
             indices[Int(location.number)] = index
-            entries[Int(location.number)] = LocationEntry(location, sources: sourceNumbers)
+            entries[Int(location.number)] = LocationEntry(location, sources: sourceNumbers, bySequence: bySequence)
             numberOfName[location.id] = location.number
         }
         memberships = GroupMemberships(
@@ -89,6 +90,11 @@ public final class LocationDirectory: Sendable {
         Int(number) < entries.count ? entries[Int(number)].bucketOwners[bucket.rawValue] : 0
     }
 
+    /// Whether a source that counts its events, and whose times mean nothing, owns anything there.
+    public func isOrderedBySequence(_ number: LocationNumber) -> Bool {
+        Int(number) < entries.count && entries[Int(number)].isOrderedBySequence
+    }
+
     /// Whether the location belongs to the group with that index.
     public func isMember(_ number: LocationNumber, ofGroup group: Int) -> Bool {
         memberships.contains(number, group: group)
@@ -98,16 +104,19 @@ public final class LocationDirectory: Sendable {
 /// What the read path and the event rules need of a location.
 struct LocationEntry: BitwiseCopyable {
     var isActive = false
+    var isOrderedBySequence = false
     var owner: SourceNumber = 0
     var bucketOwners = InlineArray<10, SourceNumber>(repeating: 0)
 
     init() {}
 
-    init(_ location: Location, sources: [String: SourceNumber]) {
+    init(_ location: Location, sources: [String: SourceNumber], bySequence: Set<SourceNumber>) {
         isActive = location.isActive
         for bucket in Bucket.allCases where bucket.isFed {
             let name = location.bucketOwners[bucket.name] ?? location.owner
-            bucketOwners[bucket.rawValue] = name.flatMap { sources[$0] } ?? 0
+            let number = name.flatMap { sources[$0] } ?? 0
+            bucketOwners[bucket.rawValue] = number
+            if bySequence.contains(number) { isOrderedBySequence = true }
         }
         // Without an owner of the whole, who owns the gross stock vouches for the location.
         owner = bucketOwners[Bucket.onHand.rawValue]

@@ -8,6 +8,10 @@ public protocol PositionJournal: ~Copyable {
     mutating func forEachEntry(after key: OrderKey, _ body: (JournalEntry) -> Bool) throws(Failure)
     /// Calls `body` with the entries below `key`, in descending order, until it returns false. It changes nothing.
     mutating func forEachEntry(before key: OrderKey, _ body: (JournalEntry) -> Bool) throws(Failure)
+    /// The entry with that key; nil when there is none.
+    mutating func entry(_ key: OrderKey) throws(Failure) -> JournalEntry?
+    /// Adds an entry, or puts it in the place of the one with its key.
+    mutating func put(_ entry: JournalEntry) throws(Failure)
     /// Adds an entry; its key is new.
     mutating func insert(_ entry: JournalEntry) throws(Failure)
     /// Removes the entry with that key, which is there.

@@ -17,6 +17,8 @@ public struct SourceProgress: Sendable, Equatable, Codable {
     public var applied: UInt64 = 0
     public var duplicates: UInt64 = 0
     public var superseded: UInt64 = 0
+    /// Events that waited, when they came, for what they close.
+    public var buffered: UInt64 = 0
     public var deadLettered: UInt64 = 0
     /// Events that filled a gap after others had passed it.
     public var lateFillers: UInt64 = 0

@@ -90,6 +90,16 @@ extension KeyBuffer {
         return key
     }
 
+    static func reference(
+        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, reference: String
+    ) -> KeyBuffer {
+        precondition(reference.utf8.count <= Schema.keyTextBytesMax, "a reference is at most 64 bytes")
+        var key = stock(tenant: tenant, sku: sku, location: location)
+        key.append(kind.rawValue)
+        key.append(reference)
+        return key
+    }
+
     /// Follows the sku in the key of a hold, as a zero does in a position's: the holds of a sku lie behind its positions.
     static let holdMark: UInt8 = 1
 

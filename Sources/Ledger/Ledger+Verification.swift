@@ -75,6 +75,7 @@ private struct Verification {
             case .unsettled: unsafe checkUnsettled(key, record)
             case .reservations: unsafe try checkReservation(key, record)
             case .requestIDs: unsafe count(\.requestIDs, RequestRecord(record, key: key) != nil)
+            case .references: unsafe count(\.references, ReferenceRecord.decode(record, key: key) != nil)
             case .changes: unsafe count(\.changes, LedgerChange(record, key: key) != nil)
             }
         if !isRight { unsafe report.note("\(describe(key, in: tree)) is damaged") }
@@ -214,6 +215,7 @@ private struct Verification {
             ("holds", state.holds, report.holds),
             ("request ids", state.requestIDs, report.requestIDs),
             ("short positions", state.shortPositions, report.shortPositions),
+            ("references", state.references, report.references),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")

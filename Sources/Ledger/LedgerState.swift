@@ -21,8 +21,10 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var changesPrunedThrough: UInt64 = 0
     /// Positions whose stock is below their holds.
     public internal(set) var shortPositions: UInt64 = 0
+    /// Transfers and allocations that are kept.
+    public internal(set) var references: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 96
+    static let bytes = RecordHeader.bytes + 104
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -37,6 +39,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(88, requestIDs)
         unsafe record.setLittle(96, changesPrunedThrough)
         unsafe record.setLittle(104, shortPositions)
+        unsafe record.setLittle(112, references)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -56,5 +59,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe requestIDs = record.little(88, UInt64.self)
         unsafe changesPrunedThrough = record.little(96, UInt64.self)
         unsafe shortPositions = record.little(104, UInt64.self)
+        unsafe references = record.little(112, UInt64.self)
     }
 }

@@ -18,7 +18,7 @@
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
 //                                                | 88 request ids u64 | 96 changes pruned through u64
-//                                                | 104 short positions u64
+//                                                | 104 short positions u64 | 112 references u64
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
@@ -37,6 +37,10 @@
 //                                                beside its position, since both change with every hold.
 // reservations      tenant u16 | number u64      see ReservationRecord
 // unsettled         tenant u16 | number u64      no more: the reservations that have rows beside a position
+// references        tenant u16 | sku | 0 | location u16 | kind u8 | reference
+//                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
+//                                                | 32 for each event: occurred at i64 | primary i64 | source digest u64
+//                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed) | id bytes u8 | id
 // request-ids       tenant u16 | channel u16 | method u8 | request id
 //                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64
 // changes           tenant u16 | sequence u64    1 cause u8 | 2 channel u16 | 16 reservation u64 | 24 ledger time i64
@@ -56,7 +60,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 4
+    public static let version: UInt32 = 5
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
@@ -67,7 +71,7 @@ public enum Schema {
 /// The trees of the ledger. Journals have one of their own: what readers look for lies closer together without them.
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
-    case unsettled, reservations, requestIDs, changes
+    case unsettled, reservations, requestIDs, changes, references
 
     public var name: String {
         switch self {
@@ -84,6 +88,7 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .reservations: "reservations"
         case .requestIDs: "request-ids"
         case .changes: "changes"
+        case .references: "references"
         }
     }
 }

@@ -27,6 +27,8 @@ extension IncomingEvent {
         event.hold.erpReference = wire.erpReference
         event.hold.orderReference = wire.orderReference
         event.correlationID = wire.correlationID
+        event.toLocation = wire.toLocation
+        event.reference = wire.reference
         self.init(event: event, original: original)
     }
 }
@@ -40,6 +42,10 @@ extension InventoryEventKind {
         case .receiptPosted: self = .receiptPosted
         case .pickConfirmed: self = .pickConfirmed
         case .shipmentConfirmed: self = .shipmentConfirmed
+        case .transferShipped: self = .transferShipped
+        case .transferReceived: self = .transferReceived
+        case .allocationCreated: self = .allocationCreated
+        case .allocationReleased: self = .allocationReleased
         case .returnReceived: self = .returnReceived
         case .statusChanged: self = .statusChanged
         case .orderAccepted: self = .orderAccepted

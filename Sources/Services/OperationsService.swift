@@ -116,6 +116,7 @@ extension Availability_V1_Source {
         counters.applied = progress.applied
         counters.duplicate = progress.duplicates
         counters.superseded = progress.superseded
+        counters.buffered = progress.buffered
         counters.deadLettered = progress.deadLettered
         counters.lateFillers = progress.lateFillers
         lastError = progress.lastError

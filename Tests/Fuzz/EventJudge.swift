@@ -55,10 +55,12 @@ enum EventJudge {
             "a time beyond its limit")
         guard let stock = accepted.stock else {
             return expect(
-                accepted.hold != nil || event.kind == .sourceHeartbeat, "no effect and no hold, and no heartbeat")
+                accepted.hold != nil || accepted.leg != nil || !accepted.remark.isEmpty
+                    || event.kind == .sourceHeartbeat, "no effect, no hold, no reference, and no heartbeat")
         }
         expect((1...Limits.skuBytesMax).contains(event.sku.utf8.count), "a sku beyond its limit")
-        expect(directory.number(of: event.location) == stock.location, "another location")
+        let places = [event.location, event.toLocation].map { directory.number(of: $0) }
+        expect(places.contains(stock.location), "another location")
         let effect = stock.entry.effect
         expect(!effect.touched.isEmpty || event.kind == .pickConfirmed, "an effect on nothing")
         for bucket in Bucket.allCases where effect.touched.contains(bucket) {

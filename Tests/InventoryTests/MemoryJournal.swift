@@ -18,6 +18,13 @@ struct MemoryJournal: PositionJournal {
         }
     }
 
+    func entry(_ key: OrderKey) -> JournalEntry? { entries.first { $0.key == key } }
+
+    mutating func put(_ entry: JournalEntry) {
+        entries.removeAll { $0.key == entry.key }
+        insert(entry)
+    }
+
     mutating func insert(_ entry: JournalEntry) {
         precondition(!entries.contains { $0.key == entry.key })
         let index = entries.firstIndex { $0.key > entry.key } ?? entries.count

@@ -296,6 +296,18 @@ extension Reservation {
         #expect(!isMissedAgain, "it was looked for once")
     }
 
+    @Test func anAnswerToWhatWasAskedBeforeGoodsLeftIsLookedUpAnew() {
+        var reservation = makeReservation(units: [5])
+        let shipped = reservation.fulfil(2, lines: [0], at: at(1_050))
+        #expect(shipped == 2)
+        let isNew = reservation.take(
+            .holds([.init(lineID: 1, quantity: 4)]), to: .reserve, from: "e", shippedWhenAsked: [1: 0], erps: erps,
+            at: at(1_100))
+        #expect(isNew && reservation.lines[0].open == 3)
+        #expect(reservation.erpWork(for: "e")?.kind == .lookUp)
+        #expect(reservation.history.last?.cause == .erpUnknown)
+    }
+
     @Test func aContainedHoldThatClosesIsStillSubtracted() throws {
         var reservation = makeReservation(units: [5])
         reservation.confirm()

@@ -35,6 +35,7 @@ struct Caller {
             case 70..<76 where !sent.isEmpty: repeated(&chance)
             case 76: policyUpdate(&chance)
             case 77, 78: missed(model, &chance)
+            case 84..<90: pair(wall: wall, &chance)
             case 79..<84 where !numbers.isEmpty: shipment(model, wall: wall, &chance)
             default: event(wall: wall, &chance)
             }
@@ -177,6 +178,26 @@ struct Caller {
             event.quantity = chance.within(1...12)
             if chance.oneIn(2) { event.supplyID = "po" }
         }
+        return publish(event)
+    }
+
+    /// Either end of a transfer or of an allocation, or a shipment of one.
+    private mutating func pair(wall: WallNanoseconds, _ chance: inout Chance) -> EngineCommand {
+        counter += 1
+        let occurred = wall - chance.seconds(0...(chance.oneIn(4) ? 3_600 : 20))
+        let location = chance.pick(WorldTerms.locationNames)
+        let kinds: [InventoryEventKind] = [
+            .transferShipped, .transferReceived, .allocationCreated, .allocationReleased, .shipmentConfirmed,
+        ]
+        var event = InventoryEvent(
+            id: "e\(counter)", source: chance.pick(WorldTerms.sources), kind: chance.pick(kinds),
+            occurredAtNanoseconds: occurred / .perSecond * .perSecond,
+            sku: WorldTerms.skus[chance.below(3)], location: location, quantity: 1 + Int64(chance.below(4)),
+            bodyDigest: counter)
+        if event.kind == .transferShipped || event.kind == .transferReceived {
+            event.toLocation = chance.pick(WorldTerms.locationNames.filter { $0 != location })
+        }
+        event.reference = "R\(chance.below(3))"
         return publish(event)
     }
 

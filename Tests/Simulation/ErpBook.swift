@@ -107,7 +107,8 @@ struct ErpBook {
     }
 
     private func answer(_ work: ErpWork) -> ErpReply {
-        guard let entry = entries[work.reservationID], entry.lines.values.contains(where: { $0 > 0 }) else {
+        // What it held once and has given out is known to it, and decided.
+        guard let entry = entries[work.reservationID] else {
             return .answer(work.kind == .release ? .holds([]) : .notFound)
         }
         return .answer(

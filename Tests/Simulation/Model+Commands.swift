@@ -30,14 +30,49 @@ extension Model {
         let key = EventKey(source: event.source, id: event.id)
         if let digest = events[key] { return digest == event.bodyDigest ? .duplicate : .deadLettered }
         guard event.occurredAtNanoseconds - wall <= Limits.clockSkewNanosecondsMax,
-            let location = terms.locations.first(where: { $0.value == event.location })
+            let location = terms.locations.first(where: { $0.value == event.location }),
+            event.toLocation.isEmpty || terms.locations.values.contains(event.toLocation)
         else { return .deadLettered }
         events[key] = event.bodyDigest
-        let place = Place(sku: event.sku, location: location.key)
+        var place = Place(sku: event.sku, location: location.key)
+        switch event.kind {
+        case .transferShipped, .transferReceived:
+            guard let there = terms.locations.first(where: { $0.value == event.toLocation }) else {
+                return .deadLettered
+            }
+            let arrival = Place(sku: event.sku, location: there.key)
+            pair(event, PairKey(place: arrival, bucket: .inTransit, reference: event.reference))
+            if event.kind == .transferReceived { place = arrival }
+        case .allocationCreated, .allocationReleased:
+            pair(event, PairKey(place: place, bucket: .allocated, reference: event.reference))
+            return .applied
+        case .shipmentConfirmed where !event.reference.isEmpty:
+            pair(event, PairKey(place: place, bucket: .allocated, reference: event.reference))
+        default: break
+        }
         let contained = contain(event, at: place)
         stock[place, default: StockHistory()].add(event, contained: contained)
         if event.kind == .shipmentConfirmed { ship(event, from: location.key) }
         return .applied
+    }
+
+    /// All events of a pair, worked out anew: what closes takes what was opened, the earliest first.
+    private mutating func pair(_ event: InventoryEvent, _ key: PairKey) {
+        pairs[key, default: []].append(event)
+        let told = (pairs[key] ?? []).map { (event: $0, key: StockHistory.key(of: $0, isAbsolute: false)) }
+            .sorted { $0.key < $1.key }
+        func opens(_ event: InventoryEvent) -> Bool {
+            event.kind == .transferShipped || event.kind == .allocationCreated
+        }
+        var left = told.reduce(0) { $0 + (opens($1.event) ? $1.event.quantity ?? 0 : 0) }
+        for one in told {
+            var units = one.event.quantity ?? 0
+            if !opens(one.event) {
+                units = min(left, units)
+                left -= units
+            }
+            stock[key.place, default: StockHistory()].setLeg(one.key, key.bucket, opens(one.event) ? units : -units)
+        }
     }
 
     /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place first.
@@ -202,7 +237,9 @@ extension Model {
             return store(hold, isChange: false)
         case .holds(let answers):
             var isRefused = false
-            for index in own where takeHeld(answers, outcome.kind, &hold, index) { isRefused = true }
+            for index in own where !isInDoubt(outcome, hold.lines[index]) {
+                if takeHeld(answers, outcome.kind, &hold, index) { isRefused = true }
+            }
             guard isRefused else { return store(hold, isChange: false) }
             if !hold.allowsPartial {
                 for index in hold.lines.indices { giveBack(hold.lines[index].open, &hold, index) }
@@ -219,6 +256,12 @@ extension Model {
             if hold.open == 0 && !hold.state.isTerminal { end(&hold, .fulfilled) }
         }
         store(hold)
+    }
+
+    /// Goods left while the ERP thought: nobody knows whether its answer is about before or after.
+    private func isInDoubt(_ outcome: ErpOutcome, _ line: HeldLine) -> Bool {
+        (outcome.kind == .reserve || outcome.kind == .lookUp)
+            && outcome.shippedWhenAsked[line.id] ?? line.fulfilled != line.fulfilled
     }
 
     /// True when the ERP holds less of the line than we do.

@@ -80,6 +80,12 @@ struct Model {
         var id: String
     }
 
+    struct PairKey: Hashable {
+        var place: Place
+        var bucket: Bucket
+        var reference: String
+    }
+
     /// What a command must be answered with.
     enum Prediction {
         case events([EventOutcome])
@@ -97,6 +103,8 @@ struct Model {
     var requests: [RequestKey: Request] = [:]
     var stock: [Place: StockHistory] = [:]
     var events: [EventKey: UInt64] = [:]
+    /// The events of each transfer and allocation, as they were told.
+    var pairs: [PairKey: [InventoryEvent]] = [:]
     /// Sums of the holds' lines, kept along; `recount` makes them anew.
     private(set) var held: [Place: [String: Int64]] = [:]
     private(set) var releasing: [Place: Int64] = [:]
@@ -252,6 +260,7 @@ struct StockHistory {
     private struct Entry {
         var key: OrderKey
         var effect: StockEffect
+        var isLeg = false
     }
 
     private var entries: [Entry] = []
@@ -263,7 +272,7 @@ struct StockHistory {
         return !entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(bucket) && key < $0.key }
     }
 
-    private static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
+    static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
         OrderKey(
             primary: event.occurredAtNanoseconds, isAbsolute: isAbsolute,
             source: OrderKey.digest(ofSource: event.source), id: event.id)
@@ -274,8 +283,20 @@ struct StockHistory {
         var effect = Self.effect(of: event)
         effect.values[.allocated] -= contained
         let key = Self.key(of: event, isAbsolute: effect.isAbsolute)
-        let place = entries.firstIndex { key < $0.key } ?? entries.count
-        entries.insert(Entry(key: key, effect: effect), at: place)
+        insert(Entry(key: key, effect: effect))
+    }
+
+    /// What an event of a pair does to the bucket of its pair, in the place of what it did before.
+    mutating func setLeg(_ key: OrderKey, _ bucket: Bucket, _ units: Int64) {
+        entries.removeAll { $0.isLeg && $0.key == key }
+        var effect = StockEffect(isAbsolute: false, touched: BucketSet(bucket))
+        effect.values[bucket] = units
+        insert(Entry(key: key, effect: effect, isLeg: true))
+    }
+
+    private mutating func insert(_ entry: Entry) {
+        let place = entries.firstIndex { entry.key < $0.key } ?? entries.count
+        entries.insert(entry, at: place)
         values = Buckets()
         for entry in entries {
             for bucket in Bucket.allCases where entry.effect.touched.contains(bucket) {
@@ -288,7 +309,8 @@ struct StockHistory {
     private static func effect(of event: InventoryEvent) -> StockEffect {
         if event.kind == .positionSnapshot { return event.snapshot }
         var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
-        effect.values[.onHand] = event.kind == .shipmentConfirmed ? -(event.quantity ?? 0) : event.quantity ?? 0
+        let leaves = event.kind == .shipmentConfirmed || event.kind == .transferShipped
+        effect.values[.onHand] = leaves ? -(event.quantity ?? 0) : event.quantity ?? 0
         if event.kind == .receiptPosted, !event.supplyID.isEmpty {
             effect.touched.insert(BucketSet(.incoming))
             effect.values[.incoming] = -(event.quantity ?? 0)

@@ -1,4 +1,4 @@
-// The limit for reservations on LMDB: the reads, puts and groups of our server (Sources/Ledger/Schema.swift, version 4)
+// The limit for reservations on LMDB: the reads, puts and groups of our server (Sources/Ledger/Schema.swift, version 5)
 // in plain C on a copy of its store, with nobody to answer. Keys and lengths are the server's, the default
 // mode with its sync at each commit too; what lies in the records beyond that is not worked out, nor their checksums.
 // Prints one line of JSON.
@@ -18,7 +18,7 @@
 enum { SKU_BYTES = 11, STOCK_KEY_BYTES = 2 + SKU_BYTES + 1 + 2, HOLD_KEY_BYTES = STOCK_KEY_BYTES + 20,
        NUMBER_KEY_BYTES = 10, REQUEST_KEY_BYTES = 5 + 36 };
 enum { POSITION_BYTES = 154, HOLD_BYTES = 32, RESERVATION_BYTES = 262, UNSETTLED_BYTES = 16, REQUEST_BYTES = 40,
-       CHANGE_BYTES = 32, STATE_BYTES = 112, ACTIVE = 1, VISITED_PER_ADDED = 2, LATENCIES_MAX = 1 << 20 };
+       CHANGE_BYTES = 32, STATE_BYTES = 120, ACTIVE = 1, VISITED_PER_ADDED = 2, LATENCIES_MAX = 1 << 20 };
 
 static MDB_env *environment;
 static MDB_txn *transaction;

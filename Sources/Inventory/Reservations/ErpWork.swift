@@ -13,6 +13,8 @@ public struct ErpWorkLine: Sendable, Equatable {
     public var location: LocationNumber
     /// Units the ERP shall hold after the call.
     public var quantity: Int64
+    /// Units of the line that were shipped when this was asked.
+    public var fulfilled: Int64
 }
 
 /// What has to be said to one ERP about one reservation next. It is not stored: the lines' states say it, so it is there
@@ -75,7 +77,8 @@ extension Reservation {
             number: number, reservationID: id, erp: erp, kind: kind, version: version, channel: channel,
             customer: customer, orderReference: orderReference, allowsPartial: allowsPartial, reservationState: state,
             lines: concerned.map {
-                ErpWorkLine(lineID: $0.id, sku: $0.sku, location: $0.location, quantity: $0.open)
+                ErpWorkLine(
+                    lineID: $0.id, sku: $0.sku, location: $0.location, quantity: $0.open, fulfilled: $0.fulfilled)
             },
             erpReference: own.first { !$0.erpReference.isEmpty }?.erpReference ?? "",
             sinceNanoseconds: history.last?.timeNanoseconds ?? createTimeNanoseconds)

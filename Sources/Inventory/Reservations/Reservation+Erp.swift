@@ -45,9 +45,11 @@ extension ReservationLine {
 /// What an ERP answers about a reservation.
 extension Reservation {
     /// Takes an answer in. Returns false when it says nothing new: then at most `isMissed` has changed.
+    ///
+    /// - Parameter shippedWhenAsked: by line; a line not named has shipped nothing since.
     public mutating func take(
-        _ answer: ErpAnswer, to kind: ErpWriteKind, from erp: String, erps: ErpDirectory,
-        at moment: ReservationMoment
+        _ answer: ErpAnswer, to kind: ErpWriteKind, from erp: String, shippedWhenAsked: [UInt32: Int64] = [:],
+        erps: ErpDirectory, at moment: ReservationMoment
     ) -> Bool {
         if kind == .lookUp, answer != .unknown {
             for index in indices(erp) { lines[index].isMissed = false }
@@ -56,7 +58,7 @@ extension Reservation {
         let cause: ReservationCause
         switch answer {
         case .unknown: cause = takeUnknown(kind, erp)
-        case .holds(let answers): cause = takeHolds(answers, kind, erp, erps)
+        case .holds(let answers): cause = takeHolds(answers, kind, erp, shippedWhenAsked, erps)
         case .notFound: cause = takeNotFound(erp)
         case .cancelled: cause = takeCancelled(erp, erps)
         case .shipped: cause = takeShipped(erp)
@@ -93,20 +95,31 @@ extension Reservation {
     }
 
     private mutating func takeHolds(
-        _ answers: [ErpLineAnswer], _ kind: ErpWriteKind, _ erp: String, _ erps: ErpDirectory
+        _ answers: [ErpLineAnswer], _ kind: ErpWriteKind, _ erp: String, _ shippedWhenAsked: [UInt32: Int64],
+        _ erps: ErpDirectory
     ) -> ReservationCause {
         var isRefused = false
+        var isInDoubt = false
         // Where some lines say why they are not held, the others were let go for their sake.
         let someSayWhy = answers.contains { !$0.reason.isEmpty }
         for index in indices(erp) where lines[index].quantity > 0 && lines[index].erpState != .rejected {
             let answer = answers.first { $0.lineID == lines[index].id }
             // A reserve and a commit speak of the lines they were about only.
             if answer == nil && (kind == .reserve || kind == .commit) { continue }
+            if kind == .reserve || kind == .lookUp,
+                lines[index].fulfilled != shippedWhenAsked[lines[index].id] ?? lines[index].fulfilled
+            {
+                // Whether the units are those before or after goods left is not known: looked up once more.
+                if lines[index].erpState != .releasePending { lines[index].erpState = .unknown }
+                isInDoubt = true
+                continue
+            }
             let own = answer ?? ErpLineAnswer(lineID: lines[index].id, quantity: 0)
             let isInnocent = someSayWhy && own.reason.isEmpty && own.quantity == 0
             if settle(index, own, kind, erps, isInnocent: isInnocent) { isRefused = true }
         }
         guard isRefused else {
+            if isInDoubt { return .erpUnknown }
             return switch kind {
             case .release: .erpReleased
             case .commit: .erpCommitted

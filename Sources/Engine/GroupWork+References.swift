@@ -1,0 +1,106 @@
+internal import HotTable
+internal import Inventory
+internal import Ledger
+
+/// What events open and close of a reference, at its bucket's position.
+extension GroupWork {
+    /// What came of an event's part in a reference.
+    struct LegResult {
+        /// It waits for what it closes.
+        var isWaiting = false
+        /// What is left out; empty: nothing.
+        var remark = ""
+    }
+
+    /// Whether the place of an event that has nothing but its leg is no longer known.
+    mutating func isPruned(
+        _ leg: AcceptedEvent.Leg, of event: InventoryEvent
+    ) throws(LedgerError) -> Bool {
+        let position = try batch.position(tenant: tenant, sku: event.sku, location: leg.location)
+        return leg.key.primary <= position?.prunedThroughPrimary ?? .min
+    }
+
+    /// - Parameter isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
+    mutating func take(
+        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool
+    ) throws(LedgerError) -> LegResult {
+        try makeKnown(event.sku, at: leg.location)
+        guard !event.reference.isEmpty else {
+            // Nothing to pair it by.
+            let units = leg.opens ? leg.units : -leg.units
+            return LegResult(remark: remark(of: leg, try amend(leg, leg.key, event.sku, by: units)))
+        }
+        let known = try batch.reference(
+            tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+        guard known != nil || batch.state.references < Limits.referencesMax else {
+            return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
+        }
+        var line = known ?? ReferenceLine()
+        line.fold(throughNanoseconds: nowNanoseconds - settings.horizonNanoseconds)
+        line.isOurs = line.isOurs || isOurs
+        let entry = ReferenceLine.Entry(
+            occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens)
+        guard line.insert(entry) else {
+            return LegResult(remark: "TOO_OLD: reference: what belongs to \(event.reference) is no longer told apart")
+        }
+        try settle(&line, leg, event.sku)
+        try batch.setReference(
+            line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+        referencesTouched += 1
+        return LegResult(isWaiting: line.isWaiting(leg.key))
+    }
+
+    /// Any stock event makes its sku known, though it may have to wait.
+    private mutating func makeKnown(_ sku: String, at location: LocationNumber) throws(LedgerError) {
+        guard try batch.position(tenant: tenant, sku: sku, location: location) == nil else { return }
+        var position = Position()
+        position.sequence = batch.nextSequence()
+        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+    }
+
+    /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
+    /// one more entry.
+    private mutating func settle(
+        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String
+    ) throws(LedgerError) {
+        var goesOn = true
+        while goesOn {
+            goesOn = false
+            let wanted = line.wanted
+            for index in line.entries.indices where wanted[index] != line.entries[index].effect {
+                let entry = line.entries[index]
+                switch try amend(leg, entry.key, sku, by: wanted[index] - entry.effect) {
+                case .done: line.setEffect(wanted[index], at: index)
+                case .tooOld, .outOfRange:
+                    line.fix(at: index)
+                    goesOn = true
+                }
+            }
+        }
+    }
+
+    private mutating func amend(
+        _ leg: AcceptedEvent.Leg, _ key: OrderKey, _ sku: String, by difference: Int64
+    ) throws(LedgerError) -> Amendment {
+        journalPlace = (sku, leg.location)
+        var position = try batch.position(tenant: tenant, sku: sku, location: leg.location) ?? Position()
+        let shortfall = position.shortfall
+        let amendment = try position.amend(key, leg.kind.bucket, by: difference, journal: &self)
+        guard amendment == .done else { return amendment }
+        position.sequence = batch.nextSequence()
+        try batch.setPosition(position, tenant: tenant, sku: sku, location: leg.location)
+        try noteShortfall(of: position, before: shortfall, sku: sku, location: leg.location)
+        changes?.append(
+            HotTable.Change(sku: sku, location: leg.location, figures: StockFigures(position)))
+        return .done
+    }
+
+    private func remark(of leg: AcceptedEvent.Leg, _ amendment: Amendment) -> String {
+        switch amendment {
+        case .done: ""
+        case .tooOld: "TOO_OLD: \(leg.kind.bucket.name) stays as it is: its place there is no longer known"
+        case .outOfRange: "OUT_OF_RANGE: \(leg.kind.bucket.name) would leave ±\(Limits.bucketMax)"
+        }
+    }
+}

@@ -1,0 +1,120 @@
+/// What the events of one reference open and close. Raw values are stored: fixed.
+public enum ReferenceKind: UInt8, Sendable, Equatable, CaseIterable {
+    /// Goods between two locations: `in_transit` where they arrive.
+    case transfer = 1
+    /// Stock allocated to somebody else: `allocated`.
+    case allocation = 2
+
+    public var bucket: Bucket {
+        switch self {
+        case .transfer: .inTransit
+        case .allocation: .allocated
+        }
+    }
+}
+
+/// What the events of one reference, such as a transfer's, do together to one bucket of one position. Openings add to it;
+/// closings take away as much as was opened, the earliest first, and what was not opened yet waits. So the same events
+/// have the same effects, whatever the order they arrive in.
+public struct ReferenceLine: Sendable, Equatable {
+    public struct Entry: Sendable, Equatable {
+        public var occurredAtNanoseconds: WallNanoseconds
+        /// Its event's place on the position's time line.
+        public var key: OrderKey
+        /// 1 or more.
+        public var units: Int64
+        public var opens: Bool
+        /// What of it stands on the time line now, signed.
+        public var effect: Int64 = 0
+        /// Its place there is pruned, or full: the effect stays what it is.
+        public var isFixed = false
+
+        public init(occurredAtNanoseconds: WallNanoseconds, key: OrderKey, units: Int64, opens: Bool) {
+            self.occurredAtNanoseconds = occurredAtNanoseconds
+            self.key = key
+            self.units = units
+            self.opens = opens
+        }
+    }
+
+    /// By time, then key.
+    public private(set) var entries: [Entry] = []
+    /// It belongs to a hold of ours, which is subtracted anyway: nothing of it counts.
+    public var isOurs = false
+    /// Entries up to this time are not told apart any more.
+    public private(set) var foldedThroughNanoseconds: WallNanoseconds = 0
+    /// What those left open.
+    public private(set) var foldedUnits: Int64 = 0
+
+    public init() {}
+
+    /// As read from the ledger.
+    public init(
+        entries: [Entry], isOurs: Bool, foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64
+    ) {
+        self.entries = entries
+        self.isOurs = isOurs
+        self.foldedThroughNanoseconds = foldedThroughNanoseconds
+        self.foldedUnits = foldedUnits
+    }
+
+    /// Adds an event that is not in it. False: its time is folded already, or the line is full; nothing was changed.
+    public mutating func insert(_ entry: Entry) -> Bool {
+        guard entry.occurredAtNanoseconds > foldedThroughNanoseconds, entries.count < Limits.referenceEventsMax else {
+            return false
+        }
+        let place = entries.firstIndex { Self.isBefore(entry, $0) } ?? entries.count
+        entries.insert(entry, at: place)
+        return true
+    }
+
+    private static func isBefore(_ left: Entry, _ right: Entry) -> Bool {
+        (left.occurredAtNanoseconds, left.key) < (right.occurredAtNanoseconds, right.key)
+    }
+
+    /// What each entry should do to the bucket: openings all of theirs; closings as much as is left, the earliest first.
+    public var wanted: [Int64] {
+        var left = foldedUnits
+        for entry in entries {
+            if entry.isFixed {
+                left += entry.effect
+            } else if entry.opens && !isOurs {
+                left += entry.units
+            }
+        }
+        return entries.map { entry in
+            if entry.isFixed { return entry.effect }
+            if entry.opens { return isOurs ? 0 : entry.units }
+            let taken = isOurs ? 0 : max(0, min(left, entry.units))
+            left -= taken
+            return -taken
+        }
+    }
+
+    public mutating func setEffect(_ units: Int64, at index: Int) { entries[index].effect = units }
+
+    public mutating func fix(at index: Int) { entries[index].isFixed = true }
+
+    /// Forgets the single entries up to a time, and keeps what they left open.
+    public mutating func fold(throughNanoseconds time: WallNanoseconds) {
+        guard time > foldedThroughNanoseconds else { return }
+        while let first = entries.first, first.occurredAtNanoseconds <= time {
+            foldedUnits += first.effect
+            entries.removeFirst()
+        }
+        foldedThroughNanoseconds = time
+    }
+
+    /// Units opened and not closed.
+    public var open: Int64 { entries.reduce(foldedUnits) { $0 + $1.effect } }
+
+    /// Whether a closing waits for its opening.
+    public func isWaiting(_ key: OrderKey) -> Bool {
+        entries.contains { $0.key == key && !$0.opens && !$0.isFixed && !isOurs && -$0.effect < $0.units }
+    }
+
+    /// Whether nothing of it can matter any more to what comes within a horizon that begins at a time.
+    public func isOver(beforeNanoseconds time: WallNanoseconds) -> Bool {
+        (open == 0 || isOurs) && entries.allSatisfy { $0.occurredAtNanoseconds < time }
+    }
+}

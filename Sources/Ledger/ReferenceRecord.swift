@@ -1,0 +1,104 @@
+public import Inventory
+internal import LMDB
+
+/// A `ReferenceLine` as bytes; see Schema.swift.
+enum ReferenceRecord {
+    private static let entryBytes = 5 * 8 + 2
+
+    static func bytes(of line: ReferenceLine) -> Int {
+        line.entries.reduce(RecordHeader.bytes + 16) { $0 + entryBytes + $1.key.id.utf8.count }
+    }
+
+    /// - Parameter record: of `bytes(of:)`.
+    static func encode(
+        _ line: ReferenceLine, into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer
+    ) {
+        unsafe record.setLittle(16, line.foldedThroughNanoseconds)
+        unsafe record.setLittle(24, line.foldedUnits)
+        var offset = 32
+        for entry in line.entries {
+            unsafe record.setLittle(offset, entry.occurredAtNanoseconds)
+            unsafe record.setLittle(offset + 8, entry.key.primary)
+            unsafe record.setLittle(offset + 16, entry.key.source)
+            unsafe record.setLittle(offset + 24, entry.units)
+            unsafe record.setLittle(offset + 32, entry.effect)
+            unsafe record.setLittle(offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0)))
+            unsafe record.setLittle(offset + 41, UInt8(entry.key.id.utf8.count))
+            let start = offset + entryBytes
+            unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
+            offset = start + entry.key.id.utf8.count
+        }
+        unsafe RecordHeader.seal(record, key: key, byte: line.isOurs ? 1 : 0)
+    }
+
+    /// Nil when the record is damaged.
+    static func decode(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> ReferenceLine? {
+        guard record.count >= 32, unsafe RecordHeader.isIntact(record, key: key) else { return nil }
+        var entries: [ReferenceLine.Entry] = []
+        var offset = 32
+        while offset < record.count {
+            guard record.count - offset >= entryBytes else { return nil }
+            let idBytes = Int(unsafe record.little(offset + 41, UInt8.self))
+            guard idBytes > 0, record.count - offset >= entryBytes + idBytes else { return nil }
+            let flags = unsafe record.little(offset + 40, UInt8.self)
+            let id = unsafe String(
+                decoding: record[offset + entryBytes..<offset + entryBytes + idBytes], as: UTF8.self)
+            var entry = unsafe ReferenceLine.Entry(
+                occurredAtNanoseconds: record.little(offset, Int64.self),
+                key: OrderKey(
+                    primary: record.little(offset + 8, Int64.self), isAbsolute: false,
+                    source: record.little(offset + 16, UInt64.self), id: id),
+                units: record.little(offset + 24, Int64.self), opens: flags & 1 != 0)
+            unsafe entry.effect = record.little(offset + 32, Int64.self)
+            entry.isFixed = flags & 2 != 0
+            entries.append(entry)
+            offset += entryBytes + idBytes
+        }
+        return unsafe ReferenceLine(
+            entries: entries, isOurs: record[1] & 1 != 0, foldedThroughNanoseconds: record.little(16, Int64.self),
+            foldedUnits: record.little(24, Int64.self))
+    }
+}
+
+extension LedgerReading where Self: ~Copyable {
+    /// What is kept of a transfer or an allocation; nil: nothing.
+    public borrowing func reference(
+        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, reference: String
+    ) throws(LedgerError) -> ReferenceLine? {
+        let key = KeyBuffer.reference(
+            tenant: tenant, sku: sku, location: location, kind: kind, reference: reference)
+        guard let record = unsafe try record(key.bytes, in: .references) else { return nil }
+        guard let line = unsafe ReferenceRecord.decode(record, key: key.bytes) else {
+            throw unsafe damaged(key.bytes, in: .references)
+        }
+        return line
+    }
+}
+
+extension WriteBatch {
+    /// Stores what is kept of a transfer or an allocation, new or changed.
+    public mutating func setReference(
+        _ line: ReferenceLine, tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind,
+        reference: String
+    ) throws(LedgerError) {
+        let key = KeyBuffer.reference(
+            tenant: tenant, sku: sku, location: location, kind: kind, reference: reference)
+        let isNew = unsafe try upsert(key.bytes, reserving: ReferenceRecord.bytes(of: line), in: .references) {
+            record in
+            unsafe ReferenceRecord.encode(line, into: record, key: key.bytes)
+        }
+        if isNew { state.references += 1 }
+    }
+
+    /// Looks at the next `count` of them from where the last call stopped, wrapping round, and forgets those that nothing
+    /// within a horizon that begins at a time can need. A damaged record is passed over.
+    public mutating func pruneReferences(
+        tenant: TenantNumber, visiting count: Int, before nanoseconds: WallNanoseconds
+    ) throws(LedgerError) {
+        let forgotten = unsafe try prune(.references, visiting: count) { key, record in
+            guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+            return unsafe ReferenceRecord.decode(record, key: key)?.isOver(beforeNanoseconds: nanoseconds) ?? false
+        }
+        state.references -= UInt64(forgotten)
+    }
+}

@@ -1,0 +1,106 @@
+import Testing
+
+@testable import Inventory
+
+/// One event of a reference, as `opened 5 at 3`.
+private struct Told {
+    var id: String
+    var at: Int64
+    var units: Int64
+    var opens: Bool
+
+    static func opened(_ units: Int64, at time: Int64, _ id: String = "o") -> Told {
+        Told(id: id, at: time, units: units, opens: true)
+    }
+
+    static func closed(_ units: Int64, at time: Int64, _ id: String = "c") -> Told {
+        Told(id: id, at: time, units: units, opens: false)
+    }
+
+    var entry: ReferenceLine.Entry {
+        ReferenceLine.Entry(
+            occurredAtNanoseconds: at, key: OrderKey(primary: at, isAbsolute: false, source: 1, id: id), units: units,
+            opens: opens)
+    }
+}
+
+extension ReferenceLine {
+    fileprivate init(_ told: [Told]) {
+        self.init()
+        for one in told {
+            let isTaken = insert(one.entry)
+            #expect(isTaken)
+        }
+        for (index, units) in wanted.enumerated() { setEffect(units, at: index) }
+    }
+}
+
+@Suite struct ReferenceLineTests {
+    @Test func closingsTakeWhatWasOpenedAndNoMore() {
+        let table: [([Told], [Int64])] = [
+            ([.opened(5, at: 1)], [5]),
+            ([.opened(5, at: 1), .closed(5, at: 2)], [5, -5]),
+            // A shipment and a release of one allocation: closed once.
+            ([.opened(5, at: 1), .closed(5, at: 2), .closed(5, at: 3, "c2")], [5, -5, 0]),
+            ([.opened(5, at: 1), .closed(3, at: 2), .closed(4, at: 3, "c2")], [5, -3, -2]),
+            // Nothing is freed before it was opened.
+            ([.closed(5, at: 1)], [0]),
+            ([.closed(5, at: 1), .opened(5, at: 2)], [-5, 5]),
+            ([.opened(2, at: 1), .opened(3, at: 2, "o2"), .closed(9, at: 3)], [2, 3, -5]),
+        ]
+        for (told, expected) in table { #expect(ReferenceLine(told).wanted == expected, "\(told)") }
+    }
+
+    @Test func anyOrderOfArrivalComesToTheSame() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<200 {
+            let told = (0..<6).map { index in
+                Told(
+                    id: "e\(index)", at: .random(in: 1...4, using: &random), units: .random(in: 1...5, using: &random),
+                    opens: .random(using: &random))
+            }
+            let one = ReferenceLine(told)
+            let other = ReferenceLine(told.shuffled(using: &random))
+            #expect(one == other, "\(told)")
+            #expect(one.open >= 0)
+        }
+    }
+
+    @Test func whatIsOursCountsNothing() {
+        var line = ReferenceLine([.opened(5, at: 1), .closed(3, at: 2)])
+        line.isOurs = true
+        #expect(line.wanted == [0, 0])
+        #expect(!line.isWaiting(Told.closed(3, at: 2).entry.key))
+    }
+
+    @Test func aClosingWaitsUntilItIsCovered() {
+        let closing = Told.closed(5, at: 1)
+        var line = ReferenceLine([closing, .opened(3, at: 2)])
+        #expect(line.isWaiting(closing.entry.key))
+        let isTaken = line.insert(Told.opened(2, at: 3, "o2").entry)
+        #expect(isTaken)
+        for (index, units) in line.wanted.enumerated() { line.setEffect(units, at: index) }
+        #expect(!line.isWaiting(closing.entry.key) && line.open == 0)
+    }
+
+    @Test func whatIsFoldedKeepsWhatItLeftOpen() {
+        var line = ReferenceLine([.opened(5, at: 1), .closed(2, at: 2)])
+        line.fold(throughNanoseconds: 5)
+        #expect(line.entries.isEmpty && line.open == 3)
+        let isTooOld = !line.insert(Told.closed(1, at: 5, "late").entry)
+        #expect(isTooOld)
+        let isTaken = line.insert(Told.closed(9, at: 50, "c2").entry)
+        #expect(isTaken && line.wanted == [-3])
+        #expect(!line.isOver(beforeNanoseconds: 100))
+        line.setEffect(-3, at: 0)
+        #expect(line.isOver(beforeNanoseconds: 100) && !line.isOver(beforeNanoseconds: 50))
+    }
+
+    @Test func aFixedEffectIsReckonedWithAsItIs() {
+        var line = ReferenceLine([.opened(5, at: 1)])
+        line.fix(at: 0)
+        line.setEffect(2, at: 0)
+        let isTaken = line.insert(Told.closed(5, at: 2).entry)
+        #expect(isTaken && line.wanted == [2, -2])
+    }
+}
