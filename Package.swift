@@ -162,6 +162,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "RPCTests", dependencies: ["Calls", "RPC"], swiftSettings: strict),
+        .testTarget(name: "ErpTests", dependencies: ["Engine", "Erp", "Inventory"], swiftSettings: strict),
         .testTarget(name: "TrytonTests", dependencies: ["Erp", "Inventory", "Tryton"], swiftSettings: strict),
         .testTarget(
             name: "ServicesTests", dependencies: ["Calls", "Engine", "Inventory", "Proto", "Services", protobuf],

@@ -31,6 +31,7 @@ cat <<TEXT
 
 Try, from another terminal in this folder:
   $avail explain --channel marketplace SKU-000002        why a number is what it is
+  $avail reserve --channel web SKU-000001=2               hold it, until it is committed, released or its time runs out
   $avail channel list                                    the channels and their policies
   $avail event publish --type ADJUSTMENT --source counter --sku SKU-000001 --location WH1 --quantity -3 --reason DAMAGE
   $avail status

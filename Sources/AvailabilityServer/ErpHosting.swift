@@ -81,11 +81,7 @@ final class ErpHosting: Sendable {
         guard !embedded.isEmpty else { return }
         let reader = try ledger.makeReader()
         try reader.renew()
-        var numbers: [ReservationNumber] = []
-        try reader.forEachUnsettled(tenant: tenant) { number throws(LedgerError) in
-            numbers.append(number)
-            return true
-        }
+        let numbers = try reader.unsettled(tenant: tenant)
         let directory = board.state.directory
         for number in numbers {
             guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }

@@ -37,11 +37,7 @@ public struct ErpHoldComparison: Sendable {
         missed = MissedHolds(erp: erp, askedNanoseconds: askedNanoseconds, lines: [:])
         let reader = try ledger.makeReader()
         try reader.renew()
-        var numbers: [ReservationNumber] = []
-        try reader.forEachUnsettled(tenant: tenant) { number throws(LedgerError) in
-            numbers.append(number)
-            return true
-        }
+        let numbers = try reader.unsettled(tenant: tenant)
         var left = named
         for (place, number) in numbers.enumerated() {
             if place % Self.perSnapshotMax == 0 { try reader.renew() }

@@ -42,11 +42,7 @@ final class ReservationIndex {
         self.init()
         try reader.renew()
         defer { reader.release() }
-        var numbers: [ReservationNumber] = []
-        try reader.forEachUnsettled(tenant: tenant) { number throws(LedgerError) in
-            numbers.append(number)
-            return true
-        }
+        let numbers = try reader.unsettled(tenant: tenant)
         for number in numbers {
             do throws(LedgerError) {
                 guard let reservation = try reader.reservation(number, tenant: tenant) else { continue }

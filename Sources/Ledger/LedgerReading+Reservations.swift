@@ -60,16 +60,16 @@ extension LedgerReading where Self: ~Copyable {
         }
     }
 
-    /// The numbers of all reservations that are not settled: open, or with something left at an ERP. In order; until `body`
-    /// says false.
-    public borrowing func forEachUnsettled(
-        tenant: TenantNumber, _ body: (ReservationNumber) throws(LedgerError) -> Bool
-    ) throws(LedgerError) {
+    /// The numbers of all reservations that are not settled: open, or with something left at an ERP. In order.
+    public borrowing func unsettled(tenant: TenantNumber) throws(LedgerError) -> [ReservationNumber] {
+        var numbers: [ReservationNumber] = []
         let start = KeyBuffer.reservation(tenant: tenant, number: nil)
         unsafe try scan(.unsettled, from: start.bytes, descending: false) { key, _ throws(LedgerError) in
             guard key.count == 10, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            return unsafe try body(key.big(2, ReservationNumber.self))
+            unsafe numbers.append(key.big(2, ReservationNumber.self))
+            return true
         }
+        return numbers
     }
 
     /// What is remembered of a request; nil when it is new or pruned.
