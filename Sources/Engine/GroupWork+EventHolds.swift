@@ -110,10 +110,7 @@ extension GroupWork {
         return true
     }
 
-    /// That of the next sequence, which is taken only when something changes.
     private func nextMoment(_ event: InventoryEvent) -> ReservationMoment {
-        ReservationMoment(
-            ledgerNanoseconds: ledgerNanoseconds, sequence: batch.state.sequence + 1,
-            correlationID: event.correlationID.isEmpty ? event.id : event.correlationID)
+        nextMoment(event.correlationID.isEmpty ? event.id : event.correlationID)
     }
 }

@@ -17,6 +17,12 @@ extension GroupWork {
             ledgerNanoseconds: ledgerNanoseconds, sequence: batch.nextSequence(), correlationID: correlationID)
     }
 
+    /// As `moment`, of the next sequence, which is taken only when something changes.
+    func nextMoment(_ correlationID: String) -> ReservationMoment {
+        ReservationMoment(
+            ledgerNanoseconds: ledgerNanoseconds, sequence: batch.state.sequence + 1, correlationID: correlationID)
+    }
+
     /// Stores a changed reservation in place of its former self.
     mutating func store(_ new: Reservation, replacing old: Reservation?) throws(LedgerError) {
         guard let last = new.history.last else { preconditionFailure("every change is in the history") }

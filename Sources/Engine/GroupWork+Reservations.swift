@@ -66,12 +66,9 @@ extension GroupWork {
         guard let reservation = try reservation(outcome.number) else { return }
         let current = try expireIfDue(reservation)
         var changed = current
-        let sequenceMoment = ReservationMoment(
-            ledgerNanoseconds: ledgerNanoseconds, sequence: batch.state.sequence + 1,
-            correlationID: outcome.correlationID)
         let isNew = changed.take(
             outcome.answer, to: outcome.kind, from: outcome.erp, shippedWhenAsked: outcome.shippedWhenAsked,
-            erps: settings.erps, at: sequenceMoment)
+            erps: settings.erps, at: nextMoment(outcome.correlationID))
         if isNew {
             _ = batch.nextSequence()
             try store(changed, replacing: current)
@@ -95,9 +92,7 @@ extension GroupWork {
         _ current: Reservation, _ kind: ReservationChangeKind, _ identity: RequestIdentity
     ) throws(LedgerError) -> Result<Reservation, EngineError> {
         var changed = current
-        let moment = ReservationMoment(
-            ledgerNanoseconds: ledgerNanoseconds, sequence: batch.state.sequence + 1,
-            correlationID: identity.correlationID)
+        let moment = nextMoment(identity.correlationID)
         do throws(ReservationRefusal) {
             switch kind {
             case .extend(let asked):

@@ -120,13 +120,13 @@ struct GroupWork: ~Copyable {
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
-        var sequence = batch.state.sequence
-        // Refusals, repeats and holds that ended before their time leave nothing that a disk should wait for.
+        let sequence: UInt64
         if batch.hasChanged {
             batch.advanceLedgerTime(to: ledgerNanoseconds)
             sequence = try batch.commit()
         } else {
-            batch.abort()
+            // Refusals, repeats and holds that ended before their time leave nothing that a disk should wait for.
+            sequence = batch.abort()
         }
         return CommittedGroup(
             catalogue: catalogue, changes: changes ?? [], reservations: touched, customers: customers, causes: causes,

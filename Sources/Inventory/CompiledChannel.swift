@@ -8,6 +8,8 @@ public final class CompiledChannel: Sendable {
     public let directory: LocationDirectory
     /// Locations the channel may sell from, groups replaced by their members, each once, in sourcing order.
     public let sourcing: [LocationNumber]
+    /// Whether any term limits what one customer may hold.
+    public let limitsCustomers: Bool
 
     /// Lives as long as this object, at a fixed address, so that a line's evaluation need not retain anything.
     nonisolated(unsafe) let tables: UnsafePointer<ChannelTables>
@@ -29,6 +31,9 @@ public final class CompiledChannel: Sendable {
         self.channel = channel
         self.directory = directory
         self.sourcing = sourcing
+        limitsCustomers =
+            policy.holds.customerHoldsMax != nil || policy.holds.customerUnitsMax != nil
+            || policy.overrides.contains { $0.holds.customerUnitsMax != nil }
         ownedTables = .allocate(capacity: 1)
         ownedTables.initialize(to: tables)
         self.tables = UnsafePointer(ownedTables)
@@ -61,13 +66,6 @@ public final class CompiledChannel: Sendable {
         var terms = overrides.holdTerms(node: overrides.node(of: sku), of: tables.pointee.holds)
         terms.defaultTTLNanoseconds = min(terms.defaultTTLNanoseconds, terms.longestTTLNanoseconds)
         return terms
-    }
-
-    /// Whether any term limits what one customer may hold.
-    public var limitsCustomers: Bool {
-        let policy = channel.policy
-        return policy.holds.customerHoldsMax != nil || policy.holds.customerUnitsMax != nil
-            || policy.overrides.contains { $0.holds.customerUnitsMax != nil }
     }
 
     private static func resolveSourcing(

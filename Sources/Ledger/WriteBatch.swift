@@ -13,7 +13,8 @@ public struct WriteBatch: ~Copyable, LedgerReading {
     public internal(set) var state: LedgerState
     private let begun: LedgerState
     private var newIdentity: LedgerIdentity?
-    /// Whether anything was stored or deleted: a batch without that need not be committed.
+    /// Whether anything was stored or deleted: a batch without that need not be committed. Pruning does not count: it only
+    /// pays for what was stored.
     public private(set) var hasChanged = false
 
     init(ledger: Ledger) throws(LedgerError) {
@@ -91,8 +92,9 @@ public struct WriteBatch: ~Copyable, LedgerReading {
         return sequence
     }
 
-    /// Drops every change.
-    public consuming func abort() {}
+    /// Drops every change; returns the ledger sequence that stays the committed one.
+    @discardableResult
+    public consuming func abort() -> UInt64 { begun.sequence }
 
     private mutating func putState() throws(LedgerError) {
         let key = KeyBuffer.meta(Schema.stateKey)
