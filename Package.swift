@@ -51,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
@@ -66,6 +67,7 @@ let package = Package(
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMemory"),
+        .systemLibrary(name: "CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -89,6 +91,12 @@ let package = Package(
             name: "Tryton",
             dependencies: ["Erp", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client")],
             swiftSettings: strict),
+
+        .target(
+            name: "Feeds",
+            dependencies: ["Engine", "Inventory", .product(name: "Crypto", package: "swift-crypto"), logging],
+            swiftSettings: strict),
+        .target(name: "JetStream", dependencies: ["CNATS", "Engine", "Feeds", "Inventory"], swiftSettings: raw),
 
         // Edges.
         .target(name: "RPC", dependencies: ["Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"], swiftSettings: raw),
@@ -114,8 +122,8 @@ let package = Package(
         .executableTarget(
             name: "AvailabilityServer",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "Erp", "HotTable", "Inventory", "Ledger", "Operations",
-                "RPC", "Services", "Tryton",
+                "Calls", "Catalogue", "Configure", "Engine", "Erp", "Feeds", "HotTable", "Inventory", "JetStream",
+                "Ledger", "Operations", "RPC", "Services", "Tryton",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -150,6 +158,7 @@ let package = Package(
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
         .testTarget(
             name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
+        .testTarget(name: "FeedsTests", dependencies: ["Engine", "Feeds", "Inventory"], swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

@@ -22,6 +22,8 @@ ALLOWED = {
     "Engine": {"HeapModule", "HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Erp": {"Engine", "Inventory", "Synchronization"},
     "Tryton": {"Erp", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Feeds": {"Engine", "Inventory", "Crypto", "Logging", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "JetStream": {"CNATS", "Engine", "Feeds", "Inventory"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},
     "Services": {"Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,
@@ -30,7 +32,7 @@ ALLOWED = {
     "Operations": {"Calls", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle", "Foundation",
                    "FoundationEssentials"} | SYSTEM,
 }
-C_MODULES = {"CLMDB": "LMDB", "CMemory": "HotTable", "CNGHTTP2": "RPC", "COpenSSL": "RPC", "CZlib": "RPC", "CLinux": "RPC"}
+C_MODULES = {"CLMDB": "LMDB", "CMemory": "HotTable", "CNATS": "JetStream", "CNGHTTP2": "RPC", "COpenSSL": "RPC", "CZlib": "RPC", "CLinux": "RPC"}
 IMPORT = re.compile(r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public|internal|package|private|fileprivate)?\s*import\s+"
                     r"(?:struct|class|enum|func|protocol|let|var|typealias)?\s*([A-Za-z_][\w]*)")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented yet|simplified for now")

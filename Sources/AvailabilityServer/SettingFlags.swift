@@ -32,9 +32,9 @@ struct SettingFlags: ParsableArguments {
     @Option(help: "How long that answer may take.") var limitsKeepaliveTimeout: String?
     @Option(help: "Connections are drained at this age; 0: never.") var limitsConnectionAgeMax: String?
     @Option(help: "What calls of a connection too old have left.") var limitsConnectionAgeGrace: String?
-    @Option(help: "How far behind a source's newest event an event may lie.") var feedsHorizon: String?
-    @Option(help: "How far ahead of our clock an event may be.") var feedsClockSkewMax: String?
-    @Option(help: "How long a missing sequence is waited for.") var feedsGapWait: String?
+    @Option(help: "How far behind a source's newest event an event may lie.") var eventsHorizon: String?
+    @Option(help: "How far ahead of our clock an event may be.") var eventsClockSkewMax: String?
+    @Option(help: "How long a missing sequence is waited for.") var eventsGapWait: String?
     @Option(help: "true, false or auto: the built-in sample catalogue.") var sampleCatalogue: String?
     @Option(help: "How long calls in flight may take after SIGTERM.") var shutdownGrace: String?
 
@@ -66,9 +66,9 @@ struct SettingFlags: ParsableArguments {
         case .limitsKeepaliveTimeout: limitsKeepaliveTimeout
         case .limitsConnectionAgeMax: limitsConnectionAgeMax
         case .limitsConnectionAgeGrace: limitsConnectionAgeGrace
-        case .feedsHorizon: feedsHorizon
-        case .feedsClockSkewMax: feedsClockSkewMax
-        case .feedsGapWait: feedsGapWait
+        case .eventsHorizon: eventsHorizon
+        case .eventsClockSkewMax: eventsClockSkewMax
+        case .eventsGapWait: eventsGapWait
         case .sampleCatalogue: sampleCatalogue
         case .shutdownGrace: shutdownGrace
         }

@@ -106,9 +106,9 @@ extension EngineSettings {
         self.init()
         let settings = loaded.settings
         erps = ErpDirectory(loaded.catalogue.erps)
-        horizonNanoseconds = settings.feeds.horizonNanoseconds
-        clockSkewMaxNanoseconds = settings.feeds.clockSkewMaxNanoseconds
-        gapWaitNanoseconds = settings.feeds.gapWaitNanoseconds
+        horizonNanoseconds = settings.events.horizonNanoseconds
+        clockSkewMaxNanoseconds = settings.events.clockSkewMaxNanoseconds
+        gapWaitNanoseconds = settings.events.gapWaitNanoseconds
     }
 }
 

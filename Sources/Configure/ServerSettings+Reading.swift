@@ -23,10 +23,10 @@ extension ServerSettings {
             isEnabled: reader.value(.hotTableEnabled, expected: "true or false", Quantities.flag),
             bytesMax: reader.bytes(.hotTableBytesMax))
         limits = Self.limits(reader)
-        feeds = Feeds(
-            horizonNanoseconds: reader.nanoseconds(.feedsHorizon, atLeast: 60_000_000_000),
-            clockSkewMaxNanoseconds: reader.nanoseconds(.feedsClockSkewMax),
-            gapWaitNanoseconds: reader.nanoseconds(.feedsGapWait))
+        events = Events(
+            horizonNanoseconds: reader.nanoseconds(.eventsHorizon, atLeast: 60_000_000_000),
+            clockSkewMaxNanoseconds: reader.nanoseconds(.eventsClockSkewMax),
+            gapWaitNanoseconds: reader.nanoseconds(.eventsGapWait))
         usesSampleCatalogue =
             switch reader.choice(.sampleCatalogue, SampleChoice.self) {
             case .auto: !hasFile

@@ -60,7 +60,7 @@ public struct ServerSettings: Sendable, Equatable {
         public var connectionAgeGraceMilliseconds: Int
     }
 
-    public struct Feeds: Sendable, Equatable {
+    public struct Events: Sendable, Equatable {
         /// How far behind a source's newest event an event may lie.
         public var horizonNanoseconds: Int64
         /// How far ahead of our clock an event may claim to have occurred.
@@ -87,7 +87,7 @@ public struct ServerSettings: Sendable, Equatable {
     public var storage: Storage
     public var hotTable: HotTable
     public var limits: Limits
-    public var feeds: Feeds
+    public var events: Events
     /// Whether the built-in sample catalogue is used; `auto` is already decided.
     public var usesSampleCatalogue: Bool
     /// How long calls in flight may take to finish after SIGTERM.

@@ -1,13 +1,49 @@
 public import Inventory
 
+/// What the bytes of an event are. Raw values are stored with dead letters: fixed.
+public enum ContentType: UInt8, Sendable, Equatable, CaseIterable {
+    /// An `availability.v1.InventoryEvent`.
+    case protobuf = 1
+    /// One CloudEvent in its JSON format.
+    case cloudEvent = 2
+    /// The body of a Shopify webhook.
+    case shopify = 3
+    /// One LIN loop of an X12 846.
+    case x12 = 4
+    /// One row of a CSV file.
+    case csv = 5
+    /// One object of a JSON-lines file.
+    case json = 6
+    /// A position as an ERP told it, in our own words.
+    case erpReading = 7
+}
+
 /// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter.
 public struct IncomingEvent: Sendable {
     public let event: InventoryEvent
     public let original: [UInt8]
+    public let contentType: ContentType
 
-    public init(event: InventoryEvent, original: [UInt8]) {
+    public init(event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf) {
         self.event = event
         self.original = original
+        self.contentType = contentType
+    }
+}
+
+/// Up to where a feed's events are committed; stored in the commit of their effect.
+public struct FeedPosition: Sendable, Equatable, Codable {
+    /// The feed's name.
+    public var feed: String
+    /// The place, in the feed's own words; at most 256 bytes.
+    public var text: String
+    /// When that place was written where the feed reads; 0: not known.
+    public var timeNanoseconds: WallNanoseconds
+
+    public init(feed: String, text: String, timeNanoseconds: WallNanoseconds = 0) {
+        self.feed = feed
+        self.text = text
+        self.timeNanoseconds = timeNanoseconds
     }
 }
 
@@ -45,7 +81,8 @@ public struct ChannelUpdate: Sendable {
 
 /// What the engine is asked to do. Indirect: a command goes through several hands, each of which would copy all its fields.
 public indirect enum EngineCommand: Sendable {
-    case publish(tenant: TenantNumber, events: [IncomingEvent])
+    /// `position`: where their feed then stands.
+    case publish(tenant: TenantNumber, events: [IncomingEvent], position: FeedPosition? = nil)
     case updateChannel(tenant: TenantNumber, ChannelUpdate)
     /// Adds what the configuration has and the ledger lacks.
     case seed(tenant: TenantNumber, CatalogueSeed)
@@ -61,7 +98,7 @@ public indirect enum EngineCommand: Sendable {
     /// queue is bounded in memory as well.
     var weight: Int {
         switch self {
-        case .publish(_, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
+        case .publish(_, let events, _): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
         case .lookForHolds(_, let missed): max(1, missed.lines.count)

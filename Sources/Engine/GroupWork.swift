@@ -69,11 +69,14 @@ struct GroupWork: ~Copyable {
 
     mutating func execute(_ command: EngineCommand) throws(LedgerError) -> CommandOutcome {
         switch command {
-        case .publish(let tenant, let events):
+        case .publish(let tenant, let events, let position):
             precondition(tenant == self.tenant, "a command for another tenant")
             var results: [EventResult] = []
             results.reserveCapacity(events.count)
             for event in events { results.append(try publish(event)) }
+            if let position {
+                try batch.setDocument(position, tenant: tenant, kind: .feedPosition, id: position.feed)
+            }
             return .published(results)
         case .updateChannel(let tenant, let update):
             precondition(tenant == self.tenant, "a command for another tenant")

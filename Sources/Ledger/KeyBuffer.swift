@@ -3,8 +3,8 @@ internal import Inventory
 /// Scratch memory in which one key at a time is put together. Its owner reuses it for every key.
 @safe
 struct KeyBuffer: ~Copyable {
-    /// The longest key is a journal entry's: 2 + 64 + 1 + 2 + 8 + 1 + 8 + 64.
-    static let capacity = 160
+    /// The longest key is the journal entry of a lot: 2 + 64 + 1 + 2 + 64 + 1 + 8 + 1 + 8 + 64.
+    static let capacity = 256
 
     // Owned: allocated by init, freed by deinit.
     private let memory: UnsafeMutableRawBufferPointer

@@ -12,6 +12,10 @@ public struct DocumentKind: RawRepresentable, Sendable, Hashable {
     public static let sourceTerms = DocumentKind(rawValue: 4)
     public static let sourceProgress = DocumentKind(rawValue: 5)
     public static let tenant = DocumentKind(rawValue: 6)
+    public static let feedPosition = DocumentKind(rawValue: 7)
+    public static let feedPause = DocumentKind(rawValue: 8)
+    public static let reconciliation = DocumentKind(rawValue: 9)
+    public static let publication = DocumentKind(rawValue: 10)
 }
 
 /// What a name stands for. Tenants are interned under tenant 0; the others are numbered per tenant.

@@ -60,7 +60,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 5
+    public static let version: UInt32 = 6
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"

@@ -32,7 +32,7 @@ struct SettingsTests {
         #expect(loaded.settings.tenant == "demo")
         #expect(loaded.settings.tls == nil)
         #expect(loaded.settings.limits.connectionAgeMaxMilliseconds == nil)
-        #expect(loaded.settings.feeds.horizonNanoseconds == 604_800_000_000_000)
+        #expect(loaded.settings.events.horizonNanoseconds == 604_800_000_000_000)
         #expect(loaded.settings.usesSampleCatalogue)
         #expect(loaded.catalogue.locations.map(\.id) == ["WH1", "WH2", "WH3", "WH4", "WH5", "WH6"])
         #expect(loaded.catalogue.channels.map(\.id) == ["web", "marketplace", "b2b"])
@@ -65,7 +65,7 @@ struct SettingsTests {
             .limitsConnectionsMax: "1", .limitsStreamsPerConnectionMax: "2",
             .limitsHandshake: "1s", .limitsIdle: "2s", .limitsStalled: "3s", .limitsKeepalive: "4s",
             .limitsKeepaliveTimeout: "5s", .limitsConnectionAgeMax: "6s", .limitsConnectionAgeGrace: "7s",
-            .feedsHorizon: "1d", .feedsClockSkewMax: "1m", .feedsGapWait: "2m", .sampleCatalogue: "false",
+            .eventsHorizon: "1d", .eventsClockSkewMax: "1m", .eventsGapWait: "2m", .sampleCatalogue: "false",
             .shutdownGrace: "9s",
         ]
         #expect(Set(values.keys) == Set(SettingKey.allCases))
@@ -96,7 +96,7 @@ struct SettingsTests {
             storage: 5
             tls:
               certificate: [a, b]
-            feeds:
+            events:
               horizon: 1s
             """
         let environment = ["AVAILABILITY_SHUTDOWN_GRACE": "soon"]
@@ -109,7 +109,7 @@ struct SettingsTests {
                 "test.yaml:5: log.colour: unknown key",
                 "test.yaml:6: storage: expected a mapping of keys to values, not a single value",
                 "test.yaml:8: tls.certificate: expected a single value, not a list",
-                "test.yaml:10: feeds.horizon: expected a duration such as 500ms, 30s, 5m, 1h or 7d of at least 60000ms, "
+                "test.yaml:10: events.horizon: expected a duration such as 500ms, 30s, 5m, 1h or 7d of at least 60000ms, "
                     + "not '1s'",
                 "AVAILABILITY_SHUTDOWN_GRACE: shutdown.grace: expected a duration such as 500ms, 30s, 5m, 1h or 7d, "
                     + "not 'soon'",

@@ -71,7 +71,7 @@ struct Caller {
         case .change(let tenant, let wish, var identity):
             identity.bodyDigest += 1 << 32
             return .change(tenant: tenant, wish, identity)
-        case .publish(_, let events):
+        case .publish(_, let events, _):
             var event = events[0].event
             event.bodyDigest += 1 << 32
             return publish(event)

@@ -5,7 +5,7 @@ import Inventory
 extension EngineCommand {
     var inWords: String {
         switch self {
-        case .publish(_, let events): events.map(\.event.inWords).joined(separator: "; ")
+        case .publish(_, let events, _): events.map(\.event.inWords).joined(separator: "; ")
         case .updateChannel(_, let update): "channel \(update.channelID) becomes \(update.policy)"
         case .seed: "seed"
         case .reserve(_, let wish, let identity):

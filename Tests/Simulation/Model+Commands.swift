@@ -9,7 +9,7 @@ extension Model {
         _ command: EngineCommand, wall: WallNanoseconds, granted: ReservationNumber?
     ) throws(Violation) -> Prediction {
         switch command {
-        case .publish(_, let incoming):
+        case .publish(_, let incoming, _):
             return .events(incoming.map { publish($0.event, wall: wall) })
         case .updateChannel(_, let update):
             policies[update.channelID] = update.policy

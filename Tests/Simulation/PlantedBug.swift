@@ -71,7 +71,7 @@ struct PlantedStep {
     }
 
     private static func withoutHold(_ command: EngineCommand) -> EngineCommand {
-        guard case .publish(let tenant, let events) = command else { return command }
+        guard case .publish(let tenant, let events, _) = command else { return command }
         return .publish(
             tenant: tenant,
             events: events.map { incoming in

@@ -75,7 +75,7 @@ extension Availability_V1_InventoryFeedService {
     /// > Takes in what happened to stock. Needs the role `feed`.
     /// > 
     /// > A bad event never fails the call: it is dead-lettered with its reason and blocks nobody. The reasons: INVALID_FIELD,
-    /// > ID_REUSED, TOO_OLD, NOT_OWNER, CLOCK_SKEW, SOURCE_FORBIDDEN. Errors of the call, without effect:
+    /// > ID_REUSED, TOO_OLD, NOT_OWNER, CLOCK_SKEW, UNKNOWN_LOCATION, OUT_OF_RANGE, TYPE_NOT_SUPPORTED. Errors of the call, without effect:
     /// > INVALID_ARGUMENT / INVALID_FIELD (too many events), PERMISSION_DENIED / SOURCE_FORBIDDEN,
     /// > UNAUTHENTICATED / CREDENTIAL_INVALID, RESOURCE_EXHAUSTED / STORAGE_FULL and RESOURCE_EXHAUSTED / CHANNEL_RATE_LIMITED
     /// > (both with RetryInfo).
@@ -139,7 +139,7 @@ extension Availability_V1_InventoryFeedService {
     /// > Takes in what happened to stock. Needs the role `feed`.
     /// > 
     /// > A bad event never fails the call: it is dead-lettered with its reason and blocks nobody. The reasons: INVALID_FIELD,
-    /// > ID_REUSED, TOO_OLD, NOT_OWNER, CLOCK_SKEW, SOURCE_FORBIDDEN. Errors of the call, without effect:
+    /// > ID_REUSED, TOO_OLD, NOT_OWNER, CLOCK_SKEW, UNKNOWN_LOCATION, OUT_OF_RANGE, TYPE_NOT_SUPPORTED. Errors of the call, without effect:
     /// > INVALID_ARGUMENT / INVALID_FIELD (too many events), PERMISSION_DENIED / SOURCE_FORBIDDEN,
     /// > UNAUTHENTICATED / CREDENTIAL_INVALID, RESOURCE_EXHAUSTED / STORAGE_FULL and RESOURCE_EXHAUSTED / CHANNEL_RATE_LIMITED
     /// > (both with RetryInfo).

@@ -73,6 +73,58 @@ internal enum Availability_V1_OperationsService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "PauseFeed" metadata.
+        internal enum PauseFeed: Sendable {
+            /// Request type for "PauseFeed".
+            internal typealias Input = Availability_V1_PauseFeedRequest
+            /// Response type for "PauseFeed".
+            internal typealias Output = Availability_V1_PauseFeedResponse
+            /// Descriptor for "PauseFeed".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "PauseFeed",
+                type: .unary
+            )
+        }
+        /// Namespace for "ResumeFeed" metadata.
+        internal enum ResumeFeed: Sendable {
+            /// Request type for "ResumeFeed".
+            internal typealias Input = Availability_V1_ResumeFeedRequest
+            /// Response type for "ResumeFeed".
+            internal typealias Output = Availability_V1_ResumeFeedResponse
+            /// Descriptor for "ResumeFeed".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "ResumeFeed",
+                type: .unary
+            )
+        }
+        /// Namespace for "ReplayFeed" metadata.
+        internal enum ReplayFeed: Sendable {
+            /// Request type for "ReplayFeed".
+            internal typealias Input = Availability_V1_ReplayFeedRequest
+            /// Response type for "ReplayFeed".
+            internal typealias Output = Availability_V1_ReplayFeedResponse
+            /// Descriptor for "ReplayFeed".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "ReplayFeed",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "TailEvents" metadata.
+        internal enum TailEvents: Sendable {
+            /// Request type for "TailEvents".
+            internal typealias Input = Availability_V1_TailEventsRequest
+            /// Response type for "TailEvents".
+            internal typealias Output = Availability_V1_TailEventsResponse
+            /// Descriptor for "TailEvents".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "TailEvents",
+                type: .serverStreaming
+            )
+        }
         /// Namespace for "ListDeadLetters" metadata.
         internal enum ListDeadLetters: Sendable {
             /// Request type for "ListDeadLetters".
@@ -222,6 +274,10 @@ internal enum Availability_V1_OperationsService: Sendable {
             ListPositionHistory.descriptor,
             ListStalePositions.descriptor,
             ListSources.descriptor,
+            PauseFeed.descriptor,
+            ResumeFeed.descriptor,
+            ReplayFeed.descriptor,
+            TailEvents.descriptor,
             ListDeadLetters.descriptor,
             ReplayDeadLetters.descriptor,
             DiscardDeadLetters.descriptor,
@@ -351,6 +407,101 @@ extension Availability_V1_OperationsService {
             deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ListSourcesResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ListSourcesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "PauseFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a feed until it is resumed, over restarts. What is sent to it waits where it comes from, or is refused with a time
+        /// > to try again. Of an unknown feed: NOT_FOUND / FEED_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_PauseFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_PauseFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_PauseFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func pauseFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_PauseFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_PauseFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_PauseFeedResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PauseFeedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ResumeFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused feed go on.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ResumeFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ResumeFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ResumeFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func resumeFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ResumeFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ResumeFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ResumeFeedResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumeFeedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ReplayFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a feed read its past again. Ids make it harmless: what took effect is DUPLICATE. Of a feed that has no past to
+        /// > read: FAILED_PRECONDITION / FEED_NOT_REPLAYABLE; one at a time for each feed: FAILED_PRECONDITION / REPLAY_RUNNING.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ReplayFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ReplayFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ReplayFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func replayFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ReplayFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ReplayFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ReplayFeedResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_ReplayFeedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "TailEvents" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What becomes of events, as they are committed, from now on. A caller that reads too slowly misses some, and is told
+        /// > how many.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_TailEventsRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_TailEventsRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_TailEventsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func tailEvents<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_TailEventsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_TailEventsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_TailEventsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_TailEventsResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "ListDeadLetters" method.
@@ -763,6 +914,141 @@ extension Availability_V1_OperationsService {
             try await self.client.unary(
                 request: request,
                 descriptor: Availability_V1_OperationsService.Method.ListSources.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "PauseFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a feed until it is resumed, over restarts. What is sent to it waits where it comes from, or is refused with a time
+        /// > to try again. Of an unknown feed: NOT_FOUND / FEED_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_PauseFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_PauseFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_PauseFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func pauseFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_PauseFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_PauseFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_PauseFeedResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PauseFeedResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.PauseFeed.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ResumeFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused feed go on.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ResumeFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ResumeFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ResumeFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func resumeFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ResumeFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ResumeFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ResumeFeedResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumeFeedResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.ResumeFeed.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ReplayFeed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a feed read its past again. Ids make it harmless: what took effect is DUPLICATE. Of a feed that has no past to
+        /// > read: FAILED_PRECONDITION / FEED_NOT_REPLAYABLE; one at a time for each feed: FAILED_PRECONDITION / REPLAY_RUNNING.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ReplayFeedRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ReplayFeedRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ReplayFeedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func replayFeed<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ReplayFeedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ReplayFeedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ReplayFeedResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_ReplayFeedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.ReplayFeed.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "TailEvents" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What becomes of events, as they are committed, from now on. A caller that reads too slowly misses some, and is told
+        /// > how many.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_TailEventsRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_TailEventsRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_TailEventsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func tailEvents<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_TailEventsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_TailEventsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_TailEventsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_TailEventsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.TailEvents.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1267,6 +1553,121 @@ extension Availability_V1_OperationsService.ClientProtocol {
         )
     }
 
+    /// Call the "PauseFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops a feed until it is resumed, over restarts. What is sent to it waits where it comes from, or is refused with a time
+    /// > to try again. Of an unknown feed: NOT_FOUND / FEED_NOT_FOUND.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_PauseFeedRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func pauseFeed<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_PauseFeedRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PauseFeedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.pauseFeed(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_PauseFeedRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_PauseFeedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumeFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused feed go on.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_ResumeFeedRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func resumeFeed<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_ResumeFeedRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumeFeedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.resumeFeed(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_ResumeFeedRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_ResumeFeedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ReplayFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a feed read its past again. Ids make it harmless: what took effect is DUPLICATE. Of a feed that has no past to
+    /// > read: FAILED_PRECONDITION / FEED_NOT_REPLAYABLE; one at a time for each feed: FAILED_PRECONDITION / REPLAY_RUNNING.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_ReplayFeedRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func replayFeed<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_ReplayFeedRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_ReplayFeedResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.replayFeed(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_ReplayFeedRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_ReplayFeedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "TailEvents" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What becomes of events, as they are committed, from now on. A caller that reads too slowly misses some, and is told
+    /// > how many.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_TailEventsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func tailEvents<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_TailEventsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_TailEventsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.tailEvents(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_TailEventsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_TailEventsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "ListDeadLetters" method.
     ///
     /// > Source IDL Documentation:
@@ -1718,6 +2119,137 @@ extension Availability_V1_OperationsService.ClientProtocol {
             metadata: metadata
         )
         return try await self.listSources(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PauseFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops a feed until it is resumed, over restarts. What is sent to it waits where it comes from, or is refused with a time
+    /// > to try again. Of an unknown feed: NOT_FOUND / FEED_NOT_FOUND.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func pauseFeed<Result>(
+        _ message: Availability_V1_PauseFeedRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PauseFeedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_PauseFeedRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.pauseFeed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumeFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused feed go on.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func resumeFeed<Result>(
+        _ message: Availability_V1_ResumeFeedRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumeFeedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_ResumeFeedRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.resumeFeed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ReplayFeed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a feed read its past again. Ids make it harmless: what took effect is DUPLICATE. Of a feed that has no past to
+    /// > read: FAILED_PRECONDITION / FEED_NOT_REPLAYABLE; one at a time for each feed: FAILED_PRECONDITION / REPLAY_RUNNING.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func replayFeed<Result>(
+        _ message: Availability_V1_ReplayFeedRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_ReplayFeedResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_ReplayFeedRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.replayFeed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "TailEvents" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What becomes of events, as they are committed, from now on. A caller that reads too slowly misses some, and is told
+    /// > how many.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func tailEvents<Result>(
+        _ message: Availability_V1_TailEventsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Availability_V1_TailEventsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_TailEventsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.tailEvents(
             request: request,
             options: options,
             onResponse: handleResponse

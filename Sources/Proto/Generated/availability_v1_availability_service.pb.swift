@@ -221,7 +221,7 @@ public nonisolated struct Availability_V1_GetAvailabilityScheduleRequest: Sendab
   /// The customer asking, at most 32 bytes. Empty: none.
   public var customer: String = String()
 
-  /// The last date of interest. Absent: 90 days ahead; at most 2 years ahead.
+  /// The last date of interest. Absent: 90 days ahead; at most 366 days ahead.
   public var until: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_until ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_until = newValue}
@@ -360,6 +360,10 @@ public nonisolated struct Availability_V1_WatchAvailabilityRequest: Sendable {
   /// The last token received. Empty: begin with a snapshot. A token of another epoch, other lines or beyond the horizon
   /// begins with a snapshot again, which the responses' `phase` says.
   public var resumeToken: String = String()
+
+  /// Bounds between bands, rising, at most 16: a change of `available` is told only when it passes one of them, or when the
+  /// status or the freshness changes. Empty: every change.
+  public var bands: [Int64] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -816,7 +820,7 @@ nonisolated extension Availability_V1_AvailabilityScheduleEntry: SwiftProtobuf.M
 
 nonisolated extension Availability_V1_WatchAvailabilityRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WatchAvailabilityRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}lines\0\u{3}max_staleness\0\u{1}customer\0\u{3}resume_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}lines\0\u{3}max_staleness\0\u{1}customer\0\u{3}resume_token\0\u{1}bands\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -829,6 +833,7 @@ nonisolated extension Availability_V1_WatchAvailabilityRequest: SwiftProtobuf.Me
       case 3: try { try decoder.decodeSingularMessageField(value: &self._maxStaleness) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.customer) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.resumeToken) }()
+      case 6: try { try decoder.decodeRepeatedInt64Field(value: &self.bands) }()
       default: break
       }
     }
@@ -854,6 +859,9 @@ nonisolated extension Availability_V1_WatchAvailabilityRequest: SwiftProtobuf.Me
     if !self.resumeToken.isEmpty {
       try visitor.visitSingularStringField(value: self.resumeToken, fieldNumber: 5)
     }
+    if !self.bands.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.bands, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -863,6 +871,7 @@ nonisolated extension Availability_V1_WatchAvailabilityRequest: SwiftProtobuf.Me
     if lhs._maxStaleness != rhs._maxStaleness {return false}
     if lhs.customer != rhs.customer {return false}
     if lhs.resumeToken != rhs.resumeToken {return false}
+    if lhs.bands != rhs.bands {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -315,13 +315,14 @@ public nonisolated struct Availability_V1_InventoryEvent: @unchecked Sendable {
   /// Clears the value of `occurredAt`. Subsequent reads from it will return its default value.
   public mutating func clearOccurredAt() {_uniqueStorage()._occurredAt = nil}
 
-  /// The sku, at most 64 bytes. Required but for SOURCE_HEARTBEAT.
+  /// The sku, at most 64 bytes. Required but for SOURCE_HEARTBEAT, ORDER_ACCEPTED and ORDER_CANCELLED.
   public var sku: String {
     get {_storage._sku}
     set {_uniqueStorage()._sku = newValue}
   }
 
-  /// The location, at most 32 bytes. Required but for SOURCE_HEARTBEAT. Of a transfer where the stock leaves from.
+  /// The location, at most 32 bytes. Required but for SOURCE_HEARTBEAT, ORDER_ACCEPTED and ORDER_CANCELLED. Of a transfer
+  /// where the stock leaves from.
   public var location: String {
     get {_storage._location}
     set {_uniqueStorage()._location = newValue}
@@ -479,6 +480,9 @@ public nonisolated struct Availability_V1_Supply: Sendable {
   public var hasExpectedAt: Bool {self._expectedAt != nil}
   /// Clears the value of `expectedAt`. Subsequent reads from it will return its default value.
   public mutating func clearExpectedAt() {self._expectedAt = nil}
+
+  /// Units of it that are promised already, beyond stock: they fall due when it comes. 0 or more.
+  public var backordered: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -782,7 +786,7 @@ nonisolated extension Availability_V1_ContainedHold: SwiftProtobuf.Message, Swif
 
 nonisolated extension Availability_V1_Supply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Supply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}quantity\0\u{3}expected_at\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}quantity\0\u{3}expected_at\0\u{1}backordered\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -793,6 +797,7 @@ nonisolated extension Availability_V1_Supply: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
       case 2: try { try decoder.decodeSingularInt64Field(value: &self.quantity) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._expectedAt) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.backordered) }()
       default: break
       }
     }
@@ -812,6 +817,9 @@ nonisolated extension Availability_V1_Supply: SwiftProtobuf.Message, SwiftProtob
     try { if let v = self._expectedAt {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if self.backordered != 0 {
+      try visitor.visitSingularInt64Field(value: self.backordered, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -819,6 +827,7 @@ nonisolated extension Availability_V1_Supply: SwiftProtobuf.Message, SwiftProtob
     if lhs.id != rhs.id {return false}
     if lhs.quantity != rhs.quantity {return false}
     if lhs._expectedAt != rhs._expectedAt {return false}
+    if lhs.backordered != rhs.backordered {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

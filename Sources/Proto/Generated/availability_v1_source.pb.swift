@@ -20,6 +20,120 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// What a feed reads.
+public nonisolated enum Availability_V1_FeedKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// A NATS JetStream consumer.
+  case nats // = 1
+
+  /// CloudEvents that are posted to the HTTP port.
+  case http // = 2
+
+  /// Shopify's webhooks.
+  case shopify // = 3
+
+  /// Files in a folder.
+  case files // = 4
+
+  /// Changes polled from an ERP.
+  case erp // = 5
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .nats
+    case 2: self = .http
+    case 3: self = .shopify
+    case 4: self = .files
+    case 5: self = .erp
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .nats: return 1
+    case .http: return 2
+    case .shopify: return 3
+    case .files: return 4
+    case .erp: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Availability_V1_FeedKind] = [
+    .unspecified,
+    .nats,
+    .http,
+    .shopify,
+    .files,
+    .erp,
+  ]
+
+}
+
+/// How a feed does.
+public nonisolated enum Availability_V1_FeedState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// It reads, or waits for what comes.
+  case running // = 1
+
+  /// It failed, and begins anew after a pause.
+  case waiting // = 2
+
+  /// A person paused it.
+  case paused // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .running
+    case 2: self = .waiting
+    case 3: self = .paused
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .running: return 1
+    case .waiting: return 2
+    case .paused: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Availability_V1_FeedState] = [
+    .unspecified,
+    .running,
+    .waiting,
+    .paused,
+  ]
+
+}
+
 /// How a source does.
 public nonisolated enum Availability_V1_SourceStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -36,7 +150,7 @@ public nonisolated enum Availability_V1_SourceStatus: SwiftProtobuf.Enum, Swift.
   /// A gap in `sequence` has outlived its bound; a snapshot or a reconciliation ends it.
   case gap // = 3
 
-  /// Paused by configuration.
+  /// All its feeds are paused.
   case paused // = 4
 
   /// Configured, but nothing has come yet.
@@ -173,11 +287,89 @@ public nonisolated struct Availability_V1_Source: @unchecked Sendable {
   /// Clears the value of `lastEventTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastEventTime() {_uniqueStorage()._lastEventTime = nil}
 
+  /// The feeds that tell for it, by id. Empty: it publishes by gRPC.
+  public var feeds: [Availability_V1_Feed] {
+    get {_storage._feeds}
+    set {_uniqueStorage()._feeds = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// One way by which the server fetches or receives what a source tells.
+public nonisolated struct Availability_V1_Feed: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The feed, as the configuration names it.
+  public var id: String = String()
+
+  /// What it is: NATS, HTTP, SHOPIFY, FILES or ERP.
+  public var kind: Availability_V1_FeedKind = .unspecified
+
+  /// How it does.
+  public var state: Availability_V1_FeedState = .unspecified
+
+  /// The place in what it reads up to which everything is committed, in the feed's own words; may be empty.
+  public var position: String = String()
+
+  /// When that place was written there. Absent: the feed does not say, or nothing has come.
+  public var positionTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_positionTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_positionTime = newValue}
+  }
+  /// Returns true if `positionTime` has been explicitly set.
+  public var hasPositionTime: Bool {self._positionTime != nil}
+  /// Clears the value of `positionTime`. Subsequent reads from it will return its default value.
+  public mutating func clearPositionTime() {self._positionTime = nil}
+
+  /// What waits there, as far as the feed knows.
+  public var waiting: UInt64 = 0
+
+  /// How far behind it is. Absent: the feed does not know.
+  public var lag: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_lag ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_lag = newValue}
+  }
+  /// Returns true if `lag` has been explicitly set.
+  public var hasLag: Bool {self._lag != nil}
+  /// Clears the value of `lag`. Subsequent reads from it will return its default value.
+  public mutating func clearLag() {self._lag = nil}
+
+  /// Why it failed last; may be empty.
+  public var lastError: String = String()
+
+  /// When that was. Absent: never.
+  public var lastErrorTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_lastErrorTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_lastErrorTime = newValue}
+  }
+  /// Returns true if `lastErrorTime` has been explicitly set.
+  public var hasLastErrorTime: Bool {self._lastErrorTime != nil}
+  /// Clears the value of `lastErrorTime`. Subsequent reads from it will return its default value.
+  public mutating func clearLastErrorTime() {self._lastErrorTime = nil}
+
+  /// How often it began anew after a failure, since the server started.
+  public var restarts: UInt64 = 0
+
+  /// Why a person paused it; may be empty.
+  public var pauseReason: String = String()
+
+  /// Whether its past can be asked for again.
+  public var canReplay: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _positionTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _lag: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _lastErrorTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// What became of a source's events.
@@ -213,13 +405,21 @@ public nonisolated struct Availability_V1_SourceCounters: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "availability.v1"
 
+nonisolated extension Availability_V1_FeedKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FEED_KIND_UNSPECIFIED\0\u{1}FEED_KIND_NATS\0\u{1}FEED_KIND_HTTP\0\u{1}FEED_KIND_SHOPIFY\0\u{1}FEED_KIND_FILES\0\u{1}FEED_KIND_ERP\0")
+}
+
+nonisolated extension Availability_V1_FeedState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FEED_STATE_UNSPECIFIED\0\u{1}FEED_STATE_RUNNING\0\u{1}FEED_STATE_WAITING\0\u{1}FEED_STATE_PAUSED\0")
+}
+
 nonisolated extension Availability_V1_SourceStatus: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SOURCE_STATUS_UNSPECIFIED\0\u{1}SOURCE_STATUS_LIVE\0\u{1}SOURCE_STATUS_STALE\0\u{1}SOURCE_STATUS_GAP\0\u{1}SOURCE_STATUS_PAUSED\0\u{1}SOURCE_STATUS_NEVER_SEEN\0")
 }
 
 nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Source"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}watermark\0\u{3}newest_occurred_at\0\u{1}lag\0\u{3}next_expected_sequence\0\u{3}gap_since\0\u{1}counters\0\u{3}last_error\0\u{3}last_event_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}watermark\0\u{3}newest_occurred_at\0\u{1}lag\0\u{3}next_expected_sequence\0\u{3}gap_since\0\u{1}counters\0\u{3}last_error\0\u{3}last_event_time\0\u{1}feeds\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -232,6 +432,7 @@ nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtob
     var _counters: Availability_V1_SourceCounters? = nil
     var _lastError: String = String()
     var _lastEventTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _feeds: [Availability_V1_Feed] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -252,6 +453,7 @@ nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtob
       _counters = source._counters
       _lastError = source._lastError
       _lastEventTime = source._lastEventTime
+      _feeds = source._feeds
     }
   }
 
@@ -280,6 +482,7 @@ nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtob
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._counters) }()
         case 9: try { try decoder.decodeSingularStringField(value: &_storage._lastError) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._lastEventTime) }()
+        case 11: try { try decoder.decodeRepeatedMessageField(value: &_storage._feeds) }()
         default: break
         }
       }
@@ -322,6 +525,9 @@ nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtob
       try { if let v = _storage._lastEventTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
+      if !_storage._feeds.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._feeds, fieldNumber: 11)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -341,10 +547,100 @@ nonisolated extension Availability_V1_Source: SwiftProtobuf.Message, SwiftProtob
         if _storage._counters != rhs_storage._counters {return false}
         if _storage._lastError != rhs_storage._lastError {return false}
         if _storage._lastEventTime != rhs_storage._lastEventTime {return false}
+        if _storage._feeds != rhs_storage._feeds {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Availability_V1_Feed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Feed"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}state\0\u{1}position\0\u{3}position_time\0\u{1}waiting\0\u{1}lag\0\u{3}last_error\0\u{3}last_error_time\0\u{1}restarts\0\u{3}pause_reason\0\u{3}can_replay\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.position) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._positionTime) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.waiting) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._lag) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.lastError) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._lastErrorTime) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.restarts) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.pauseReason) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.canReplay) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 3)
+    }
+    if !self.position.isEmpty {
+      try visitor.visitSingularStringField(value: self.position, fieldNumber: 4)
+    }
+    try { if let v = self._positionTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.waiting != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waiting, fieldNumber: 6)
+    }
+    try { if let v = self._lag {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.lastError.isEmpty {
+      try visitor.visitSingularStringField(value: self.lastError, fieldNumber: 8)
+    }
+    try { if let v = self._lastErrorTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    if self.restarts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.restarts, fieldNumber: 10)
+    }
+    if !self.pauseReason.isEmpty {
+      try visitor.visitSingularStringField(value: self.pauseReason, fieldNumber: 11)
+    }
+    if self.canReplay != false {
+      try visitor.visitSingularBoolField(value: self.canReplay, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Availability_V1_Feed, rhs: Availability_V1_Feed) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs._positionTime != rhs._positionTime {return false}
+    if lhs.waiting != rhs.waiting {return false}
+    if lhs._lag != rhs._lag {return false}
+    if lhs.lastError != rhs.lastError {return false}
+    if lhs._lastErrorTime != rhs._lastErrorTime {return false}
+    if lhs.restarts != rhs.restarts {return false}
+    if lhs.pauseReason != rhs.pauseReason {return false}
+    if lhs.canReplay != rhs.canReplay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

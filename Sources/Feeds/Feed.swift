@@ -1,0 +1,91 @@
+public import Engine
+public import Inventory
+
+/// What a feed reads. Raw values are those of the contract's `FeedKind`.
+public enum FeedKind: Int, Sendable, CaseIterable {
+    case nats = 1
+    case http = 2
+    case shopify = 3
+    case files = 4
+    case erp = 5
+}
+
+/// One way by which the server fetches or receives what a source tells. Each fails alone: the supervisor begins it anew.
+public protocol Feed: Sendable {
+    /// As the configuration names it; unique.
+    var id: String { get }
+    var kind: FeedKind { get }
+    /// The source whose events it brings.
+    var source: String { get }
+
+    /// Reads, publishes and acknowledges until the task is cancelled. Throws when it must begin anew; what was not
+    /// acknowledged is then read again.
+    func run(_ port: FeedPort) async throws(FeedFailure)
+}
+
+/// A feed whose past can be asked for again.
+public protocol ReplayableFeed: Feed {
+    /// Reads again from `start` up to where the feed stood when it was called, beside `run`, and leaves its position alone.
+    func replay(from start: ReplayStart, _ port: FeedPort) async throws(FeedFailure)
+}
+
+/// Where a replay begins.
+public enum ReplayStart: Sendable, Equatable {
+    /// What was written there at this time or later.
+    case time(WallNanoseconds)
+    /// From this place on, in the feed's own words.
+    case position(String)
+}
+
+/// Why a feed cannot go on, in words for people: shown in ListSources and in the log.
+public struct FeedFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// How far behind a feed is, as far as it knows.
+public struct FeedBacklog: Sendable, Equatable {
+    /// What waits there.
+    public var waiting: UInt64
+    /// When the oldest that waits was written; nil: not known, or nothing waits.
+    public var oldestNanoseconds: WallNanoseconds?
+
+    public init(waiting: UInt64, oldestNanoseconds: WallNanoseconds? = nil) {
+        self.waiting = waiting
+        self.oldestNanoseconds = oldestNanoseconds
+    }
+}
+
+/// What a feed is given to work with. Any thread.
+public struct FeedPort: Sendable {
+    /// Returns after the commit that holds the events' effects and the position; throws when there was none. Waits while the
+    /// writer's queue is full. At most `Limits.eventsPerBatchMax` events.
+    public let publish:
+        @Sendable (_ events: [IncomingEvent], _ position: FeedPosition?) async throws(FeedFailure) -> [EventResult]
+    /// The position last committed; nil: none yet.
+    public let lastPosition: @Sendable () throws(FeedFailure) -> FeedPosition?
+    /// Tells how far behind the feed is, for people and metrics.
+    public let report: @Sendable (FeedBacklog) -> Void
+    /// The clock to pause by.
+    public let alarm: AlarmClock
+    /// The wall clock.
+    public let now: @Sendable () -> WallNanoseconds
+
+    public init(
+        publish:
+            @escaping @Sendable (_ events: [IncomingEvent], _ position: FeedPosition?) async throws(FeedFailure) ->
+            [EventResult],
+        lastPosition: @escaping @Sendable () throws(FeedFailure) -> FeedPosition?,
+        report: @escaping @Sendable (FeedBacklog) -> Void, alarm: AlarmClock,
+        now: @escaping @Sendable () -> WallNanoseconds
+    ) {
+        self.publish = publish
+        self.lastPosition = lastPosition
+        self.report = report
+        self.alarm = alarm
+        self.now = now
+    }
+}
