@@ -89,7 +89,9 @@ let package = Package(
         .target(name: "Erp", dependencies: ["Engine", "Inventory"], swiftSettings: strict),
         .target(
             name: "Tryton",
-            dependencies: ["Erp", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            dependencies: [
+                "Engine", "Erp", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
             swiftSettings: strict),
 
         .target(
@@ -172,7 +174,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "RPCTests", dependencies: ["Calls", "RPC"], swiftSettings: strict),
         .testTarget(name: "ErpTests", dependencies: ["Engine", "Erp", "Inventory"], swiftSettings: strict),
-        .testTarget(name: "TrytonTests", dependencies: ["Erp", "Inventory", "Tryton"], swiftSettings: strict),
+        .testTarget(
+            name: "TrytonTests", dependencies: ["Engine", "Erp", "Inventory", "Tryton"], swiftSettings: strict),
         .testTarget(
             name: "ServicesTests", dependencies: ["Calls", "Engine", "Inventory", "Proto", "Services", protobuf],
             swiftSettings: strict),

@@ -49,12 +49,12 @@ final class ErpHosting: Sendable {
             let adapter: any ErpAdapter
             switch erp.adapter {
             case .embedded:
-                let own = EmbeddedErp(stock: { book.stock(of: $0, at: $1) })
+                let own = EmbeddedErp(alarm: alarm, stock: { book.stock(of: $0, at: $1) })
                 embedded[erp.id] = own
                 adapter = own
             case .tryton(let connection):
                 let served = board.state.locations.map(\.id).filter { directory.erp(ofLocation: $0) == erp.id }
-                let own = TrytonAdapter(TrytonSettings(connection, erp, served: served))
+                let own = TrytonAdapter(TrytonSettings(connection, erp, served: served), alarm: alarm)
                 trytons.append(own)
                 adapter = own
             }
@@ -72,7 +72,10 @@ final class ErpHosting: Sendable {
         outbox.onChange { for dispatcher in all { dispatcher.notify() } }
         guard !embedded.isEmpty else { return }
         outbox.onShipment { [embedded] reservation in
-            for (name, erp) in embedded { erp.adopt(reservation, from: name, board.state.directory) }
+            for (name, erp) in embedded {
+                erp.noteIssues(
+                    reservation.id, reservation.issued(from: name), isOver: reservation.state.isTerminal)
+            }
         }
     }
 
@@ -203,7 +206,16 @@ extension EmbeddedErp {
                 ErpHoldLine(
                     lineID: $0.id, sku: $0.sku, location: directory.location($0.location)?.id ?? "",
                     quantity: $0.erpQuantity)
-            })
+            }, issued: reservation.issued(from: name))
+    }
+}
+
+extension Reservation {
+    /// Units that left, by line, of those that an ERP holds.
+    fileprivate func issued(from erp: String) -> [UInt32: Int64] {
+        Dictionary(
+            lines.filter { $0.erp == erp && $0.fulfilled > 0 }.map { ($0.id, $0.fulfilled) },
+            uniquingKeysWith: { first, _ in first })
     }
 }
 

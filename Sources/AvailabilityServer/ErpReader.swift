@@ -28,7 +28,7 @@ struct ErpReader: Sendable {
         while !Task.isCancelled, erp.readEveryNanoseconds != nil || restoration.awaits(erp.id) {
             do {
                 try await readOnce()
-                await restoration.noteReading(of: erp.id)
+                try await restoration.noteReading(of: erp.id)
             } catch {
                 logger.warning("an ERP cannot be read", metadata: ["erp": "\(erp.id)", "reason": "\(error)"])
             }
@@ -42,12 +42,12 @@ struct ErpReader: Sendable {
         let takesFigures = erp.readEveryNanoseconds != nil
         let result = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
             // Of an ERP that is not read by itself others tell the figures.
-            if takesFigures { _ = await writer.submit(.publish(tenant: tenant, events: events), alarm: alarm) }
+            if takesFigures { try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm) }
         }
         let comparison = try ErpHoldComparison(
             result.holds, of: erp.id, askedNanoseconds: asked, ledger: ledger, tenant: tenant)
         if !comparison.missed.lines.isEmpty {
-            _ = await writer.submit(.lookForHolds(tenant: tenant, comparison.missed), alarm: alarm)
+            try await writer.take(.lookForHolds(tenant: tenant, comparison.missed), alarm: alarm)
         }
         findings.set(comparison.unknown.count, of: erp.id)
         logger.info(
@@ -64,6 +64,13 @@ struct ErpReader: Sendable {
                 "erp": "\(erp.id)", "lines": "\(comparison.unknown.count)",
                 "first": "\(some.joined(separator: " "))",
             ])
+    }
+}
+
+extension EngineThread {
+    /// Submits a command and returns after its commit; throws when there was none.
+    fileprivate func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) {
+        if case .failed(let error) = await submit(command, alarm: alarm) { throw error }
     }
 }
 
@@ -102,7 +109,10 @@ final class Restoration: Sendable {
     func begin() async {
         guard ledger.awaitsErps else { return }
         let names = missing
-        if names.isEmpty { return await end() }
+        while names.isEmpty, !Task.isCancelled {
+            if (try? await end()) != nil { return }
+            await alarm.sleep(nanoseconds: .perSecond)
+        }
         logger.notice(
             "a backup was restored: holds are granted once the ERPs were read",
             metadata: ["erps": "\(names.joined(separator: ", "))"])
@@ -113,13 +123,15 @@ final class Restoration: Sendable {
     /// Those that were not read yet.
     var missing: [String] { waiting.withLock { $0.sorted() } }
 
-    func noteReading(of erp: String) async {
-        let isLast = waiting.withLock { $0.remove(erp) != nil && $0.isEmpty }
-        if isLast { await end() }
+    /// Throws when the last could not be noted in the ledger: its ERP then stays one that is waited for.
+    func noteReading(of erp: String) async throws(EngineError) {
+        let isLast = waiting.withLock { $0 == [erp] }
+        if isLast { try await end() }
+        waiting.withLock { _ = $0.remove(erp) }
     }
 
-    private func end() async {
-        _ = await writer.submit(.endRestoration(tenant: tenant), alarm: alarm)
+    private func end() async throws(EngineError) {
+        try await writer.take(.endRestoration(tenant: tenant), alarm: alarm)
         logger.notice("the restored backup grants holds again")
     }
 }

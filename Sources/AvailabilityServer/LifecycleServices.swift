@@ -108,12 +108,13 @@ struct ReloadService: Service {
 struct SampleHeartbeat: Service {
     let writer: EngineThread
     let tenant: TenantNumber
+    let alarm: AlarmClock
 
     func run() async throws {
-        try? await cancelWhenGracefulShutdown {
-            while true {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
                 beat()
-                try await Task.sleep(for: .seconds(30))
+                await alarm.sleep(nanoseconds: 30 * .perSecond)
             }
         }
     }

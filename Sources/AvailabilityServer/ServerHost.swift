@@ -68,7 +68,9 @@ struct ServerHost {
         var services: [any Service] = [
             makeOperations(wire, writer, watch, readiness, erps, methods: application.methods)
         ]
-        if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
+        if settings.usesSampleCatalogue {
+            services.append(SampleHeartbeat(writer: writer, tenant: tenant, alarm: erps.alarm))
+        }
         services.append(ErpService(hosting: erps))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.

@@ -53,6 +53,12 @@ public final class AlarmClock: Sendable {
         }
     }
 
+    /// As `sleep(nanoseconds:)`, until a moment.
+    public func sleep(until moment: ContinuousClock.Instant) async {
+        let (seconds, attoseconds) = (moment - .now).components
+        await sleep(nanoseconds: max(0, seconds * .perSecond + attoseconds / 1_000_000_000))
+    }
+
     /// Ends the thread; what was asked for is not rung any more.
     public func stop() {
         state.withLock { $0.isStopping = true }

@@ -14,8 +14,8 @@ public final class ErpOutbox: Sendable {
         listener.withLock { $0 = body }
     }
 
-    /// Called on the writer's thread after a commit in which an event told of goods that left: an ERP in this process has
-    /// no other way to hear of its goods issues.
+    /// Called on the writer's thread after a commit that changed a reservation of which goods have left, with what left in
+    /// all: an ERP in this process has no other way to hear of its goods issues.
     public func onShipment(_ body: @escaping @Sendable (Reservation) -> Void) {
         shipmentListener.withLock { $0 = body }
     }
@@ -33,7 +33,9 @@ public final class ErpOutbox: Sendable {
             for reservation in reservations { state.update(reservation, nowNanoseconds: nowNanoseconds) }
         }
         if let tell = shipmentListener.withLock({ $0 }) {
-            for reservation in reservations where reservation.history.last?.cause == .shipped { tell(reservation) }
+            for reservation in reservations where reservation.lines.contains(where: { $0.fulfilled > 0 }) {
+                tell(reservation)
+            }
         }
         wake()
     }

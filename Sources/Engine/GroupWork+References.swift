@@ -36,7 +36,7 @@ extension GroupWork {
             return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
         }
         var line = known ?? ReferenceLine()
-        line.fold(throughNanoseconds: nowNanoseconds - settings.horizonNanoseconds)
+        line.touchedNanoseconds = nowNanoseconds
         line.isOurs = line.isOurs || isOurs
         let entry = ReferenceLine.Entry(
             occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens)
@@ -44,10 +44,12 @@ extension GroupWork {
             return LegResult(remark: "TOO_OLD: reference: what belongs to \(event.reference) is no longer told apart")
         }
         try settle(&line, leg, event.sku)
+        let isWaiting = line.isWaiting(leg.key)
+        line.fold(horizonNanoseconds: settings.horizonNanoseconds)
         try batch.setReference(
             line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
         referencesTouched += 1
-        return LegResult(isWaiting: line.isWaiting(leg.key))
+        return LegResult(isWaiting: isWaiting)
     }
 
     /// Any stock event makes its sku known, though it may have to wait.

@@ -1,3 +1,4 @@
+public import Engine
 internal import Inventory
 internal import Synchronization
 
@@ -48,6 +49,8 @@ public final class EmbeddedErp: ErpAdapter {
         var allocated: [Place: Int64] = [:]
         /// By our reservation id.
         var holds: [String: [ErpHoldLine]] = [:]
+        /// Units of holds that left, as far as it was told, by reservation and line.
+        var issued: [String: [UInt32: Int64]] = [:]
         var counter: UInt64 = 0
 
         /// 0 to 99, from a counter: deterministic, and as even as switches need it.
@@ -60,6 +63,7 @@ public final class EmbeddedErp: ErpAdapter {
     private let book = Mutex(Book())
     /// What the book says of a sku that it was never told of.
     private let stock: @Sendable (_ sku: String, _ location: String) -> Stock
+    private let alarm: AlarmClock
 
     public static let capabilities = ErpCapabilities(
         isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 100,
@@ -68,7 +72,8 @@ public final class EmbeddedErp: ErpAdapter {
     public var capabilities: ErpCapabilities { Self.capabilities }
 
     /// - Parameter stock: what the accepted events say; any thread.
-    public init(stock: @escaping @Sendable (_ sku: String, _ location: String) -> Stock) {
+    public init(alarm: AlarmClock, stock: @escaping @Sendable (_ sku: String, _ location: String) -> Stock) {
+        self.alarm = alarm
         self.stock = stock
     }
 
@@ -82,9 +87,31 @@ public final class EmbeddedErp: ErpAdapter {
         book.withLock { $0.stock[Place(sku: sku, location: location)] = units }
     }
 
-    /// Takes over a hold that it had before a restart.
-    public func adopt(_ reservationID: String, _ lines: [ErpHoldLine]) {
-        book.withLock { Self.set(&$0, reservationID, lines) }
+    /// Takes over a hold that it had before a restart, and what had left of it.
+    public func adopt(_ reservationID: String, _ lines: [ErpHoldLine], issued: [UInt32: Int64] = [:]) {
+        book.withLock { book in
+            Self.set(&book, reservationID, lines)
+            book.issued[reservationID] = issued.isEmpty ? nil : issued
+        }
+    }
+
+    /// Goods of a hold left, in all so many units of each line: the book lets go of what it was not told of yet. What calls
+    /// in flight do to the hold is not touched.
+    ///
+    /// - Parameter isOver: nothing of it is open any more.
+    public func noteIssues(_ reservationID: String, _ issued: [UInt32: Int64], isOver: Bool) {
+        book.withLock { book in
+            let known = book.issued[reservationID] ?? [:]
+            if var lines = book.holds[reservationID] {
+                for index in lines.indices {
+                    let id = lines[index].lineID
+                    let new = issued[id, default: 0] - known[id, default: 0]
+                    lines[index].quantity = max(0, lines[index].quantity - max(0, new))
+                }
+                Self.set(&book, reservationID, lines.filter { $0.quantity > 0 })
+            }
+            book.issued[reservationID] = isOver ? nil : issued
+        }
     }
 
     // MARK: ErpAdapter
@@ -161,11 +188,8 @@ public final class EmbeddedErp: ErpAdapter {
         if switches.isDown { throw .notSent("the embedded ERP is switched off") }
         if switches.latencyNanoseconds > 0 {
             let wanted = ContinuousClock.now + .nanoseconds(switches.latencyNanoseconds)
-            do {
-                try await Task.sleep(until: min(wanted, deadline), clock: .continuous)
-            } catch {
-                throw .notSent("cancelled")
-            }
+            await alarm.sleep(until: min(wanted, deadline))
+            if Task.isCancelled { throw .notSent("cancelled") }
             if wanted > deadline { throw .noAnswer("the embedded ERP is slower than the deadline") }
         }
         let (result, isLost) = book.withLock { book in

@@ -148,14 +148,13 @@ public final class ErpDispatcher: Sendable {
         _ body: @Sendable (inout ErpTurns, inout ErpOutboxState) -> Result
     ) -> Result {
         state.withLock { state in
-            var turns = state.turns
-            defer { state.turns = turns }
-            let (changed, result) = outbox.withState { [turns] outbox in
+            let turns = state.turns
+            let (changed, result) = outbox.withState { outbox in
                 var turns = turns
                 let result = body(&turns, &outbox)
                 return (turns, result)
             }
-            turns = changed
+            state.turns = changed
             return result
         }
     }

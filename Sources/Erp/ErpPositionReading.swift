@@ -34,10 +34,12 @@ public struct ErpPositionReading: Sendable {
 
     /// Reads every page once, at most `policy.callsPerSecond` a second.
     ///
+    /// Throws what the ERP (`ErpFailure`) or `publish` throws: then nothing may be concluded from what is missing.
+    ///
     /// - Parameter publish: takes a page's snapshots in and returns once they are on disk.
     public func run(
-        wallNanoseconds: @Sendable () -> WallNanoseconds, publish: @Sendable ([IncomingEvent]) async -> Void
-    ) async throws(ErpFailure) -> Result {
+        wallNanoseconds: @Sendable () -> WallNanoseconds, publish: @Sendable ([IncomingEvent]) async throws -> Void
+    ) async throws -> Result {
         var after = ""
         var result = Result()
         while true {
@@ -47,7 +49,7 @@ public struct ErpPositionReading: Sendable {
                 deadline: .now + .nanoseconds(policy.deadlineNanoseconds))
             for start in stride(from: 0, to: page.positions.count, by: Limits.eventsPerBatchMax) {
                 let end = min(start + Limits.eventsPerBatchMax, page.positions.count)
-                await publish(page.positions[start..<end].map { event($0, askedNanoseconds: asked) })
+                try await publish(page.positions[start..<end].map { event($0, askedNanoseconds: asked) })
             }
             result.positions += page.positions.count
             for hold in page.positions.flatMap(\.contains) {

@@ -45,17 +45,21 @@ public struct ReferenceLine: Sendable, Equatable {
     public private(set) var foldedThroughNanoseconds: WallNanoseconds = 0
     /// What those left open.
     public private(set) var foldedUnits: Int64 = 0
+    /// When an event of it last came, by our clock: it is kept for a horizon from then on, however old its events are.
+    public var touchedNanoseconds: WallNanoseconds = 0
 
     public init() {}
 
     /// As read from the ledger.
     public init(
-        entries: [Entry], isOurs: Bool, foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64
+        entries: [Entry], isOurs: Bool, foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64,
+        touchedNanoseconds: WallNanoseconds
     ) {
         self.entries = entries
         self.isOurs = isOurs
         self.foldedThroughNanoseconds = foldedThroughNanoseconds
         self.foldedUnits = foldedUnits
+        self.touchedNanoseconds = touchedNanoseconds
     }
 
     /// Adds an event that is not in it. False: its time is folded already, or the line is full; nothing was changed.
@@ -95,8 +99,11 @@ public struct ReferenceLine: Sendable, Equatable {
 
     public mutating func fix(at index: Int) { entries[index].isFixed = true }
 
-    /// Forgets the single entries up to a time, and keeps what they left open.
-    public mutating func fold(throughNanoseconds time: WallNanoseconds) {
+    /// Forgets the single entries that lie more than a horizon behind the newest, and keeps what they left open. By the
+    /// events' own times: of a feed that is days behind, none is old beside its neighbours.
+    public mutating func fold(horizonNanoseconds: Int64) {
+        guard let newest = entries.last?.occurredAtNanoseconds else { return }
+        let time = newest - horizonNanoseconds
         guard time > foldedThroughNanoseconds else { return }
         while let first = entries.first, first.occurredAtNanoseconds <= time {
             foldedUnits += first.effect
@@ -113,8 +120,8 @@ public struct ReferenceLine: Sendable, Equatable {
         entries.contains { $0.key == key && !$0.opens && !$0.isFixed && !isOurs && -$0.effect < $0.units }
     }
 
-    /// Whether nothing of it can matter any more to what comes within a horizon that begins at a time.
+    /// Whether it is closed, and nothing came of it since a time.
     public func isOver(beforeNanoseconds time: WallNanoseconds) -> Bool {
-        (open == 0 || isOurs) && entries.allSatisfy { $0.occurredAtNanoseconds < time }
+        (open == 0 || isOurs) && touchedNanoseconds < time
     }
 }

@@ -3,10 +3,11 @@ internal import LMDB
 
 /// A `ReferenceLine` as bytes; see Schema.swift.
 enum ReferenceRecord {
+    private static let entriesStart = 40
     private static let entryBytes = 5 * 8 + 2
 
     static func bytes(of line: ReferenceLine) -> Int {
-        line.entries.reduce(RecordHeader.bytes + 16) { $0 + entryBytes + $1.key.id.utf8.count }
+        line.entries.reduce(entriesStart) { $0 + entryBytes + $1.key.id.utf8.count }
     }
 
     /// - Parameter record: of `bytes(of:)`.
@@ -15,7 +16,8 @@ enum ReferenceRecord {
     ) {
         unsafe record.setLittle(16, line.foldedThroughNanoseconds)
         unsafe record.setLittle(24, line.foldedUnits)
-        var offset = 32
+        unsafe record.setLittle(32, line.touchedNanoseconds)
+        var offset = entriesStart
         for entry in line.entries {
             unsafe record.setLittle(offset, entry.occurredAtNanoseconds)
             unsafe record.setLittle(offset + 8, entry.key.primary)
@@ -33,9 +35,9 @@ enum ReferenceRecord {
 
     /// Nil when the record is damaged.
     static func decode(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> ReferenceLine? {
-        guard record.count >= 32, unsafe RecordHeader.isIntact(record, key: key) else { return nil }
+        guard record.count >= entriesStart, unsafe RecordHeader.isIntact(record, key: key) else { return nil }
         var entries: [ReferenceLine.Entry] = []
-        var offset = 32
+        var offset = entriesStart
         while offset < record.count {
             guard record.count - offset >= entryBytes else { return nil }
             let idBytes = Int(unsafe record.little(offset + 41, UInt8.self))
@@ -56,7 +58,7 @@ enum ReferenceRecord {
         }
         return unsafe ReferenceLine(
             entries: entries, isOurs: record[1] & 1 != 0, foldedThroughNanoseconds: record.little(16, Int64.self),
-            foldedUnits: record.little(24, Int64.self))
+            foldedUnits: record.little(24, Int64.self), touchedNanoseconds: record.little(32, Int64.self))
     }
 }
 

@@ -39,7 +39,7 @@
 // unsettled         tenant u16 | number u64      no more: the reservations that have rows beside a position
 // references        tenant u16 | sku | 0 | location u16 | kind u8 | reference
 //                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
-//                                                | 32 for each event: occurred at i64 | primary i64 | source digest u64
+//                                                | 32 touched i64 | 40 for each event: occurred at i64 | primary i64 | source digest u64
 //                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed) | id bytes u8 | id
 // request-ids       tenant u16 | channel u16 | method u8 | request id
 //                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64

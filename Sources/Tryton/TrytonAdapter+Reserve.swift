@@ -142,7 +142,7 @@ extension TrytonAdapter {
             } catch {
                 guard case .busy(let text) = error else { throw error }
                 attempt += 1
-                guard await TrytonClient.pause(beforeAttempt: attempt, deadline: deadline),
+                guard await client.pause(beforeAttempt: attempt, deadline: deadline),
                     let found = try? await find(plans.map(\.hold), context, deadline),
                     found.allSatisfy(\.open.isEmpty)
                 else { throw .noAnswer(text) }

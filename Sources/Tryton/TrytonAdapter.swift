@@ -1,3 +1,4 @@
+public import Engine
 public import Erp
 internal import Inventory
 
@@ -13,10 +14,13 @@ public struct TrytonAdapter: ErpAdapter {
     let book: TrytonBook
     public let capabilities: ErpCapabilities
 
-    public init(_ settings: TrytonSettings) { self.init(settings, transport: HTTPTransport()) }
+    /// - Parameter alarm: to pause by before a call is repeated.
+    public init(_ settings: TrytonSettings, alarm: AlarmClock) {
+        self.init(settings, transport: HTTPTransport(), alarm: alarm)
+    }
 
-    init(_ settings: TrytonSettings, transport: any TrytonTransport) {
-        client = TrytonClient(settings: settings, transport: transport)
+    init(_ settings: TrytonSettings, transport: any TrytonTransport, alarm: AlarmClock) {
+        client = TrytonClient(settings: settings, transport: transport, alarm: alarm)
         book = TrytonBook(client: client, settings: settings)
         capabilities = Self.capabilities(requestTimeoutSeconds: settings.requestTimeoutSeconds)
     }

@@ -1,3 +1,5 @@
+internal import Engine
+
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
 #else
@@ -14,10 +16,12 @@ actor TrytonClient {
 
     private let settings: TrytonSettings
     private let transport: any TrytonTransport
+    private let alarm: AlarmClock
     private var session: Session?
     private var lastID = 0
 
-    init(settings: TrytonSettings, transport: any TrytonTransport) {
+    init(settings: TrytonSettings, transport: any TrytonTransport, alarm: AlarmClock) {
+        self.alarm = alarm
         self.settings = settings
         self.transport = transport
     }
@@ -38,7 +42,7 @@ actor TrytonClient {
             } catch {
                 guard case .busy = error else { throw error }
                 attempt += 1
-                guard await Self.pause(beforeAttempt: attempt, deadline: deadline) else { throw error }
+                guard await pause(beforeAttempt: attempt, deadline: deadline) else { throw error }
             }
         }
     }
@@ -59,10 +63,11 @@ actor TrytonClient {
     }
 
     /// Waits a little longer each time, at random so that those who collided part. False: there is no time left.
-    static func pause(beforeAttempt attempt: Int, deadline: ContinuousClock.Instant) async -> Bool {
+    nonisolated func pause(beforeAttempt attempt: Int, deadline: ContinuousClock.Instant) async -> Bool {
         let end = ContinuousClock.now + .seconds(Double.random(in: 0.05...0.2) * Double(min(attempt, 10)))
         guard end < deadline else { return false }
-        return (try? await Task.sleep(until: end)) != nil
+        await alarm.sleep(until: end)
+        return !Task.isCancelled
     }
 
     func shutDown() async { await transport.shutDown() }

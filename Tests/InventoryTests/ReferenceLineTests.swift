@@ -85,15 +85,20 @@ extension ReferenceLine {
 
     @Test func whatIsFoldedKeepsWhatItLeftOpen() {
         var line = ReferenceLine([.opened(5, at: 1), .closed(2, at: 2)])
-        line.fold(throughNanoseconds: 5)
-        #expect(line.entries.isEmpty && line.open == 3)
+        let isTaken = line.insert(Told.closed(9, at: 50, "c2").entry)
+        #expect(isTaken && line.wanted == [5, -2, -3])
+        line.fold(horizonNanoseconds: 45)
+        #expect(line.entries.map(\.occurredAtNanoseconds) == [50] && line.open == 3 && line.wanted == [-3])
         let isTooOld = !line.insert(Told.closed(1, at: 5, "late").entry)
         #expect(isTooOld)
-        let isTaken = line.insert(Told.closed(9, at: 50, "c2").entry)
-        #expect(isTaken && line.wanted == [-3])
-        #expect(!line.isOver(beforeNanoseconds: 100))
-        line.setEffect(-3, at: 0)
-        #expect(line.isOver(beforeNanoseconds: 100) && !line.isOver(beforeNanoseconds: 50))
+    }
+
+    @Test func aClosedOneIsOverAHorizonAfterItsLastEventCame() {
+        var line = ReferenceLine([.opened(5, at: 1), .closed(5, at: 2)])
+        line.touchedNanoseconds = 1_000
+        #expect(line.isOver(beforeNanoseconds: 1_001) && !line.isOver(beforeNanoseconds: 1_000))
+        line.setEffect(-2, at: 1)
+        #expect(!line.isOver(beforeNanoseconds: 1_001))
     }
 
     @Test func aFixedEffectIsReckonedWithAsItIs() {

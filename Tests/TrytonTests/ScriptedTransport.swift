@@ -1,8 +1,12 @@
+import Engine
 import Erp
 import Foundation
 import Synchronization
 
 @testable import Tryton
+
+/// For all tests of this module.
+let alarm = AlarmClock()
 
 /// Answers requests from a function, and remembers which methods were called.
 final class ScriptedTransport: TrytonTransport {
@@ -50,7 +54,7 @@ func scriptedAdapter(_ script: @escaping ScriptedTransport.Script) -> (TrytonAda
         default: try script(method, params)
         }
     }
-    return (TrytonAdapter(scriptedSettings, transport: transport), transport)
+    return (TrytonAdapter(scriptedSettings, transport: transport, alarm: alarm), transport)
 }
 
 let scriptedSettings = TrytonSettings(

@@ -22,7 +22,7 @@ struct TrytonPeer {
         settings.requestTimeoutSeconds = requestTimeoutSeconds
         self.settings = settings
         transport = DisturbedTransport()
-        adapter = TrytonAdapter(settings, transport: transport)
+        adapter = TrytonAdapter(settings, transport: transport, alarm: alarm)
     }
 
     static func variable(_ name: String) throws -> String {
@@ -62,7 +62,7 @@ struct TrytonPeer {
     /// A person of the warehouse does something with the shipments of a hold.
     func clerk(_ methods: String..., to hold: ErpHold) async throws {
         let settings = try Self.settings(user: "clerk", password: Self.variable("TRYTON_CLERK_PASSWORD_FILE"))
-        let clerk = TrytonAdapter(settings)
+        let clerk = TrytonAdapter(settings, alarm: alarm)
         let company = try await clerk.book.company(deadline: deadline)
         let ids = try await clerk.find([hold], company.context, deadline)
             .flatMap { $0.lines.compactMap(\.shipment?.id) }

@@ -233,7 +233,7 @@ struct TrytonServerTests {
         func failure(_ change: (inout TrytonSettings) -> Void) async -> ErpFailure? {
             var settings = peer.settings
             change(&settings)
-            let adapter = TrytonAdapter(settings)
+            let adapter = TrytonAdapter(settings, alarm: alarm)
             defer { Task { await adapter.shutDown() } }
             do throws(ErpFailure) {
                 _ = try await adapter.readPositions(
