@@ -17,7 +17,8 @@ public struct Avail: AsyncParsableCommand {
             """,
         subcommands: [
             CheckCommand.self, ExplainCommand.self, ReserveCommand.self, ReservationCommand.self, EventCommand.self,
-            ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self, StatusCommand.self,
+            ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self,
+            ReconcileCommand.self, StatusCommand.self,
             HealthCommand.self,
         ])
 

@@ -53,7 +53,7 @@ final class ErpHosting: Sendable {
                 embedded[erp.id] = own
                 adapter = own
             case .tryton(let connection):
-                let served = board.state.locations.map(\.id).filter { directory.erp(ofLocation: $0) == erp.id }
+                let served = board.state.servedLocations(by: erp.id, directory)
                 let own = TrytonAdapter(TrytonSettings(connection, erp, served: served), alarm: alarm)
                 trytons.append(own)
                 adapter = own
@@ -67,6 +67,12 @@ final class ErpHosting: Sendable {
         self.embedded = embedded
         self.dispatchers = dispatchers
         self.trytons = trytons
+        reconcilers = zip(configured, dispatchers).map { [alarm] erp, dispatcher in
+            ErpReconciler(
+                erp: erp, adapter: dispatcher.adapter, locations: board.state.servedLocations(by: erp.id, directory),
+                policy: ErpCallPolicy(erp), ledger: ledger, writer: writer, tenant: tenant, clock: clock,
+                alarm: alarm, logger: logger)
+        }
         try adoptHolds(ledger, tenant)
         let all = dispatchers
         outbox.onChange { for dispatcher in all { dispatcher.notify() } }
@@ -94,6 +100,14 @@ final class ErpHosting: Sendable {
 
     @Sendable func conditions() -> [ErpCondition] { dispatchers.map(\.condition) }
 
+    /// One for each ERP.
+    let reconcilers: [ErpReconciler]
+
+    /// A comparison of an ERP was asked for.
+    @Sendable func reconcile(_ erp: String) {
+        reconcilers.first { $0.erp.id == erp }?.wake()
+    }
+
     /// Closes the connections.
     func shutDown() async {
         alarm.stop()
@@ -115,7 +129,7 @@ final class ErpHosting: Sendable {
                 erp: erp,
                 reading: ErpPositionReading(
                     adapter: dispatcher.adapter, source: erp.id,
-                    locations: board.state.locations.map(\.id).filter { erps.erp(ofLocation: $0) == erp.id },
+                    locations: board.state.servedLocations(by: erp.id, erps),
                     policy: ErpCallPolicy(erp), alarm: alarm),
                 ledger: ledger, writer: writer, tenant: tenant, clock: clock, alarm: alarm,
                 restoration: restoration, findings: findings, logger: logger)
@@ -164,6 +178,7 @@ struct ErpService: Service {
                     dispatcher.notify()
                 }
                 await hosting.restoration.begin()
+                for reconciler in hosting.reconcilers { group.addTask { await reconciler.run() } }
                 for reader in hosting.readers { group.addTask { await reader.run() } }
                 group.addTask {
                     while !Task.isCancelled {
@@ -174,6 +189,12 @@ struct ErpService: Service {
             }
         }
         await hosting.shutDown()
+    }
+}
+
+extension PublishedState {
+    fileprivate func servedLocations(by erp: String, _ directory: ErpDirectory) -> [String] {
+        locations.map(\.id).filter { directory.erp(ofLocation: $0) == erp }
     }
 }
 

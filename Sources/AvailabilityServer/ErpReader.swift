@@ -69,7 +69,7 @@ struct ErpReader: Sendable {
 
 extension EngineThread {
     /// Submits a command and returns after its commit; throws when there was none.
-    fileprivate func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) {
+    func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) {
         if case .failed(let error) = await submit(command, alarm: alarm) { throw error }
     }
 }

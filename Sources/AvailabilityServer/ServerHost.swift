@@ -101,7 +101,8 @@ struct ServerHost {
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                erps: erps.conditions, checks: readiness.checks, now: wallClockNanoseconds,
+                erps: erps.conditions, reconciliationStarted: erps.reconcile, checks: readiness.checks,
+                now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }
 

@@ -4,7 +4,7 @@ internal import Yams
 extension CatalogueReader.Keys {
     static let erp = [
         "adapter", "locations", "call_timeout", "calls_in_flight_max", "calls_per_second", "maintenance",
-        "read_every", "degraded_after", "degraded_writes", "tryton",
+        "read_every", "reconcile_every", "reconcile_apply_up_to", "degraded_after", "degraded_writes", "tryton",
     ]
     static let tryton = [
         "url", "database", "user", "password_variable", "password_file", "company", "customer", "warehouses",
@@ -93,6 +93,10 @@ extension MappingReader {
         erp.readEveryNanoseconds = value("read_every", expected: "a duration from 1s to 7d") { text in
             Quantities.duration(text).flatMap { (1_000_000_000...604_800_000_000_000).contains($0) ? $0 : nil }
         }
+        erp.reconcileEveryNanoseconds = value("reconcile_every", expected: "a duration from 1m to 31d") { text in
+            Quantities.duration(text).flatMap { (60_000_000_000...2_678_400_000_000_000).contains($0) ? $0 : nil }
+        }
+        erp.reconcileApplyUpTo = positive("reconcile_apply_up_to", most: Limits.quantityMax)
         let after = value("degraded_after", expected: Quantities.durationExpected) { text in
             Quantities.duration(text).flatMap { $0 > 0 ? $0 : nil }
         }

@@ -18,6 +18,10 @@ public struct ConfiguredErp: Sendable, Equatable {
     public var maintenance: [DayWindow] = []
     /// How often its figures are read and taken over; nil: never. The source of the snapshots has the ERP's name.
     public var readEveryNanoseconds: Int64?
+    /// How often its figures are compared with ours; nil: only when somebody asks.
+    public var reconcileEveryNanoseconds: Int64?
+    /// Drift of at most so many units is repaired without being asked; nil: never.
+    public var reconcileApplyUpTo: Int64?
     /// Channels that sell what it serves tighten once its oldest write is older than this.
     public var degradedAfterNanoseconds: Int64 = 30_000_000_000
     /// They tighten as well once so many writes wait for it.

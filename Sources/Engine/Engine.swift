@@ -163,6 +163,7 @@ enum CommandOutcome {
     case seeded
     case reserved(Reservation, erpWaitMaxNanoseconds: Int64?)
     case erpTaken
+    case reconciliation(ReconciliationReply)
     /// Refused without effect; the rest of the group is not concerned.
     case refused(EngineError)
 
@@ -176,6 +177,7 @@ enum CommandOutcome {
                 ReservationReply(
                     reservation: reservation, sequence: sequence, epoch: epoch, erpWaitMaxNanoseconds: wait))
         case .erpTaken: .erpTaken
+        case .reconciliation(let reply): .reconciliation(reply, sequence: sequence)
         case .refused(let error): .failed(error)
         }
     }

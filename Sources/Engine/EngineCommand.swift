@@ -93,6 +93,7 @@ public indirect enum EngineCommand: Sendable {
     case lookForHolds(tenant: TenantNumber, MissedHolds)
     /// What was held at the ERPs is known again after a backup was restored: holds are granted from now on.
     case endRestoration(tenant: TenantNumber)
+    case reconcile(tenant: TenantNumber, ReconciliationCommand)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -102,14 +103,16 @@ public indirect enum EngineCommand: Sendable {
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
         case .lookForHolds(_, let missed): max(1, missed.lines.count)
-        case .updateChannel, .seed, .change, .endRestoration: 1
+        case .reconcile(_, .compare(let page)): max(1, page.figures.count)
+        case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
+        case .updateChannel, .seed, .change, .endRestoration, .reconcile: 1
         }
     }
 
     /// Whether it adds to the store. What only frees space may use the headroom beyond the quota.
     var isGrowing: Bool {
         switch self {
-        case .publish, .seed, .updateChannel, .reserve: true
+        case .publish, .seed, .updateChannel, .reserve, .reconcile: true
         case .change(_, let wish, _):
             switch wish.kind {
             case .extend, .commit: true
@@ -151,6 +154,7 @@ public enum EngineReply: Sendable {
     case seeded
     case reserved(ReservationReply)
     case erpTaken
+    case reconciliation(ReconciliationReply, sequence: UInt64)
     case failed(EngineError)
 }
 
@@ -179,6 +183,9 @@ public enum EngineError: Error, Sendable, Equatable {
     case erpRejected(Reservation)
     /// A backup was restored, and what is held at the ERPs is not read back yet. Retriable.
     case restoring
+    /// One comparison at a time for each ERP.
+    case reconciliationRunning(erp: String)
+    case reconciliationNotFound(String)
     /// Too much waits for the ERP already. Retriable.
     case erpBacklog(waiting: Int)
     /// The field's path and what is wrong with it.

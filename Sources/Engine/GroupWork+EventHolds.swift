@@ -83,6 +83,11 @@ extension GroupWork {
             left -= covered
         }
         guard left > 0, !event.hold.reservationID.isEmpty else { return HoldResult(hasChanged: left < units) }
+        var variance = Variance(cause: .shippedWithoutHold)
+        (variance.sku, variance.location) = (event.sku, location)
+        (variance.ours, variance.theirs) = (units - left, units)
+        (variance.reservationID, variance.eventID) = (event.hold.reservationID, event.id)
+        try keep(variance)
         return HoldResult(
             hasChanged: left < units,
             remark: "SHIPPED_WITHOUT_HOLD: \(event.hold.reservationID) covers \(units - left) of \(units) units")

@@ -89,7 +89,7 @@ extension GroupWork {
     }
 
     /// Made once for all grants between two events.
-    private mutating func grantWatermarks() -> SourceWatermarks {
+    mutating func grantWatermarks() -> SourceWatermarks {
         if let watermarks { return watermarks }
         let made = catalogue.watermarks
         watermarks = made

@@ -72,8 +72,23 @@ extension GroupWork {
         if isNew {
             _ = batch.nextSequence()
             try store(changed, replacing: current)
+            try keepNotFound(changed, before: current)
         } else if changed != current {
             try storeQuietly(changed, replacing: current)
+        }
+    }
+
+    /// A confirmed hold that the ERP does not know stays subtracted, and is somebody's to look at.
+    private mutating func keepNotFound(
+        _ reservation: Reservation, before: Reservation
+    ) throws(LedgerError) {
+        for (line, former) in zip(reservation.lines, before.lines)
+        where line.open > 0 && line.isNotFoundAtErp && !former.isNotFoundAtErp {
+            var variance = Variance(cause: .holdNotFound)
+            (variance.sku, variance.location) = (line.sku, line.location)
+            (variance.ours, variance.theirs) = (line.open, 0)
+            variance.reservationID = reservation.id
+            try keep(variance)
         }
     }
 

@@ -99,6 +99,9 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             try look(for: missed)
             return .erpTaken
+        case .reconcile(let tenant, let command):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try execute(command)
         case .endRestoration(let tenant):
             precondition(tenant == self.tenant, "a command for another tenant")
             try batch.endRestoration()

@@ -9,7 +9,8 @@ public import Ledger
 /// pinned while the loop sleeps. The snapshot is opened only when the ledger is asked.
 public final class StockView {
     private let board: StateBoard
-    private let reader: SnapshotReader
+    /// The snapshot of the turn, once it is open; for what is not asked often.
+    public let reader: SnapshotReader
     private let tenant: TenantNumber
     private var seenVersion: UInt64
     private var isOpen = false

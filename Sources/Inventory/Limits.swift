@@ -61,6 +61,12 @@ public enum Limits {
     public static let referenceEventsMax = 1_000
     /// Transfers and allocations that are kept, those not closed yet for as long as they are open.
     public static let referencesMax: UInt64 = 1_000_000
+    /// Variances that are kept: the newest.
+    public static let variancesMax: UInt64 = 100_000
+    /// Comparisons that are kept: the newest.
+    public static let reconciliationsMax = 1_000
+    /// A source that has told nothing for so long may lag behind the ERP that its figures are compared with.
+    public static let reconciliationLagNanoseconds: Int64 = 300 * .perSecond
     /// Journal entries looked at, for dropping, when an absolute event lands.
     public static let journalDropsPerEventMax = 64
 
@@ -100,6 +106,9 @@ public enum Limits {
             ("dead_letters_max", Int64(deadLettersMax)),
             ("reference_events_max", Int64(referenceEventsMax)),
             ("references_max", Int64(referencesMax)),
+            ("variances_max", Int64(variancesMax)),
+            ("reconciliations_max", Int64(reconciliationsMax)),
+            ("reconciliation_lag_ns", reconciliationLagNanoseconds),
             ("journal_drops_per_event_max", Int64(journalDropsPerEventMax)),
         ]
     }

@@ -100,6 +100,21 @@ extension KeyBuffer {
         return key
     }
 
+    static func variance(tenant: TenantNumber, number: UInt64) -> KeyBuffer {
+        var key = KeyBuffer()
+        key.append(tenant)
+        key.append(number)
+        return key
+    }
+
+    static func openVariance(
+        tenant: TenantNumber, sku: String, location: LocationNumber, bucket: Bucket
+    ) -> KeyBuffer {
+        var key = stock(tenant: tenant, sku: sku, location: location)
+        key.append(UInt8(bucket.rawValue))
+        return key
+    }
+
     /// Follows the sku in the key of a hold, as a zero does in a position's: the holds of a sku lie behind its positions.
     static let holdMark: UInt8 = 1
 

@@ -76,6 +76,9 @@ private struct Verification {
             case .reservations: unsafe try checkReservation(key, record)
             case .requestIDs: unsafe count(\.requestIDs, RequestRecord(record, key: key) != nil)
             case .references: unsafe count(\.references, ReferenceRecord.decode(record, key: key) != nil)
+            case .variances:
+                unsafe count(\.variances, key.count == 10 && RecordHeader.isIntact(record, key: key))
+            case .openVariances: unsafe RecordHeader.isIntact(record, key: key)
             case .changes: unsafe count(\.changes, LedgerChange(record, key: key) != nil)
             }
         if !isRight { unsafe report.note("\(describe(key, in: tree)) is damaged") }
@@ -216,6 +219,7 @@ private struct Verification {
             ("request ids", state.requestIDs, report.requestIDs),
             ("short positions", state.shortPositions, report.shortPositions),
             ("references", state.references, report.references),
+            ("variances", state.variances, report.variances),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")

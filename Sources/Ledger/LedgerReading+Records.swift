@@ -160,7 +160,7 @@ extension LedgerReading where Self: ~Copyable {
 }
 
 /// JSON behind a header.
-private func decode<Value: Decodable>(
+func decode<Value: Decodable>(
     _ type: Value.Type, _ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, in tree: Tree
 ) throws(LedgerError) -> Value {
     guard unsafe RecordHeader.isIntact(record, key: key) else { throw unsafe damaged(key, in: tree) }

@@ -24,7 +24,11 @@ public struct LedgerState: Sendable, Equatable {
     /// Transfers and allocations that are kept.
     public internal(set) var references: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 104
+    public internal(set) var variances: UInt64 = 0
+    /// The number of the newest variance.
+    public internal(set) var lastVariance: UInt64 = 0
+
+    static let bytes = RecordHeader.bytes + 120
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -40,6 +44,8 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(96, changesPrunedThrough)
         unsafe record.setLittle(104, shortPositions)
         unsafe record.setLittle(112, references)
+        unsafe record.setLittle(120, variances)
+        unsafe record.setLittle(128, lastVariance)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -60,5 +66,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe changesPrunedThrough = record.little(96, UInt64.self)
         unsafe shortPositions = record.little(104, UInt64.self)
         unsafe references = record.little(112, UInt64.self)
+        unsafe variances = record.little(120, UInt64.self)
+        unsafe lastVariance = record.little(128, UInt64.self)
     }
 }

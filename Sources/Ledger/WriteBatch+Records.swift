@@ -89,7 +89,7 @@ extension WriteBatch {
         return unsafe try delete(key.bytes, in: .documents)
     }
 
-    private mutating func putJSON<Value: Encodable>(
+    mutating func putJSON<Value: Encodable>(
         _ value: Value, key: UnsafeRawBufferPointer, in tree: Tree
     ) throws(LedgerError) {
         let text = try JSONText.encode(value)

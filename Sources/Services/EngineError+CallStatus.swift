@@ -55,6 +55,14 @@ extension EngineError {
             .failure(
                 .unavailable, .erpUnavailable, "\(waiting) writes wait for the ERP; no further hold is taken on",
                 metadata: ["writes_waiting": "\(waiting)"], retryAfterNanoseconds: 5 * .perSecond)
+        case .reconciliationRunning(let erp):
+            .failure(
+                .failedPrecondition, .reconciliationRunning, "the ERP \(erp) is being compared already",
+                metadata: ["erp": erp])
+        case .reconciliationNotFound(let id):
+            .failure(
+                .notFound, .reconciliationNotFound, "there is no reconciliation \(id)",
+                metadata: ["reconciliation": id])
         case .invalidField(let path, let reason):
             .invalidField(path, reason)
         case .invariantBroken:

@@ -15,6 +15,8 @@ enum ErrorReason: String {
     case erpWriteSent = "ERP_WRITE_SENT"
     case holdLimitReached = "HOLD_LIMIT_REACHED"
     case insufficientStock = "INSUFFICIENT_STOCK"
+    case reconciliationNotFound = "RECONCILIATION_NOT_FOUND"
+    case reconciliationRunning = "RECONCILIATION_RUNNING"
     case requestIDReused = "REQUEST_ID_REUSED"
     case reservationNotFound = "RESERVATION_NOT_FOUND"
     case reservationState = "RESERVATION_STATE"

@@ -43,13 +43,12 @@ struct OperationsService {
                 let writes = ErpWrites(environment: environment)
                 sink.succeed(with: try writes.retry(request, directory: call.reads.stock.state.directory))
             },
-        ] + Self.unbuilt.map { .unimplemented(Self.name, $0) }
+        ] + Reconciliations(environment: environment).methods + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 
     private static let unbuilt = [
         "ListPositionHistory", "ListStalePositions", "ListDeadLetters", "ReplayDeadLetters", "DiscardDeadLetters",
-        "StartReconciliation", "GetReconciliation", "ListVariances",
-        "ApplyVariances", "ListAuditEntries",
+        "ListAuditEntries",
     ]
 
     private func position(

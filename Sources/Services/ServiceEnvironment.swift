@@ -25,6 +25,8 @@ public struct ServiceEnvironment: Sendable {
     public let headerFieldsMax: Int
     /// How the ERPs do.
     public let erps: @Sendable () -> [ErpCondition]
+    /// To be called with an ERP's name once a comparison of it is in the ledger.
+    public let reconciliationStarted: @Sendable (_ erp: String) -> Void
     /// The checks of readiness.
     public let checks: @Sendable () -> [ReadinessCheck]
     /// The wall clock.
@@ -39,7 +41,9 @@ public struct ServiceEnvironment: Sendable {
         clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
         tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
-        erps: @escaping @Sendable () -> [ErpCondition], checks: @escaping @Sendable () -> [ReadinessCheck],
+        erps: @escaping @Sendable () -> [ErpCondition],
+        reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void,
+        checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64
     ) {
@@ -59,6 +63,7 @@ public struct ServiceEnvironment: Sendable {
         self.headerListBytesMax = headerListBytesMax
         self.headerFieldsMax = headerFieldsMax
         self.erps = erps
+        self.reconciliationStarted = reconciliationStarted
         self.checks = checks
         self.now = now
         self.monotonicNow = monotonicNow

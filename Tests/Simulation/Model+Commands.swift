@@ -22,7 +22,8 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration: preconditionFailure("the simulator seeds at the start only, and restores nothing")
+        case .seed, .endRestoration, .reconcile:
+            preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
         }
     }
 

@@ -39,6 +39,9 @@ extension ReservationLine {
     public var isExpectedAtErp: Bool { erpState == .confirmed && open > 0 && reason != Self.notFound }
 
     /// It stays subtracted here, for a person to see.
+    /// The ERP confirmed it once and does not know it any more.
+    public var isNotFoundAtErp: Bool { reason == Self.notFound }
+
     fileprivate mutating func setNotFound() { reason = Self.notFound }
 }
 
