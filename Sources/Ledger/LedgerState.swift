@@ -23,8 +23,10 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var shortPositions: UInt64 = 0
     /// Transfers and allocations that are kept.
     public internal(set) var references: UInt64 = 0
+    /// Supplies that are kept, told of or only received.
+    public internal(set) var supplies: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 104
+    static let bytes = RecordHeader.bytes + 112
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -40,6 +42,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(96, changesPrunedThrough)
         unsafe record.setLittle(104, shortPositions)
         unsafe record.setLittle(112, references)
+        unsafe record.setLittle(120, supplies)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -60,5 +63,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe changesPrunedThrough = record.little(96, UInt64.self)
         unsafe shortPositions = record.little(104, UInt64.self)
         unsafe references = record.little(112, UInt64.self)
+        unsafe supplies = record.little(120, UInt64.self)
     }
 }

@@ -19,6 +19,7 @@
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
 //                                                | 88 request ids u64 | 96 changes pruned through u64
 //                                                | 104 short positions u64 | 112 references u64
+//                                                | 120 supplies u64
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
@@ -41,6 +42,13 @@
 //                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
 //                                                | 32 for each event: occurred at i64 | primary i64 | source digest u64
 //                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed) | id bytes u8 | id
+// supplies          tenant u16 | sku | 0 | location u16 | supply id
+//                                                1 flags u8 (1: told of, 2: cancelled) | 16 quantity i64 | 24 expected at i64
+//                                                | 32 backordered i64 | 40 occurred at i64 | 48 source digest u64
+//                                                | 56 folded through i64 | 64 folded units i64 | 72 event id bytes u8
+//                                                | 73 event id | for each receipt: occurred at i64 | primary i64
+//                                                | source digest u64 | units i64 | effect i64
+//                                                | flags u8 (1: may lower incoming, 2: fixed) | id bytes u8 | id
 // request-ids       tenant u16 | channel u16 | method u8 | request id
 //                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64
 // changes           tenant u16 | sequence u64    1 cause u8 | 2 channel u16 | 16 reservation u64 | 24 ledger time i64
@@ -72,6 +80,7 @@ public enum Schema {
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
     case unsettled, reservations, requestIDs, changes, references
+    case supplies
 
     public var name: String {
         switch self {
@@ -89,6 +98,7 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .requestIDs: "request-ids"
         case .changes: "changes"
         case .references: "references"
+        case .supplies: "supplies"
         }
     }
 }
