@@ -16,10 +16,9 @@ public struct Avail: AsyncParsableCommand {
             signal's number when a watch was interrupted or the reader of the output went away (141).
             """,
         subcommands: [
-            CheckCommand.self, ExplainCommand.self, ReserveCommand.self, ReservationCommand.self, EventCommand.self,
-            ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self,
-            ReconcileCommand.self, StatusCommand.self,
-            HealthCommand.self,
+            CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, ReserveCommand.self,
+            ReservationCommand.self, EventCommand.self, ChannelCommand.self, PositionCommand.self,
+            SourceCommand.self, ErpCommand.self, ReconcileCommand.self, StatusCommand.self, HealthCommand.self,
         ])
 
     public init() {}

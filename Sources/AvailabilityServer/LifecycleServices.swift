@@ -88,9 +88,7 @@ struct ReloadService: Service {
             logger.error("configuration not reloaded", metadata: ["reason": "\(error.description)"])
             return
         }
-        let seed = CatalogueSeed(
-            locations: loaded.catalogue.locations, groups: loaded.catalogue.groups, sources: loaded.catalogue.sources,
-            channels: loaded.catalogue.channels)
+        let seed = CatalogueSeed(loaded.catalogue)
         let logger = self.logger
         let refusal = writer.submit(.seed(tenant: tenant, seed)) { reply in
             if case .failed(let error) = reply {

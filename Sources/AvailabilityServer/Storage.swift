@@ -56,9 +56,7 @@ enum Storage {
         do throws(OpeningError) {
             return try Engine.open(
                 ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded),
-                seed: CatalogueSeed(
-                    locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
-                    sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
+                seed: CatalogueSeed(loaded.catalogue),
                 time: EngineTime(
                     wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: clock.nowNanoseconds),
                 outbox: outbox, hotTable: hotTable)
@@ -98,6 +96,14 @@ enum Storage {
         }
         printError("the store has no tenant \(settings.tenant)")
         throw ExitCode(64)
+    }
+}
+
+extension CatalogueSeed {
+    init(_ configured: ConfiguredCatalogue) {
+        self.init(
+            locations: configured.locations, groups: configured.groups, sources: configured.sources,
+            channels: configured.channels, reasonCodes: configured.reasonCodes.map { Set($0) })
     }
 }
 

@@ -5,7 +5,7 @@ import Yams
 struct CatalogueReader {
     /// The structured parts of the file. The example file shows each, and a test holds it to that.
     enum Keys {
-        static let sections = ["locations", "groups", "sources", "channels", "erps"]
+        static let sections = ["locations", "groups", "sources", "channels", "erps", "reason_codes"]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
         static let source = ["order"]
         static let terms = [
@@ -35,6 +35,7 @@ struct CatalogueReader {
         readSources()
         readChannels()
         readErps()
+        readReasonCodes()
         root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
         root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
         root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
@@ -92,6 +93,19 @@ struct CatalogueReader {
             }
             catalogue.sources.append(SourceTerms(id: id, order: order ?? .occurredAt))
         }
+    }
+
+    private mutating func readReasonCodes() {
+        let expected = "a reason code of 1 to \(Limits.idBytesMax) bytes without control characters"
+        guard
+            let codes = root.list(
+                "reason_codes", expected: expected, { Quantities.identifier($0, bytesMax: Limits.idBytesMax) })
+        else { return }
+        if root.mapping["reason_codes"]?.sequence?.isEmpty == true {
+            root.report("reason_codes", "at least one; without this key any reason is taken")
+        }
+        root.limit("reason_codes", codes.count, most: Limits.reasonCodesMax)
+        catalogue.reasonCodes = codes.map(\.value)
     }
 
     /// Places of events ordered by time and by sequence cannot be compared, so one location has one kind of owners. An

@@ -8,6 +8,8 @@ public struct ConfiguredCatalogue: Sendable, Equatable {
     /// Each with `policyVersion` 1 and no update time.
     public var channels: [Channel] = []
     public var erps: [ConfiguredErp] = []
+    /// The reason codes that events may give; nil: any.
+    public var reasonCodes: [String]?
 
     public init() {}
 

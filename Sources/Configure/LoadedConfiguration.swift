@@ -61,9 +61,9 @@ func loadConfiguration(
     }
     if settings.usesSampleCatalogue {
         if catalogue.isEmpty {
-            let erps = catalogue.erps
+            let (erps, reasonCodes) = (catalogue.erps, catalogue.reasonCodes)
             catalogue = try sampleCatalogue()
-            if file != nil { catalogue.erps = erps }
+            if file != nil { (catalogue.erps, catalogue.reasonCodes) = (erps, reasonCodes) }
         } else {
             reader.report(.sampleCatalogue, "cannot be true in a file that has locations, groups, sources or channels")
         }

@@ -21,6 +21,8 @@ struct CatalogueState {
     var channelNumbers: [String: ChannelNumber] = [:]
     /// Channels read from the ledger and not compiled yet.
     var storedChannels: [Channel] = []
+    /// See `CatalogueSeed.reasonCodes`.
+    var reasonCodes: Set<String>?
     private(set) var directory: LocationDirectory
 
     init() {

@@ -35,13 +35,17 @@ public struct CatalogueSeed: Sendable {
     public var groups: [LocationGroup]
     public var sources: [SourceTerms]
     public var channels: [Channel]
+    /// The reason codes that events may give; nil: any. Not kept in the ledger: the file alone says.
+    public var reasonCodes: Set<String>?
 
     public init(
-        locations: [Location] = [], groups: [LocationGroup] = [], sources: [SourceTerms] = [], channels: [Channel] = []
+        locations: [Location] = [], groups: [LocationGroup] = [], sources: [SourceTerms] = [], channels: [Channel] = [],
+        reasonCodes: Set<String>? = nil
     ) {
         self.locations = locations
         self.groups = groups
         self.sources = sources
         self.channels = channels
+        self.reasonCodes = reasonCodes
     }
 }

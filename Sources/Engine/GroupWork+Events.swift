@@ -34,7 +34,8 @@ extension GroupWork {
                 event, source: catalogue.sources[event.source]?.number ?? .max,
                 terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
-                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: settings.eventBounds)
+                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: settings.eventBounds,
+                reasonCodes: catalogue.reasonCodes)
         } catch {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, error)
@@ -79,6 +80,11 @@ extension GroupWork {
             remark.note(done.remark)
             if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
         }
+        if let supply = accepted.supply {
+            let done = try take(supply, of: event)
+            remark.note(done.remark)
+            if let changed = done.outcome { outcome = changed }
+        }
         try settleShortfalls()
         let record = EventRecord(
             occurredAtNanoseconds: event.occurredAtNanoseconds, bodyDigest: event.bodyDigest,
@@ -101,6 +107,7 @@ extension GroupWork {
         of accepted: AcceptedEvent, _ named: [Reservation], _ event: InventoryEvent
     ) throws(LedgerError) -> EventRejection? {
         if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
+        if let supply = accepted.supply, let refusal = try refusal(of: supply, event) { return refusal }
         guard let leg = accepted.leg, accepted.stock == nil, try isPruned(leg, of: event) else { return nil }
         return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
     }

@@ -28,7 +28,8 @@ extension GroupWork {
         guard !event.reference.isEmpty else {
             // Nothing to pair it by.
             let units = leg.opens ? leg.units : -leg.units
-            return LegResult(remark: remark(of: leg, try amend(leg, leg.key, event.sku, by: units)))
+            return LegResult(
+                remark: remark(of: leg, try amend(leg.kind.bucket, at: leg.location, leg.key, event.sku, by: units)))
         }
         let known = try batch.reference(
             tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
@@ -53,7 +54,7 @@ extension GroupWork {
     }
 
     /// Any stock event makes its sku known, though it may have to wait.
-    private mutating func makeKnown(_ sku: String, at location: LocationNumber) throws(LedgerError) {
+    mutating func makeKnown(_ sku: String, at location: LocationNumber) throws(LedgerError) {
         guard try batch.position(tenant: tenant, sku: sku, location: location) == nil else { return }
         var position = Position()
         position.sequence = batch.nextSequence()
@@ -72,7 +73,8 @@ extension GroupWork {
             let wanted = line.wanted
             for index in line.entries.indices where wanted[index] != line.entries[index].effect {
                 let entry = line.entries[index]
-                switch try amend(leg, entry.key, sku, by: wanted[index] - entry.effect) {
+                let difference = wanted[index] - entry.effect
+                switch try amend(leg.kind.bucket, at: leg.location, entry.key, sku, by: difference) {
                 case .done: line.setEffect(wanted[index], at: index)
                 case .tooOld, .outOfRange:
                     line.fix(at: index)
@@ -82,19 +84,19 @@ extension GroupWork {
         }
     }
 
-    private mutating func amend(
-        _ leg: AcceptedEvent.Leg, _ key: OrderKey, _ sku: String, by difference: Int64
+    /// Changes what one event does to one bucket of a position, in its place on the time line there.
+    mutating func amend(
+        _ bucket: Bucket, at location: LocationNumber, _ key: OrderKey, _ sku: String, by difference: Int64
     ) throws(LedgerError) -> Amendment {
-        journalPlace = (sku, leg.location)
-        var position = try batch.position(tenant: tenant, sku: sku, location: leg.location) ?? Position()
+        journalPlace = (sku, location)
+        var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
         let shortfall = position.shortfall
-        let amendment = try position.amend(key, leg.kind.bucket, by: difference, journal: &self)
+        let amendment = try position.amend(key, bucket, by: difference, journal: &self)
         guard amendment == .done else { return amendment }
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: leg.location)
-        try noteShortfall(of: position, before: shortfall, sku: sku, location: leg.location)
-        changes?.append(
-            HotTable.Change(sku: sku, location: leg.location, figures: StockFigures(position)))
+        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+        try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
+        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
         return .done
     }
 

@@ -5,6 +5,7 @@ extension GroupWork {
     /// Adds what the ledger lacks of the configuration's locations, groups, sources and channels, and makes the
     /// catalogue ready. Returns what does not fit; the batch must then be dropped.
     mutating func add(_ seed: CatalogueSeed) throws(LedgerError) -> CatalogueProblem? {
+        catalogue.reasonCodes = seed.reasonCodes
         try addLocations(seed.locations)
         for group in seed.groups where !catalogue.groups.contains(where: { $0.id == group.id }) {
             try batch.setDocument(group, tenant: tenant, kind: .locationGroup, id: group.id)

@@ -41,6 +41,8 @@ struct GroupWork: ~Copyable {
     var shortfallsBefore: [StockPlace: ShortfallBefore]?
     /// References changed, which pay for as much pruning.
     var referencesTouched = 0
+    /// Supplies changed, which pay for as much pruning.
+    var suppliesTouched = 0
     /// Entries of the change log, which pay for as much pruning.
     var changesAdded = 0
     /// Why no hold is granted now; nil: it may be.
@@ -123,6 +125,7 @@ struct GroupWork: ~Copyable {
                 tenant: tenant, visiting: referencesTouched * Self.idsVisitedPerAdded,
                 before: nowNanoseconds - settings.horizonNanoseconds)
         }
+        if suppliesTouched > 0 { try pruneSupplies(visiting: suppliesTouched * Self.idsVisitedPerAdded) }
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)

@@ -107,6 +107,14 @@ public final class StockView {
         return positions
     }
 
+    /// The supplies of a sku in order of location number and id, of all locations or of one; until `body` says false.
+    public func forEachSupply(
+        of sku: String, at location: LocationNumber? = nil,
+        _ body: (LocationNumber, _ id: String, SupplyLine) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        try reader.forEachSupply(tenant: tenant, sku: sku, location: location, body)
+    }
+
     /// The number of a channel; 0 when it never held anything.
     public func channelNumber(_ id: String) -> ChannelNumber { state.channelNumbers[id] ?? 0 }
 

@@ -31,6 +31,7 @@ public struct AcceptedEvent: Sendable, Equatable {
     public var stock: Stock?
     public var hold: Hold?
     public var leg: Leg?
+    public var supply: Supply?
     /// What of the event is left out; empty: nothing.
     public var remark = ""
 
@@ -44,7 +45,7 @@ extension InventoryEventKind {
     /// Whether it takes a place on a position's time line.
     var movesStock: Bool {
         switch self {
-        case .sourceHeartbeat, .orderAccepted, .orderCancelled, .unsupported: false
+        case .sourceHeartbeat, .orderAccepted, .orderCancelled, .supplyUpdated, .supplyCancelled, .unsupported: false
         case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted, .pickConfirmed, .shipmentConfirmed,
             .returnReceived, .statusChanged, .transferShipped, .transferReceived, .allocationCreated,
             .allocationReleased:
@@ -54,6 +55,7 @@ extension InventoryEventKind {
 
     var isAbsolute: Bool { self == .positionSnapshot || self == .cycleCount }
     var isTransfer: Bool { self == .transferShipped || self == .transferReceived }
+    var isSupply: Bool { self == .supplyUpdated || self == .supplyCancelled }
     var isAllocation: Bool { self == .allocationCreated || self == .allocationReleased }
 }
 
@@ -75,11 +77,7 @@ extension EventRules {
         case .adjustment:
             if event.reason.isEmpty { throw EventRejection(.invalidField, "reason: ADJUSTMENT needs a reason code") }
             return difference(try quantity(event), event.status)
-        case .receiptPosted:
-            let received = try quantity(event, atLeast: 1)
-            var effect = difference(received, event.status)
-            if !event.supplyID.isEmpty { effect.add(-received, to: .incoming) }
-            return effect
+        case .receiptPosted: return difference(try quantity(event, atLeast: 1), event.status)
         case .pickConfirmed:
             if event.quantity != nil { _ = try quantity(event, atLeast: 0) }
             return StockEffect(isAbsolute: false)
@@ -93,7 +91,8 @@ extension EventRules {
             effect.add(event.kind == .allocationCreated ? units : -units, to: .allocated)
             return effect
         case .statusChanged: return try statusEffect(event)
-        case .orderAccepted, .orderCancelled, .sourceHeartbeat, .unsupported: return nil
+        case .orderAccepted, .orderCancelled, .supplyUpdated, .supplyCancelled, .sourceHeartbeat, .unsupported:
+            return nil
         }
     }
 

@@ -33,7 +33,7 @@ public enum EventRules {
             try checkOptionalText(event.sku, "sku", Limits.skuBytesMax)
         case .positionSnapshot, .cycleCount, .adjustment, .receiptPosted, .pickConfirmed, .shipmentConfirmed,
             .returnReceived, .statusChanged, .transferShipped, .transferReceived, .allocationCreated,
-            .allocationReleased:
+            .allocationReleased, .supplyUpdated, .supplyCancelled:
             try checkText(event.sku, "sku", Limits.skuBytesMax)
             try checkText(event.location, "location", Limits.nameBytesMax)
             if event.kind.isTransfer {
@@ -45,7 +45,7 @@ public enum EventRules {
             if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
         }
         for (field, text) in [
-            ("reason", event.reason), ("reference", event.reference), ("supply.id", event.supplyID),
+            ("reason", event.reason), ("reference", event.reference), ("supply.id", event.supply.id),
             ("reservation_id", event.hold.reservationID),
             ("erp_reference", event.hold.erpReference), ("order_reference", event.hold.orderReference),
             ("correlation_id", event.correlationID),
@@ -53,6 +53,7 @@ public enum EventRules {
         for (field, status) in [("status", event.status), ("to_status", event.toStatus)] where status == .unknown {
             throw EventRejection(.invalidField, "\(field): there is no such status")
         }
+        try checkSupply(event)
         _ = try effect(of: event)
     }
 
@@ -61,23 +62,28 @@ public enum EventRules {
     /// - Parameters:
     ///   - source: the number of the event's source.
     ///   - progress: how far that source has come, before this event.
+    ///   - reasonCodes: those that are configured; nil: any.
     public static func accept(
         _ event: InventoryEvent, source: SourceNumber, terms: SourceTerms, progress: SourceProgress,
-        directory: LocationDirectory, nowNanoseconds: WallNanoseconds, bounds: EventBounds = EventBounds()
+        directory: LocationDirectory, nowNanoseconds: WallNanoseconds, bounds: EventBounds = EventBounds(),
+        reasonCodes: Set<String>? = nil
     ) throws(EventRejection) -> AcceptedEvent {
         precondition(source != 0)
         try checkFields(event)
+        try checkReason(event, among: reasonCodes)
         try checkTime(event, progress, nowNanoseconds, bounds)
         let primary = try primary(of: event, terms)
         let hold = try holdEffect(of: event)
-        guard event.kind.movesStock else { return AcceptedEvent(hold: hold) }
+        guard event.kind.movesStock || event.kind.isSupply else { return AcceptedEvent(hold: hold) }
         let location = try number(of: event.location, "location", directory)
         let key = OrderKey(
             primary: primary, isAbsolute: event.kind.isAbsolute, source: OrderKey.digest(ofSource: event.source),
             id: event.id)
         let sender = Sender(number: source, terms: terms, directory: directory)
         var accepted = AcceptedEvent(hold: hold)
-        if event.kind.isTransfer {
+        if event.kind.isSupply {
+            accepted.supply = try toldSupply(event, sender, at: location)
+        } else if event.kind.isTransfer {
             let destination = try number(of: event.toLocation, "to_location", directory)
             accepted.stock = try stock(event, key, sender, at: event.kind == .transferShipped ? location : destination)
             try addLeg(.transfer, event, key, sender, at: destination, to: &accepted)
@@ -88,6 +94,7 @@ public enum EventRules {
             if !event.kind.isAllocation || event.reference.isEmpty {
                 accepted.stock = try stock(event, key, sender, at: location)
             }
+            accepted.supply = try receivedSupply(event, key, sender, at: location)
             if !event.reference.isEmpty, event.kind.isAllocation || event.kind == .shipmentConfirmed {
                 try addLeg(.allocation, event, key, sender, at: location, to: &accepted)
             }
@@ -107,12 +114,7 @@ public enum EventRules {
     private static func stock(
         _ event: InventoryEvent, _ key: OrderKey, _ sender: Sender, at location: LocationNumber
     ) throws(EventRejection) -> AcceptedEvent.Stock? {
-        guard var effect = try effect(of: event) else { return nil }
-        // What was received is there, whoever keeps the books of what is to come.
-        if event.kind == .receiptPosted, !sender.mayMove(.incoming, location) {
-            effect.touched = effect.touched.subtracting(BucketSet(.incoming))
-            effect.values[.incoming] = 0
-        }
+        guard let effect = try effect(of: event) else { return nil }
         try sender.checkOwner(event, effect.touched, location)
         return .init(location: location, entry: JournalEntry(key: key, effect: effect))
     }
@@ -176,7 +178,7 @@ public enum EventRules {
         case .occurredAt: return event.occurredAtNanoseconds
         case .sequence:
             if let sequence = event.sequence { return Int64(sequence) }
-            // A heartbeat takes no place on a position's time line.
+            // What takes no place on a position's time line needs no number there.
             if !event.kind.movesStock { return 0 }
             throw EventRejection(.invalidField, "sequence: is required of a source ordered by sequence")
         }
@@ -196,7 +198,7 @@ public enum EventRules {
 }
 
 /// Who sends an event, and what that source may move.
-private struct Sender {
+struct Sender {
     let number: SourceNumber
     let terms: SourceTerms
     let directory: LocationDirectory

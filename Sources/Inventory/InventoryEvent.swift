@@ -14,6 +14,8 @@ public enum InventoryEventKind: Sendable, Equatable {
     case statusChanged
     case orderAccepted
     case orderCancelled
+    case supplyUpdated
+    case supplyCancelled
     case sourceHeartbeat
     /// A type of the contract whose effect is not built: kept as a dead letter, never guessed.
     case unsupported(name: String)
@@ -83,7 +85,7 @@ public struct InventoryEvent: Sendable, Equatable {
     public var status: StockStatus?
     /// STATUS_CHANGED: the status after.
     public var toStatus: StockStatus?
-    /// A reason code; required for ADJUSTMENT.
+    /// A reason code, of those configured; required for ADJUSTMENT.
     public var reason: String
     /// Of a transfer: where the stock arrives.
     public var toLocation = ""
@@ -97,8 +99,8 @@ public struct InventoryEvent: Sendable, Equatable {
     public var snapshot: StockEffect
     /// POSITION_SNAPSHOT: our holds that `allocated` includes.
     public var contains: [ContainedHold]
-    /// RECEIPT_POSTED: the supply it belongs to; empty when none is named.
-    public var supplyID: String
+    /// SUPPLY_UPDATED, SUPPLY_CANCELLED: the supply. RECEIPT_POSTED: the one it belongs to.
+    public var supply: NamedSupply
     /// A digest of the whole event as sent, to tell a repeat from another body under the same id.
     public var bodyDigest: UInt64
 
@@ -106,7 +108,7 @@ public struct InventoryEvent: Sendable, Equatable {
         id: String, source: String, kind: InventoryEventKind, sequence: UInt64? = nil,
         occurredAtNanoseconds: WallNanoseconds, sku: String = "", location: String = "", lot: String = "",
         quantity: Int64? = nil, reason: String = "", snapshot: StockEffect = StockEffect(isAbsolute: true),
-        contains: [ContainedHold] = [], supplyID: String = "", bodyDigest: UInt64
+        contains: [ContainedHold] = [], supply: NamedSupply = NamedSupply(), bodyDigest: UInt64
     ) {
         self.id = id
         self.source = source
@@ -120,7 +122,7 @@ public struct InventoryEvent: Sendable, Equatable {
         self.reason = reason
         self.snapshot = snapshot
         self.contains = contains
-        self.supplyID = supplyID
+        self.supply = supply
         self.bodyDigest = bodyDigest
     }
 }

@@ -67,6 +67,19 @@ public enum Limits {
     public static let reconciliationsMax = 1_000
     /// A source that has told nothing for so long may lag behind the ERP that its figures are compared with.
     public static let reconciliationLagNanoseconds: Int64 = 300 * .perSecond
+    /// Supplies of one position, those still to come and those that events within the horizon may be about.
+    public static let suppliesPerPositionMax = 1_000
+    /// Receipts of one supply after its newest figure that are told apart.
+    public static let receiptsPerSupplyMax = 1_000
+    /// Supplies that are kept of all positions.
+    public static let suppliesMax: UInt64 = 1_000_000
+    /// Supplies that one GetAvailabilitySchedule reads.
+    public static let suppliesPerScheduleMax = 100_000
+    /// Dates of one line of a schedule, and how far ahead of now the last may be: 366 days.
+    public static let scheduleDatesMax = 366
+    public static let scheduleNanosecondsMax: Int64 = 366 * 86_400 * .perSecond
+    /// Codes that the configuration lists.
+    public static let reasonCodesMax = 1_000
     /// Journal entries looked at, for dropping, when an absolute event lands.
     public static let journalDropsPerEventMax = 64
 
@@ -109,6 +122,13 @@ public enum Limits {
             ("variances_max", Int64(variancesMax)),
             ("reconciliations_max", Int64(reconciliationsMax)),
             ("reconciliation_lag_ns", reconciliationLagNanoseconds),
+            ("supplies_per_position_max", Int64(suppliesPerPositionMax)),
+            ("receipts_per_supply_max", Int64(receiptsPerSupplyMax)),
+            ("supplies_max", Int64(suppliesMax)),
+            ("supplies_per_schedule_max", Int64(suppliesPerScheduleMax)),
+            ("schedule_dates_max", Int64(scheduleDatesMax)),
+            ("schedule_ns_max", scheduleNanosecondsMax),
+            ("reason_codes_max", Int64(reasonCodesMax)),
             ("journal_drops_per_event_max", Int64(journalDropsPerEventMax)),
         ]
     }
@@ -126,8 +146,9 @@ public enum Limits {
             if !holds { broken.append(relation) }
         }
         require(quantityMax <= bucketMax, "a quantity fits a bucket")
-        // s + h is at most 9 buckets and two policy figures; see LineEvaluation.
-        require((Int64.max / 100 - 2 * quantityMax) / 9 > bucketMax, "a percentage of a location's figure fits 64 bits")
+        // s + h is at most 9 buckets and two policy figures, of a schedule 11; see LineEvaluation.
+        require((Int64.max / 100 - 2 * quantityMax) / 11 > bucketMax, "a percentage of a location's figure fits 64 bits")
+        require(Int64(suppliesPerPositionMax) * quantityMax <= bucketMax, "a position's supplies fit a bucket")
         require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
         // A throttle's time: now (until 2100) + burst × the interval of one unit a second.
         require(

@@ -79,6 +79,7 @@ private struct Verification {
             case .variances:
                 unsafe count(\.variances, key.count == 10 && RecordHeader.isIntact(record, key: key))
             case .openVariances: unsafe RecordHeader.isIntact(record, key: key)
+            case .supplies: unsafe try checkSupply(key, record)
             case .changes: unsafe count(\.changes, LedgerChange(record, key: key) != nil)
             }
         if !isRight { unsafe report.note("\(describe(key, in: tree)) is damaged") }
@@ -173,6 +174,18 @@ private struct Verification {
         return true
     }
 
+    private mutating func checkSupply(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
+        report.supplies += 1
+        guard let stock = unsafe StockKey(key), unsafe !stock.isHold, unsafe !stock.rest.isEmpty else { return false }
+        let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
+        if unsafe try reader.record(position, in: .positions) == nil {
+            unsafe report.note("\(describe(key, in: .supplies)) has no position")
+        }
+        return unsafe SupplyRecord.decode(record, key: key) != nil
+    }
+
     private mutating func checkJournalEntry(
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
     ) throws(LedgerError) -> Bool {
@@ -220,6 +233,7 @@ private struct Verification {
             ("short positions", state.shortPositions, report.shortPositions),
             ("references", state.references, report.references),
             ("variances", state.variances, report.variances),
+            ("supplies", state.supplies, report.supplies),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")

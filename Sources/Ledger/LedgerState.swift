@@ -23,12 +23,14 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var shortPositions: UInt64 = 0
     /// Transfers and allocations that are kept.
     public internal(set) var references: UInt64 = 0
+    /// Supplies that are kept, told of or only received.
+    public internal(set) var supplies: UInt64 = 0
 
     public internal(set) var variances: UInt64 = 0
     /// The number of the newest variance.
     public internal(set) var lastVariance: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 120
+    static let bytes = RecordHeader.bytes + 128
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -46,6 +48,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(112, references)
         unsafe record.setLittle(120, variances)
         unsafe record.setLittle(128, lastVariance)
+        unsafe record.setLittle(136, supplies)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -68,5 +71,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe references = record.little(112, UInt64.self)
         unsafe variances = record.little(120, UInt64.self)
         unsafe lastVariance = record.little(128, UInt64.self)
+        unsafe supplies = record.little(136, UInt64.self)
     }
 }

@@ -19,7 +19,8 @@
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
 //                                                | 88 request ids u64 | 96 changes pruned through u64
 //                                                | 104 short positions u64 | 112 references u64
-//                                                | 120 variances u64 | 128 number of the newest variance u64
+//                                                | 120 supplies u64 | 128 variances u64
+//                                                | 136 number of the newest variance u64
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
@@ -45,6 +46,13 @@
 // variances         tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' variances from 1
 // open-variances    tenant u16 | sku | 0 | location u16 | bucket u8
 //                                                16 number u64: of a comparison, and nobody has decided it
+// supplies          tenant u16 | sku | 0 | location u16 | supply id
+//                                                1 flags u8 (1: told of, 2: cancelled) | 16 quantity i64 | 24 expected at i64
+//                                                | 32 backordered i64 | 40 occurred at i64 | 48 source digest u64
+//                                                | 56 folded through i64 | 64 folded units i64 | 72 event id bytes u8
+//                                                | 73 event id | for each receipt: occurred at i64 | primary i64
+//                                                | source digest u64 | units i64 | effect i64
+//                                                | flags u8 (1: may lower incoming, 2: fixed) | id bytes u8 | id
 // request-ids       tenant u16 | channel u16 | method u8 | request id
 //                                                16 reservation u64 | 24 body digest u64 | 32 ledger time i64
 // changes           tenant u16 | sequence u64    1 cause u8 | 2 channel u16 | 16 reservation u64 | 24 ledger time i64
@@ -77,6 +85,7 @@ public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
     case unsettled, reservations, requestIDs, changes, references
     case variances, openVariances
+    case supplies
 
     public var name: String {
         switch self {
@@ -96,6 +105,7 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .references: "references"
         case .variances: "variances"
         case .openVariances: "open-variances"
+        case .supplies: "supplies"
         }
     }
 }

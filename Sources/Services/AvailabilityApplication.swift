@@ -84,12 +84,16 @@ struct AvailabilityServiceMethods {
 
     var methods: [ServiceMethod] {
         let explain = ExplainAvailability(environment: environment)
+        let schedule = AvailabilitySchedule(environment: environment)
         return [
             .unary(Self.name, "ExplainAvailability", Availability_V1_ExplainAvailabilityRequest.self) {
                 request, call, sink throws(CallStatus) in
                 sink.succeed(with: try explain.answer(request, reads: call.reads))
             },
-            .unimplemented(Self.name, "GetAvailabilitySchedule"),
+            .unary(Self.name, "GetAvailabilitySchedule", Availability_V1_GetAvailabilityScheduleRequest.self) {
+                request, call, sink throws(CallStatus) in
+                sink.succeed(with: try schedule.answer(request, reads: call.reads))
+            },
             .unimplemented(Self.name, "WatchAvailability", kind: .serverStreaming),
         ]
     }

@@ -18,8 +18,7 @@ extension IncomingEvent {
             contains: wire.contains.map {
                 ContainedHold(
                     reservationID: $0.reservationID, lineID: $0.reservationLine, quantity: $0.quantity)
-            }, supplyID: wire.supply.id,
-            bodyDigest: ContentDigest.of(original))
+            }, supply: NamedSupply(wire.supply), bodyDigest: ContentDigest.of(original))
         event.status = StockStatus(wire.status)
         event.toStatus = StockStatus(wire.toStatus)
         event.hold.reservationID = wire.reservationID
@@ -50,10 +49,11 @@ extension InventoryEventKind {
         case .statusChanged: self = .statusChanged
         case .orderAccepted: self = .orderAccepted
         case .orderCancelled: self = .orderCancelled
+        case .supplyUpdated: self = .supplyUpdated
+        case .supplyCancelled: self = .supplyCancelled
         case .sourceHeartbeat: self = .sourceHeartbeat
         case .unspecified: self = .unsupported(name: "")
         case .UNRECOGNIZED(let number): self = .unsupported(name: "number \(number)")
-        default: self = .unsupported(name: type.contractName)
         }
     }
 }
@@ -71,13 +71,12 @@ extension StockStatus {
     }
 }
 
-extension Availability_V1_InventoryEventType {
-    /// For example `SHIPMENT_CONFIRMED`, from the generated case's name.
-    fileprivate var contractName: String {
-        String(describing: self).reduce(into: "") { name, letter in
-            if letter.isUppercase { name.append("_") }
-            name += letter.uppercased()
-        }
+extension NamedSupply {
+    fileprivate init(_ wire: Availability_V1_Supply) {
+        self.init(
+            id: wire.id, quantity: wire.quantity,
+            expectedAtNanoseconds: wire.hasExpectedAt ? wire.expectedAt.wallNanoseconds ?? 0 : 0,
+            backordered: wire.backordered)
     }
 }
 

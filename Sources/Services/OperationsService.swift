@@ -67,9 +67,14 @@ struct OperationsService {
             throw .invalidField("location", "there is no location \(request.location)")
         }
         let found: [(location: LocationNumber, position: Position)]
+        var supplies: [(id: String, line: SupplyLine)] = []
         do throws(LedgerError) {
             found = try reads.stock.livePositions(
                 of: request.sku, ledgerNanoseconds: environment.clock.nowNanoseconds)
+            try reads.stock.forEachSupply(of: request.sku, at: location.number) { _, id, line throws(LedgerError) in
+                if line.dated != nil { supplies.append((id, line)) }
+                return true
+            }
         } catch {
             throw error.callStatus
         }
@@ -82,6 +87,9 @@ struct OperationsService {
         response.sku = request.sku
         response.location = request.location
         response.position = Availability_V1_Position(position.buckets)
+        response.position.incoming += supplies.reduce(0) { $0 + $1.line.open }
+        response.supplies = supplies.map { Availability_V1_Supply(id: $0.id, $0.line) }
+            .sorted { ($0.expectedAt.seconds, $0.expectedAt.nanos) < ($1.expectedAt.seconds, $1.expectedAt.nanos) }
         response.sellable = position.sellable
         response.shortfall = position.shortfall
         response.sequence = position.sequence
@@ -94,6 +102,18 @@ struct OperationsService {
         }
         if vouched > 0 { response.age = .init(nanosecondCount: max(0, environment.now() - vouched)) }
         return response
+    }
+}
+
+extension Availability_V1_Supply {
+    /// What is still to come of it.
+    init(id: String, _ line: SupplyLine) {
+        self.init()
+        self.id = id
+        quantity = line.open
+        guard let figure = line.figure else { return }
+        expectedAt = .init(wallNanoseconds: figure.expectedAtNanoseconds)
+        backordered = figure.backordered
     }
 }
 

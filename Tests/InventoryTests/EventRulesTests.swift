@@ -68,7 +68,7 @@ import Testing
             (makeEvent(.adjustment) { $0.reason = "" }, "INVALID_FIELD: reason: ADJUSTMENT needs a reason code"),
             (makeEvent(.adjustment) { $0.reason = long }, "INVALID_FIELD: reason: at most 64 bytes, has 65"),
             (makeEvent(.receiptPosted) { $0.quantity = 0 }, "INVALID_FIELD: quantity: 1 to \(most), is 0"),
-            (makeEvent(.receiptPosted) { $0.supplyID = long }, "INVALID_FIELD: supply.id: at most 64 bytes, has 65"),
+            (makeEvent(.receiptPosted) { $0.supply.id = long }, "INVALID_FIELD: supply.id: at most 64 bytes, has 65"),
             (makeEvent(.shipmentConfirmed) { $0.quantity = 0 }, "INVALID_FIELD: quantity: 1 to \(most), is 0"),
             (makeEvent(.returnReceived) { $0.quantity = -1 }, "INVALID_FIELD: quantity: 1 to \(most), is -1"),
             (makeEvent(.returnReceived) { $0.status = .unknown }, "INVALID_FIELD: status: there is no such status"),
@@ -174,7 +174,7 @@ import Testing
         #expect(try effect(makeEvent(.cycleCount)) == ["absolute", "on_hand 3"])
         #expect(try effect(makeEvent(.adjustment) { $0.quantity = -4 }) == ["delta", "on_hand -4"])
         #expect(try effect(makeEvent(.receiptPosted)) == ["delta", "on_hand 3"])
-        #expect(try effect(makeEvent(.receiptPosted) { $0.supplyID = "PO1" }) == ["delta", "on_hand 3", "incoming -3"])
+        #expect(try effect(makeEvent(.receiptPosted) { $0.supply.id = "PO1" }) == ["delta", "on_hand 3", "incoming -3"])
         #expect(
             try effect(makeEvent(.receiptPosted) { $0.status = .damaged }) == ["delta", "on_hand 3", "damaged 3"])
         #expect(try effect(makeEvent(.shipmentConfirmed)) == ["delta", "on_hand -3"])
@@ -215,7 +215,7 @@ import Testing
 
     @Test func whatIsReceivedIsThereWhoeverKeepsWhatIsToCome() throws {
         let directory = makeDirectory(owners: [1: "erp"], bucketOwners: [1: ["incoming": "wms"]])
-        let event = makeEvent(.receiptPosted) { $0.supplyID = "PO1" }
+        let event = makeEvent(.receiptPosted) { $0.supply.id = "PO1" }
         let accepted = try EventRules.accept(
             event, source: 1, terms: SourceTerms(id: "erp"), progress: SourceProgress(), directory: directory,
             nowNanoseconds: now)

@@ -176,7 +176,7 @@ struct Caller {
         } else if !isFigure, chance.oneIn(3) {
             event.kind = .receiptPosted
             event.quantity = chance.within(1...12)
-            if chance.oneIn(2) { event.supplyID = "po" }
+            if chance.oneIn(2) { event.supply.id = "po" }
         }
         return publish(event)
     }

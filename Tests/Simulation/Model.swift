@@ -311,7 +311,7 @@ struct StockHistory {
         var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
         let leaves = event.kind == .shipmentConfirmed || event.kind == .transferShipped
         effect.values[.onHand] = leaves ? -(event.quantity ?? 0) : event.quantity ?? 0
-        if event.kind == .receiptPosted, !event.supplyID.isEmpty {
+        if event.kind == .receiptPosted, !event.supply.id.isEmpty {
             effect.touched.insert(BucketSet(.incoming))
             effect.values[.incoming] = -(event.quantity ?? 0)
         }

@@ -36,7 +36,8 @@ struct EventOptions: ParsableArguments {
     @Option(help: "The ERP's name for the hold.") var erpReference: String?
     @Option(help: "The order it is about.") var orderReference: String?
     @Option(help: "Follows it through logs.") var correlationId: String?
-    @Option(help: "Of supply-updated: the supply's name at the source.") var supplyId: String?
+    @Option(help: "Of supply-…: the supply's name at the source. Of receipt-posted: the one it belongs to.")
+    var supplyId: String?
     @Option(help: ArgumentHelp("Of supply-updated: when it is expected, in RFC 3339.", valueName: "TIME"))
     var expectedAt: String?
 
@@ -75,7 +76,7 @@ struct EventOptions: ParsableArguments {
         event.erpReference = erpReference ?? ""
         event.orderReference = orderReference ?? ""
         event.correlationID = correlationId ?? ""
-        if let position { event.position = position }
+        if let position, supplyId == nil { event.position = position }
         if let supply = try supply() { event.supply = supply }
         return event
     }
@@ -98,11 +99,12 @@ struct EventOptions: ParsableArguments {
         var supply = Availability_V1_Supply()
         supply.id = supplyId
         supply.quantity = quantity ?? 0
+        supply.backordered = backordered ?? 0
         if let expectedAt { supply.expectedAt = try Self.time(expectedAt, "--expected-at") }
         return supply
     }
 
-    private static func time(_ text: String, _ option: String) throws -> Google_Protobuf_Timestamp {
+    static func time(_ text: String, _ option: String) throws -> Google_Protobuf_Timestamp {
         guard let timestamp = try? Google_Protobuf_Timestamp(jsonString: "\"\(text)\"") else {
             throw ValidationError("\(option) must be a time such as 2026-01-31T12:00:00Z, not '\(text)'")
         }

@@ -42,6 +42,9 @@ struct PositionGetCommand: ClientCommand {
         table.add(["shortfall", "\(response.shortfall)"])
         table.add(["in_transit", "\(position.inTransit)"])
         table.add(["incoming", "\(position.incoming)"])
+        for supply in response.supplies {
+            table.add(["  \(DurationText.time(supply.expectedAt)) \(supply.id)", "\(supply.quantity)"])
+        }
         table.add(["backordered", "\(position.backordered)"])
         table.add(["sequence", "\(response.sequence)"])
         let time = DurationText.time(response.authoritativeTime, isPresent: response.hasAuthoritativeTime)

@@ -1,0 +1,96 @@
+internal import Inventory
+internal import Ledger
+
+/// What events tell of supplies, and what comes in of them.
+extension GroupWork {
+    /// What came of an event's part in a supply.
+    struct SupplyResult {
+        /// The event's, where the supply decides it.
+        var outcome: EventOutcome?
+        /// What is left out; empty: nothing.
+        var remark = ""
+    }
+
+    /// Why a supply cannot be taken in; nil: it can. A receipt is never refused for its supply.
+    func refusal(
+        of supply: AcceptedEvent.Supply, _ event: InventoryEvent
+    ) throws(LedgerError) -> EventRejection? {
+        guard case .told = supply.part, let problem = try roomProblem(of: supply, event) else { return nil }
+        return EventRejection(.outOfRange, problem)
+    }
+
+    mutating func take(
+        _ supply: AcceptedEvent.Supply, of event: InventoryEvent
+    ) throws(LedgerError) -> SupplyResult {
+        var result = SupplyResult()
+        var line = try stored(supply, event) ?? SupplyLine()
+        switch supply.part {
+        case .told(let figure):
+            guard line.tell(figure) else { return SupplyResult(outcome: .superseded) }
+            try makeKnown(event.sku, at: supply.location)
+        case .received(let receipt):
+            if let problem = try roomProblem(of: supply, event) {
+                // Nothing to keep it by: it lowers what is undated, for good.
+                result.remark = "OUT_OF_RANGE: \(problem)"
+                if receipt.mayLowerIncoming {
+                    _ = try amend(.incoming, at: supply.location, receipt.key, event.sku, by: -receipt.units)
+                }
+                return result
+            }
+            line.receive(receipt)
+            if line.figure == nil { result.outcome = .buffered }
+        }
+        try settle(&line, event.sku, at: supply.location)
+        line.compact()
+        try batch.setSupply(
+            line, tenant: tenant, sku: event.sku, location: supply.location, id: event.supply.id)
+        suppliesTouched += 1
+        return result
+    }
+
+    /// Has every receipt do to the undated `incoming` what it should, now that this much is known of the supply.
+    private mutating func settle(
+        _ line: inout SupplyLine, _ sku: String, at location: LocationNumber
+    ) throws(LedgerError) {
+        for index in line.receipts.indices {
+            let receipt = line.receipts[index]
+            let wanted = line.wantedEffect(of: receipt)
+            guard wanted != receipt.effect else { continue }
+            switch try amend(.incoming, at: location, receipt.key, sku, by: wanted - receipt.effect) {
+            case .done: line.setEffect(wanted, at: index)
+            case .tooOld, .outOfRange: line.fix(at: index)
+            }
+        }
+    }
+
+    private func stored(
+        _ supply: AcceptedEvent.Supply, _ event: InventoryEvent
+    ) throws(LedgerError) -> SupplyLine? {
+        try batch.supply(tenant: tenant, sku: event.sku, location: supply.location, id: event.supply.id)
+    }
+
+    /// Nil: it is known, or there is room for it.
+    private func roomProblem(
+        of supply: AcceptedEvent.Supply, _ event: InventoryEvent
+    ) throws(LedgerError) -> String? {
+        guard try stored(supply, event) == nil else { return nil }
+        if batch.state.supplies >= Limits.suppliesMax { return "supply.id: at most \(Limits.suppliesMax) are kept" }
+        let most = Limits.suppliesPerPositionMax
+        let count = try batch.supplyCount(tenant: tenant, sku: event.sku, location: supply.location, most: most)
+        return count < most ? nil : "supply.id: at most \(most) are kept of one position"
+    }
+
+    /// Forgets what is closed once no event can be about it any more: not of who may tell of supplies there, whose events
+    /// have a horizon of their own, nor of anybody within the horizon from now.
+    mutating func pruneSupplies(visiting count: Int) throws(LedgerError) {
+        let (catalogue, now, horizon) = (catalogue, nowNanoseconds, settings.horizonNanoseconds)
+        try batch.pruneSupplies(tenant: tenant, visiting: count) { location, line in
+            var newest = now
+            let owner = catalogue.directory.owner(of: location, bucket: .incoming)
+            if line.figure != nil, let name = catalogue.sourceNames[owner], let source = catalogue.sources[name] {
+                newest = min(now, source.progress.newestOccurredAtNanoseconds)
+            }
+            return line.isOver(beforeNanoseconds: newest - horizon)
+        }
+    }
+}
