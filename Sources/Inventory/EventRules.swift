@@ -44,19 +44,19 @@ public enum EventRules {
             }
             if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
         }
-        for (field, text) in [
-            ("reason", event.reason), ("reference", event.reference), ("supply.id", event.supplyID),
-            ("reservation_id", event.hold.reservationID),
-            ("erp_reference", event.hold.erpReference), ("order_reference", event.hold.orderReference),
-            ("correlation_id", event.correlationID),
-        ] { try checkOptionalText(text, field, Limits.idBytesMax) }
-        for (field, status) in [("status", event.status), ("to_status", event.toStatus)] where status == .unknown {
-            throw EventRejection(.invalidField, "\(field): there is no such status")
-        }
+        try checkOptionalText(event.reason, "reason", Limits.idBytesMax)
+        try checkOptionalText(event.reference, "reference", Limits.idBytesMax)
+        try checkOptionalText(event.supplyID, "supply.id", Limits.idBytesMax)
+        try checkOptionalText(event.hold.reservationID, "reservation_id", Limits.idBytesMax)
+        try checkOptionalText(event.hold.erpReference, "erp_reference", Limits.idBytesMax)
+        try checkOptionalText(event.hold.orderReference, "order_reference", Limits.idBytesMax)
+        try checkOptionalText(event.correlationID, "correlation_id", Limits.idBytesMax)
+        try checkStatus(event.status, "status")
+        try checkStatus(event.toStatus, "to_status")
         _ = try effect(of: event)
     }
 
-    /// Checks everything and resolves the names.
+    /// Judges an event that passed `checkFields` by what is known, and resolves its names.
     ///
     /// - Parameters:
     ///   - source: the number of the event's source.
@@ -66,7 +66,6 @@ public enum EventRules {
         directory: LocationDirectory, nowNanoseconds: WallNanoseconds, bounds: EventBounds = EventBounds()
     ) throws(EventRejection) -> AcceptedEvent {
         precondition(source != 0)
-        try checkFields(event)
         try checkTime(event, progress, nowNanoseconds, bounds)
         let primary = try primary(of: event, terms)
         let hold = try holdEffect(of: event)
@@ -186,6 +185,10 @@ public enum EventRules {
         if let problem = TextRules.problem(text, bytesMax: bytesMax) {
             throw EventRejection(.invalidField, "\(field): \(problem)")
         }
+    }
+
+    private static func checkStatus(_ status: StockStatus?, _ field: String) throws(EventRejection) {
+        if status == .unknown { throw EventRejection(.invalidField, "\(field): there is no such status") }
     }
 
     private static func checkOptionalText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {
