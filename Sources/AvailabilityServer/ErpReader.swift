@@ -40,9 +40,19 @@ struct ErpReader: Sendable {
     private func readOnce() async throws {
         let asked = clock.nowNanoseconds
         let takesFigures = erp.readEveryNanoseconds != nil
+        let askedWall = wallClockNanoseconds()
+        let isWhole = Mutex(takesFigures)
         let result = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
             // Of an ERP that is not read by itself others tell the figures.
-            if takesFigures { _ = await writer.submit(.publish(tenant: tenant, events: events), alarm: alarm) }
+            guard takesFigures else { return }
+            let reply = await writer.submit(.publish(tenant: tenant, events: events), alarm: alarm)
+            if !reply.tookAll { isWhole.withLock { $0 = false } }
+        }
+        if isWhole.withLock({ $0 }) {
+            let end = GapEnd(
+                source: erp.id, askedNanoseconds: askedWall, actor: "erps/\(erp.id)",
+                reason: "all of its positions were read")
+            _ = await writer.submit(.endGap(tenant: tenant, end), alarm: alarm)
         }
         let comparison = try ErpHoldComparison(
             result.holds, of: erp.id, askedNanoseconds: asked, ledger: ledger, tenant: tenant)
@@ -121,5 +131,13 @@ final class Restoration: Sendable {
     private func end() async {
         _ = await writer.submit(.endRestoration(tenant: tenant), alarm: alarm)
         logger.notice("the restored backup grants holds again")
+    }
+}
+
+extension EngineReply {
+    /// Whether every event of a batch is accounted for.
+    fileprivate var tookAll: Bool {
+        guard case .published(let results, _) = self else { return false }
+        return results.allSatisfy { $0.outcome != .deadLettered }
     }
 }

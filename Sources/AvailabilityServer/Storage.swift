@@ -118,7 +118,7 @@ extension EngineThread {
         switch submitAndWait(.publish(tenant: tenant, events: events)) {
         case .published(let results, _): return results
         case .failed(let error): throw error
-        case .channel, .seeded, .reserved, .erpTaken: throw .invariantBroken("wrong reply")
+        case .channel, .seeded, .reserved, .erpTaken, .deadLetters: throw .invariantBroken("wrong reply")
         }
     }
 }

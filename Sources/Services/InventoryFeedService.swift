@@ -40,7 +40,7 @@ struct InventoryFeedService {
                 response.epoch = epoch
                 sink.succeed(with: response)
             case .failed(let error): sink.finish(error.callStatus)
-            case .channel, .seeded, .reserved, .erpTaken:
+            case .channel, .seeded, .reserved, .erpTaken, .deadLetters:
                 sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
             }
         }
@@ -150,7 +150,7 @@ private final class EventStream: CallReceiver, Sendable {
             sink.send(bytes)
         case .failed(let error):
             end(with: error.callStatus)
-        case .channel, .seeded, .reserved, .erpTaken:
+        case .channel, .seeded, .reserved, .erpTaken, .deadLetters:
             end(with: EngineError.invariantBroken("wrong reply").callStatus)
         }
         let isDone = state.withLock { state in

@@ -81,7 +81,7 @@ struct PolicyService {
                 response.channel = Availability_V1_Channel(channel)
                 sink.succeed(with: response)
             case .failed(let error): sink.finish(error.callStatus)
-            case .published, .seeded, .reserved, .erpTaken:
+            case .published, .seeded, .reserved, .erpTaken, .deadLetters:
                 sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
             }
         }

@@ -168,7 +168,7 @@ struct ReservationService {
                 return (try? response.serializedBytes()) ?? []
             }
         case .failed(let error): sink.finish(error.callStatus)
-        case .published, .channel, .seeded, .erpTaken:
+        case .published, .channel, .seeded, .erpTaken, .deadLetters:
             sink.finish(EngineError.invariantBroken("wrong reply").callStatus)
         }
     }

@@ -19,6 +19,8 @@ extension EngineCommand {
         case .lookForHolds(_, let missed):
             "\(missed.erp) lacked at \(missed.askedNanoseconds): \(missed.lines.keys.sorted())"
         case .endRestoration: "end the restoration"
+        case .dealWithDeadLetters(_, let wish): "\(wish.kind) dead letters \(wish.letters.map(\.id))"
+        case .endGap(_, let end): "end the gap of \(end.source)"
         }
     }
 }

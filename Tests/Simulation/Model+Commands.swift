@@ -22,7 +22,9 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration: preconditionFailure("the simulator seeds at the start only, and restores nothing")
+        case .seed, .endRestoration, .dealWithDeadLetters, .endGap:
+            preconditionFailure(
+                "the simulator seeds at the start only, restores nothing, and leaves dead letters alone")
         }
     }
 
