@@ -40,9 +40,19 @@ struct ErpReader: Sendable {
     private func readOnce() async throws {
         let asked = clock.nowNanoseconds
         let takesFigures = erp.readEveryNanoseconds != nil
+        let askedWall = wallClockNanoseconds()
+        let isWhole = Mutex(takesFigures)
         let result = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
             // Of an ERP that is not read by itself others tell the figures.
-            if takesFigures { try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm) }
+            guard takesFigures else { return }
+            let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
+            if !reply.tookAll { isWhole.withLock { $0 = false } }
+        }
+        if isWhole.withLock({ $0 }) {
+            let end = GapEnd(
+                source: erp.id, askedNanoseconds: askedWall, actor: "erps/\(erp.id)",
+                reason: "all of its positions were read")
+            try await writer.take(.endGap(tenant: tenant, end), alarm: alarm)
         }
         let comparison = try ErpHoldComparison(
             result.holds, of: erp.id, askedNanoseconds: asked, ledger: ledger, tenant: tenant)
@@ -69,8 +79,11 @@ struct ErpReader: Sendable {
 
 extension EngineThread {
     /// Submits a command and returns after its commit; throws when there was none.
-    func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) {
-        if case .failed(let error) = await submit(command, alarm: alarm) { throw error }
+    @discardableResult
+    func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) -> EngineReply {
+        let reply = await submit(command, alarm: alarm)
+        if case .failed(let error) = reply { throw error }
+        return reply
     }
 }
 
@@ -133,5 +146,13 @@ final class Restoration: Sendable {
     private func end() async throws(EngineError) {
         try await writer.take(.endRestoration(tenant: tenant), alarm: alarm)
         logger.notice("the restored backup grants holds again")
+    }
+}
+
+extension EngineReply {
+    /// Whether every event of a batch is accounted for.
+    fileprivate var tookAll: Bool {
+        guard case .published(let results, _) = self else { return false }
+        return results.allSatisfy { $0.outcome != .deadLettered }
     }
 }

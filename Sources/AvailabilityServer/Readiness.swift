@@ -14,7 +14,7 @@ struct Readiness: Sendable {
     let erps: ErpHosting
 
     @Sendable func checks() -> [ReadinessCheck] {
-        [serving, storage, invariants, catalogue, erp]
+        [serving, storage, invariants, catalogue, erp, deadLetters]
     }
 
     private var serving: ReadinessCheck {
@@ -52,6 +52,15 @@ struct Readiness: Sendable {
         let restoring = missing.isEmpty ? [] : ["restored, grants wait for \(missing.joined(separator: ", "))"]
         return ReadinessCheck(
             name: "erp", isHealthy: true, detail: (restoring + conditions + degraded).joined(separator: "; "))
+    }
+
+    /// Never unhealthy: everything but new poison is taken in.
+    private var deadLetters: ReadinessCheck {
+        let count = board.deadLetters
+        let isMany = count >= DeadLetterAlarm.warnedFrom
+        return ReadinessCheck(
+            name: "dead_letters", isHealthy: true,
+            detail: "\(count)" + (isMany ? " of \(Limits.deadLettersMax), at which new ones are refused" : ""))
     }
 
     private var catalogue: ReadinessCheck {

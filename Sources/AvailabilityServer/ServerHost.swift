@@ -43,8 +43,11 @@ struct ServerHost {
                 table: table, loader: HotTableLoader(table: table, ledger: ledger, tenant: tenant), watch: watch,
                 logger: logger)
         }
+        let tails = EventTails(tail: board.eventTail)
+        tails.start()
         watches.start()
         defer {
+            tails.stop()
             watches.stop()
             watch.stop()
             filling?.stop()
@@ -58,7 +61,7 @@ struct ServerHost {
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
-        let application = makeApplication(writer, health, readiness, watches, erps)
+        let application = makeApplication(writer, health, readiness, watches, tails, erps)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -72,6 +75,7 @@ struct ServerHost {
             services.append(SampleHeartbeat(writer: writer, tenant: tenant, alarm: erps.alarm))
         }
         services.append(ErpService(hosting: erps))
+        services.append(DeadLetterAlarm(board: board, alarm: erps.alarm, logger: logger))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -91,13 +95,14 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ erps: ErpHosting
+        _ tails: EventTails, _ erps: ErpHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
             environment: ServiceEnvironment(
                 ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(loaded),
-                clock: clock, outbox: outbox, watches: watches, tenant: tenant, tenantName: settings.tenant,
+                clock: clock, outbox: outbox, watches: watches, tails: tails, tenant: tenant,
+                tenantName: settings.tenant,
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,

@@ -155,6 +155,11 @@ struct ServerMetrics: Sendable {
         gauge("availability_reservations", "Reservations kept.", statistics.state.reservations)
         gauge("availability_request_ids", "Request ids kept.", statistics.state.requestIDs)
         gauge("availability_dead_letters", "Events that could not be applied and wait.", statistics.state.deadLetters)
+        gauge(
+            "availability_dead_letters_max", "So many are kept; beyond it batches with new ones are refused.",
+            UInt64(Limits.deadLettersMax))
+        gauge("availability_references", "Transfers and allocations kept.", statistics.state.references)
+        gauge("availability_references_max", "So many are kept.", Limits.referencesMax)
         gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
         gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)
         gauge("availability_ledger_quota_bytes", "The most the store may fill.", statistics.quotaBytes)

@@ -15,6 +15,8 @@ public struct AuditEntry: Sendable, Equatable, Codable {
     /// The document before and after, absent where there was none.
     public var channelBefore: Channel?
     public var channelAfter: Channel?
+    /// What became of each of several things that one call was about; absent otherwise.
+    public var outcomes: [String: String]?
 
     public init(
         sequence: UInt64, timeNanoseconds: WallNanoseconds, actor: String, action: String, subject: String,

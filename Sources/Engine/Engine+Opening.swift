@@ -34,8 +34,10 @@ extension Engine {
                 index: ReservationIndex())
             problem = try work.add(seed)
             if problem == nil {
-                let catalogue = try work.commit().catalogue
+                let committed = try work.commit()
+                let catalogue = committed.catalogue
                 let board = StateBoard(catalogue.published, hotTable: hotTable)
+                board.setDeadLetters(committed.deadLetters)
                 let index = try ReservationIndex(
                     reading: ledger.makeReader(), tenant: tenant, outbox: outbox,
                     nowNanoseconds: time.ledgerNanoseconds)

@@ -91,7 +91,7 @@ public final class Engine {
         try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            time: time, index: index, gathersChanges: board.hotTable != nil)
+            time: time, index: index, gathersChanges: board.hotTable != nil, isTailed: board.eventTail.isWatched)
         if ledger.awaitsErps { work.grantRefusal = .restoring }
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
@@ -113,6 +113,8 @@ public final class Engine {
         board.hotTable?.apply(committed.changes, sequence: committed.sequence)
         board.setNextExpiry(nextExpiryNanoseconds)
         board.publish(catalogue.published)
+        board.setDeadLetters(committed.deadLetters)
+        board.eventTail.append(committed.events)
         ledger.reached(.beforeReply)
         return .success(outcomes.map { $0.reply(sequence: committed.sequence, epoch: ledger.epoch) })
     }
@@ -164,6 +166,7 @@ enum CommandOutcome {
     case reserved(Reservation, erpWaitMaxNanoseconds: Int64?)
     case erpTaken
     case reconciliation(ReconciliationReply)
+    case deadLetters([DeadLetterResult])
     /// Refused without effect; the rest of the group is not concerned.
     case refused(EngineError)
 
@@ -178,6 +181,7 @@ enum CommandOutcome {
                     reservation: reservation, sequence: sequence, epoch: epoch, erpWaitMaxNanoseconds: wait))
         case .erpTaken: .erpTaken
         case .reconciliation(let reply): .reconciliation(reply, sequence: sequence)
+        case .deadLetters(let results): .deadLetters(results: results, sequence: sequence)
         case .refused(let error): .failed(error)
         }
     }

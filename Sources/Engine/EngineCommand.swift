@@ -94,6 +94,10 @@ public indirect enum EngineCommand: Sendable {
     /// What was held at the ERPs is known again after a backup was restored: holds are granted from now on.
     case endRestoration(tenant: TenantNumber)
     case reconcile(tenant: TenantNumber, ReconciliationCommand)
+    /// Tries dead letters again, or gives them up.
+    case dealWithDeadLetters(tenant: TenantNumber, DeadLetterWish)
+    /// A source's figures were read whole, so nothing that it failed to tell before matters any more.
+    case endGap(tenant: TenantNumber, GapEnd)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -103,9 +107,11 @@ public indirect enum EngineCommand: Sendable {
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
         case .lookForHolds(_, let missed): max(1, missed.lines.count)
+        case .dealWithDeadLetters(_, let wish):
+            max(1, wish.letters.reduce(0) { $0 + 1 + ($1.incoming?.original.count ?? 0) / 1_024 })
         case .reconcile(_, .compare(let page)): max(1, page.figures.count)
         case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
-        case .updateChannel, .seed, .change, .endRestoration, .reconcile: 1
+        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap: 1
         }
     }
 
@@ -118,7 +124,8 @@ public indirect enum EngineCommand: Sendable {
             case .extend, .commit: true
             case .release: false
             }
-        case .takeErpOutcomes, .lookForHolds, .endRestoration: false
+        case .dealWithDeadLetters(_, let wish): wish.kind == .replay
+        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap: false
         }
     }
 }
@@ -155,6 +162,8 @@ public enum EngineReply: Sendable {
     case reserved(ReservationReply)
     case erpTaken
     case reconciliation(ReconciliationReply, sequence: UInt64)
+    /// One result for each, in order.
+    case deadLetters(results: [DeadLetterResult], sequence: UInt64)
     case failed(EngineError)
 }
 

@@ -6,6 +6,12 @@ extension GroupWork {
     /// Takes one event in: its effect once per (source, id), whatever the order of delivery. Never fails for the event's
     /// own fault: that ends as a dead letter.
     mutating func publish(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
+        let result = try takeIn(incoming)
+        tailed?.append((incoming, result))
+        return result
+    }
+
+    private mutating func takeIn(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
         let event = incoming.event
         do throws(EventRejection) {
             try EventRules.checkFields(event)
@@ -204,41 +210,11 @@ extension GroupWork {
         touchedSources.insert(event.source)
     }
 
-    private mutating func note(_ name: String, _ change: (inout SourceProgress) -> Void) {
+    mutating func note(_ name: String, _ change: (inout SourceProgress) -> Void) {
         guard var source = catalogue.sources[name] else { return }
         change(&source.progress)
         catalogue.sources[name] = source
         touchedSources.insert(name)
-    }
-
-    /// Keeps what could not be applied with its bytes and its reason. A repeat of the same poison only counts up.
-    mutating func keepDeadLetter(
-        _ incoming: IncomingEvent, _ rejection: EventRejection
-    ) throws(LedgerError) -> EventResult {
-        let event = incoming.event
-        let id = DeadLetterID(
-            high: ContentDigest.of(Array("\(event.source)\u{0}\(event.id)".utf8)),
-            low: ContentDigest.of(incoming.original))
-        let known = try batch.deadLetter(tenant: tenant, id: id)
-        if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
-            throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
-        }
-        // Cut by bytes, since one character may have any number of them; the original is kept whole.
-        let source = String(decoding: event.source.utf8.prefix(Limits.nameBytesMax), as: UTF8.self)
-        let sequence = batch.nextSequence()
-        let letter = DeadLetter(
-            firstSequence: known?.firstSequence ?? sequence,
-            firstTimeNanoseconds: known?.firstTimeNanoseconds ?? nowNanoseconds, lastTimeNanoseconds: nowNanoseconds,
-            attempts: (known?.attempts ?? 0) &+ 1, reason: rejection.description, source: source,
-            original: incoming.original)
-        try batch.setDeadLetter(letter, tenant: tenant, id: id)
-        let now = nowNanoseconds
-        note(event.source) { progress in
-            progress.deadLettered += 1
-            progress.lastError = rejection.description
-            progress.lastErrorNanoseconds = now
-        }
-        return EventResult(id: event.id, outcome: .deadLettered, reason: rejection.description)
     }
 }
 

@@ -22,6 +22,7 @@ extension GroupWork: PositionJournal {
     mutating func put(_ entry: JournalEntry) throws(LedgerError) { try insert(entry) }
 
     mutating func insert(_ entry: JournalEntry) throws(LedgerError) {
+        journalEntriesAdded += 1
         try batch.setJournalEntry(entry, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location)
     }
 

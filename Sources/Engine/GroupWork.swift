@@ -11,6 +11,12 @@ struct GroupWork: ~Copyable {
     var touchedSources: Set<String> = []
     /// Event ids added, which pays for as much pruning.
     var eventIDsAdded = 0
+    /// Journal entries added, which pays for as much pruning.
+    var journalEntriesAdded = 0
+    /// The dead letter that is tried again: what fails again stays it.
+    var replayed: DeadLetter?
+    /// What became of events, for those who look on; nil while nobody does.
+    var tailed: [(IncomingEvent, EventResult)]?
     /// The position whose journal is at work.
     var journalPlace: (sku: String, location: LocationNumber) = ("", 0)
     /// The source whose kept sequences are at work.
@@ -56,9 +62,10 @@ struct GroupWork: ~Copyable {
 
     init(
         batch: consuming WriteBatch, catalogue: CatalogueState, tenant: TenantNumber, settings: EngineSettings,
-        time: EngineTime, index: ReservationIndex, gathersChanges: Bool = false
+        time: EngineTime, index: ReservationIndex, gathersChanges: Bool = false, isTailed: Bool = false
     ) {
         self.index = index
+        tailed = isTailed ? [] : nil
         nowNanoseconds = time.wallNanoseconds
         ledgerNanoseconds = time.ledgerNanoseconds
         changes = gathersChanges ? [] : nil
@@ -108,6 +115,13 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             try batch.endRestoration()
             return .erpTaken
+        case .dealWithDeadLetters(let tenant, let wish):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try deal(with: wish)
+        case .endGap(let tenant, let end):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            try endGap(end)
+            return .erpTaken
         }
     }
 
@@ -120,6 +134,7 @@ struct GroupWork: ~Copyable {
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
+        if journalEntriesAdded > 0 { try pruneJournals() }
         if referencesTouched > 0 {
             try batch.pruneReferences(
                 tenant: tenant, visiting: referencesTouched * Self.idsVisitedPerAdded,
@@ -129,6 +144,7 @@ struct GroupWork: ~Copyable {
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
+        let (tailed, time, deadLetters) = (tailed ?? [], ledgerNanoseconds, batch.state.deadLetters)
         let sequence: UInt64
         if batch.hasChanged {
             batch.advanceLedgerTime(to: ledgerNanoseconds)
@@ -139,7 +155,10 @@ struct GroupWork: ~Copyable {
         }
         return CommittedGroup(
             catalogue: catalogue, changes: changes ?? [], reservations: touched, customers: customers, causes: causes,
-            hasShortfallChanged: hasShortfallChanged, sequence: sequence)
+            hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters,
+            events: tailed.map { incoming, result in
+                CommittedEvent(incoming: incoming, result: result, sequence: sequence, timeNanoseconds: time)
+            })
     }
 
     private mutating func pruneReservations() throws(LedgerError) {
@@ -170,4 +189,8 @@ struct CommittedGroup {
     let hasShortfallChanged: Bool
     /// The sequence now committed.
     let sequence: UInt64
+    /// Dead letters that are now kept.
+    let deadLetters: UInt64
+    /// For those who look on.
+    let events: [CommittedEvent]
 }

@@ -122,6 +122,9 @@ public final class StateBoard: Sendable {
     private let readCounts = Mutex<[ReadCounts]>([])
     private let causes = Mutex<[ReservationCause: UInt64]>([:])
     private let nextExpiry = Atomic<Int64>(.max)
+    private let deadLettersKept = Atomic<UInt64>(0)
+    /// The newest committed events, for those who look on.
+    public let eventTail = EventTail()
 
     init(_ state: PublishedState, hotTable: HotTable?) {
         current = Mutex(state)
@@ -136,6 +139,12 @@ public final class StateBoard: Sendable {
     func setNextExpiry(_ nanoseconds: WallNanoseconds?) {
         nextExpiry.store(nanoseconds ?? .max, ordering: .releasing)
     }
+
+    /// Dead letters that are kept. Any thread.
+    public var deadLetters: UInt64 { deadLettersKept.load(ordering: .relaxed) }
+
+    /// Writer's thread only.
+    func setDeadLetters(_ count: UInt64) { deadLettersKept.store(count, ordering: .relaxed) }
 
     func register(_ counts: ReadCounts) {
         readCounts.withLock { $0.append(counts) }

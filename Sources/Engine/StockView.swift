@@ -137,6 +137,21 @@ public final class StockView {
         try reader.forEachReservationBackwards(tenant: tenant, before: before, body)
     }
 
+    /// The dead letter that callers call so; nil when there is none.
+    public func deadLetter(_ id: String) throws(LedgerError) -> DeadLetter? {
+        try reader.deadLetter(tenant: tenant, id: id)
+    }
+
+    /// Dead letters from the oldest, those up to the sequence `after` left out; until `body` says false.
+    public func forEachDeadLetter(
+        after: UInt64, _ body: (DeadLetter) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        try reader.forEachDeadLetter(tenant: tenant, after: after, body)
+    }
+
+    /// How many there are, in the open snapshot.
+    public var deadLetters: UInt64 { reader.state.deadLetters }
+
     /// Whether the sku has a position anywhere.
     public func isKnown(_ sku: UnsafeRawBufferPointer) throws(LedgerError) -> Bool {
         try reader.isKnown(tenant: tenant, sku: sku)

@@ -76,7 +76,7 @@ public struct ErpPositionReading: Sendable {
             kind: .positionSnapshot, occurredAtNanoseconds: asked, sku: position.sku, location: position.location,
             snapshot: effect, contains: Array(position.contains.prefix(Limits.containsMax)),
             bodyDigest: ErpPositionReading.digest(body))
-        return IncomingEvent(event: event, original: Array(body.utf8))
+        return IncomingEvent(event: event, original: Array(body.utf8), contentType: .erpReading)
     }
 
     /// FNV-1a, 64 bits (draft-eastlake-fnv): ids of one reading must differ, nothing more.

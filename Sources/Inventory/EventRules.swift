@@ -44,20 +44,20 @@ public enum EventRules {
             }
             if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
         }
-        for (field, text) in [
-            ("reason", event.reason), ("reference", event.reference), ("supply.id", event.supply.id),
-            ("reservation_id", event.hold.reservationID),
-            ("erp_reference", event.hold.erpReference), ("order_reference", event.hold.orderReference),
-            ("correlation_id", event.correlationID),
-        ] { try checkOptionalText(text, field, Limits.idBytesMax) }
-        for (field, status) in [("status", event.status), ("to_status", event.toStatus)] where status == .unknown {
-            throw EventRejection(.invalidField, "\(field): there is no such status")
-        }
+        try checkOptionalText(event.reason, "reason", Limits.idBytesMax)
+        try checkOptionalText(event.reference, "reference", Limits.idBytesMax)
+        try checkOptionalText(event.supply.id, "supply.id", Limits.idBytesMax)
+        try checkOptionalText(event.hold.reservationID, "reservation_id", Limits.idBytesMax)
+        try checkOptionalText(event.hold.erpReference, "erp_reference", Limits.idBytesMax)
+        try checkOptionalText(event.hold.orderReference, "order_reference", Limits.idBytesMax)
+        try checkOptionalText(event.correlationID, "correlation_id", Limits.idBytesMax)
+        try checkStatus(event.status, "status")
+        try checkStatus(event.toStatus, "to_status")
         try checkSupply(event)
         _ = try effect(of: event)
     }
 
-    /// Checks everything and resolves the names.
+    /// Judges an event that passed `checkFields` by what is known, and resolves its names.
     ///
     /// - Parameters:
     ///   - source: the number of the event's source.
@@ -69,7 +69,6 @@ public enum EventRules {
         reasonCodes: Set<String>? = nil
     ) throws(EventRejection) -> AcceptedEvent {
         precondition(source != 0)
-        try checkFields(event)
         try checkReason(event, among: reasonCodes)
         try checkTime(event, progress, nowNanoseconds, bounds)
         let primary = try primary(of: event, terms)
@@ -188,6 +187,10 @@ public enum EventRules {
         if let problem = TextRules.problem(text, bytesMax: bytesMax) {
             throw EventRejection(.invalidField, "\(field): \(problem)")
         }
+    }
+
+    private static func checkStatus(_ status: StockStatus?, _ field: String) throws(EventRejection) {
+        if status == .unknown { throw EventRejection(.invalidField, "\(field): there is no such status") }
     }
 
     private static func checkOptionalText(_ text: String, _ field: String, _ bytesMax: Int) throws(EventRejection) {

@@ -44,15 +44,30 @@ extension SourceProgress {
         if isNew { pendingCount += 1 }
     }
 
-    /// Ends a gap after the source's figures were reconciled: the next sequence to come starts a new prefix.
+    /// Ends a gap after the source's figures were read whole. What is missing below the sequences known when the reading
+    /// began is in the figures; what came meanwhile is not, so a gap that is younger stays.
+    ///
+    /// After an overflow nobody knows any more what was missing: the next sequence to come starts a new prefix.
+    ///
+    /// - Parameter known: the kept sequences that were received before the reading began, in ascending order.
     public mutating func reconciled<Pending: PendingSequences & ~Copyable>(
-        pending: inout Pending
+        known: [UInt64], nowNanoseconds: WallNanoseconds, pending: inout Pending
     ) throws(Pending.Failure) {
-        if pendingCount > 0 { try pending.removeAll() }
-        pendingCount = 0
-        pendingOverflowed = false
-        gapSinceNanoseconds = nil
-        nextSequence = nil
+        guard !pendingOverflowed, let last = known.last else {
+            if pendingCount > 0 { try pending.removeAll() }
+            pendingCount = 0
+            pendingOverflowed = false
+            gapSinceNanoseconds = nil
+            nextSequence = nil
+            return
+        }
+        for sequence in known {
+            guard let kept = try pending.remove(sequence) else { continue }
+            vouch(kept.occurredAtNanoseconds, kept.receivedAtNanoseconds)
+            pendingCount -= 1
+        }
+        nextSequence = last &+ 1
+        try closeGap(nowNanoseconds, &pending)
     }
 
     /// How the source does at `nowNanoseconds`.

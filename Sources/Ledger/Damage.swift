@@ -28,9 +28,8 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     case .pendingSequences where key.count == 12:
         return unsafe "pending sequence \(key.big(4, UInt64.self)) of tenant \(key.big(0, UInt16.self)), "
             + "source \(key.big(2, UInt16.self))"
-    case .deadLetters where key.count == 18:
-        let id = unsafe DeadLetterID(high: key.big(2, UInt64.self), low: key.big(10, UInt64.self))
-        return unsafe "dead letter \(id) of tenant \(key.big(0, UInt16.self))"
+    case .deadLetters where key.count == 10:
+        return unsafe "dead letter of sequence \(key.big(2, UInt64.self)) of tenant \(key.big(0, UInt16.self))"
     case .reservations where key.count == 10:
         return unsafe "reservation \(key.big(2, UInt64.self)) of tenant \(key.big(0, UInt16.self))"
     default: break

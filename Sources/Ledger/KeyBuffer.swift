@@ -201,13 +201,16 @@ extension KeyBuffer {
         return key
     }
 
-    static func deadLetter(tenant: TenantNumber, id: DeadLetterID?) -> KeyBuffer {
+    /// Without a sequence: where a tenant's begin.
+    static func deadLetter(tenant: TenantNumber, sequence: UInt64?) -> KeyBuffer {
+        numbered(tenant, sequence)
+    }
+
+    static func deadLetterID(tenant: TenantNumber, digest: DeadLetterDigest) -> KeyBuffer {
         var key = KeyBuffer()
         key.append(tenant)
-        if let id {
-            key.append(id.high)
-            key.append(id.low)
-        }
+        key.append(digest.high)
+        key.append(digest.low)
         return key
     }
 }

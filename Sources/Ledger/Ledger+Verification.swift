@@ -71,7 +71,9 @@ private struct Verification {
             case .audit:
                 unsafe count(\.auditEntries, key.count == 10 && RecordHeader.isIntact(record, key: key))
             case .deadLetters:
-                unsafe count(\.deadLetters, key.count == 18 && DeadLetter(record, key: key) != nil)
+                unsafe try checkDeadLetter(key, record)
+            case .deadLetterIDs:
+                unsafe count(\.deadLetterIDs, key.count == 18 && deadLetterSequence(record, key: key) != nil)
             case .unsettled: unsafe checkUnsettled(key, record)
             case .reservations: unsafe try checkReservation(key, record)
             case .requestIDs: unsafe count(\.requestIDs, RequestRecord(record, key: key) != nil)
@@ -186,6 +188,20 @@ private struct Verification {
         return unsafe SupplyRecord.decode(record, key: key) != nil
     }
 
+    /// Its digest leads to it.
+    private mutating func checkDeadLetter(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
+    ) throws(LedgerError) -> Bool {
+        report.deadLetters += 1
+        guard let letter = unsafe DeadLetter(record, key: key) else { return false }
+        let idKey = KeyBuffer.deadLetterID(tenant: unsafe key.big(0, TenantNumber.self), digest: letter.digest)
+        let idRecord = unsafe try reader.record(idKey.bytes, in: .deadLetterIDs)
+        if unsafe idRecord.flatMap({ unsafe deadLetterSequence($0, key: idKey.bytes) }) != letter.sequence {
+            unsafe report.note("\(describe(key, in: .deadLetters)) is not what its digest leads to")
+        }
+        return true
+    }
+
     private mutating func checkJournalEntry(
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
     ) throws(LedgerError) -> Bool {
@@ -225,6 +241,7 @@ private struct Verification {
             ("positions", state.positions, report.positions),
             ("journal entries", state.journalEntries, report.journalEntries),
             ("dead letters", state.deadLetters, report.deadLetters),
+            ("dead letters", state.deadLetters, report.deadLetterIDs),
             ("audit entries", state.auditEntries, report.auditEntries),
             ("reservations", state.reservations, report.reservations),
             ("open reservations", state.openReservations, report.openReservations),

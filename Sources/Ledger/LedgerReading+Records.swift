@@ -127,36 +127,6 @@ extension LedgerReading where Self: ~Copyable {
             return unsafe try body(key.big(2, UInt64.self), value)
         }
     }
-
-    // MARK: Dead letters
-
-    /// Nil when there is none.
-    public borrowing func deadLetter(
-        tenant: TenantNumber, id: DeadLetterID
-    ) throws(LedgerError) -> DeadLetter? {
-        let key = KeyBuffer.deadLetter(tenant: tenant, id: id)
-        guard let record = unsafe try record(key.bytes, in: .deadLetters) else { return nil }
-        guard let letter = unsafe DeadLetter(record, key: key.bytes) else {
-            throw unsafe damaged(key.bytes, in: .deadLetters)
-        }
-        return letter
-    }
-
-    /// A tenant's dead letters in order of id, or those after one; until `body` says false.
-    public borrowing func forEachDeadLetter(
-        tenant: TenantNumber, after: DeadLetterID? = nil,
-        _ body: (DeadLetterID, DeadLetter) throws(LedgerError) -> Bool
-    ) throws(LedgerError) {
-        var start = KeyBuffer.deadLetter(tenant: tenant, id: after)
-        if after != nil { start.append(UInt8(0)) }
-        unsafe try scan(.deadLetters, from: start.bytes, descending: false) { key, record throws(LedgerError) in
-            guard key.count == 18, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            guard let letter = unsafe DeadLetter(record, key: key) else {
-                throw unsafe damaged(key, in: .deadLetters)
-            }
-            return unsafe try body(DeadLetterID(high: key.big(2, UInt64.self), low: key.big(10, UInt64.self)), letter)
-        }
-    }
 }
 
 /// JSON behind a header.

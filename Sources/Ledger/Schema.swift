@@ -65,9 +65,12 @@
 //                   kind u8 | tenant u16 | 1 | number u16      16 name
 // pending-sequences tenant u16 | source u16 | sequence u64     16 occurred at i64 | 24 received at i64
 // audit             tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' entries from 1
-// dead-letters      tenant u16 | digest 16 bytes 16 first sequence u64 | 24 first time i64 | 32 last time i64
-//                                                | 40 attempts u32 | 44 reason bytes u16 | 46 source bytes u16
-//                                                | 48 reason | source | original bytes
+// dead-letters      tenant u16 | sequence u64    of its first coming: the oldest lies first
+//                                                1 content type u8 | 16 digest 16 bytes | 32 first time i64
+//                                                | 40 last time i64 | 48 attempts u32 | 52 reason bytes u16
+//                                                | 54 source bytes u16 | 56 event id bytes u16 | 58 sku bytes u16
+//                                                | 60 reason | source | event id | sku | original bytes
+// dead-letter-ids   tenant u16 | digest 16 bytes 16 sequence u64
 
 /// What the layout above is called.
 public enum Schema {
@@ -83,9 +86,8 @@ public enum Schema {
 /// The trees of the ledger. Journals have one of their own: what readers look for lies closer together without them.
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
-    case unsettled, reservations, requestIDs, changes, references
-    case variances, openVariances
-    case supplies
+    case unsettled, reservations, requestIDs, changes, references, supplies
+    case deadLetterIDs, variances, openVariances
 
     public var name: String {
         switch self {
@@ -98,6 +100,7 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .pendingSequences: "pending-sequences"
         case .audit: "audit"
         case .deadLetters: "dead-letters"
+        case .deadLetterIDs: "dead-letter-ids"
         case .unsettled: "unsettled"
         case .reservations: "reservations"
         case .requestIDs: "request-ids"

@@ -26,11 +26,17 @@ struct StockKey {
 
     var isPosition: Bool { unsafe rest.isEmpty && !isHold }
 
+    /// Of a journal entry: what it is ordered by first.
+    var primary: Int64? {
+        guard unsafe !isHold, unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
+        return unsafe Int64(bitPattern: rest.big(0, UInt64.self) ^ (1 << 63))
+    }
+
     /// Of a journal entry.
     var order: OrderKey? {
-        guard unsafe !isHold, unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
+        guard let primary = unsafe primary else { return nil }
         return unsafe OrderKey(
-            primary: Int64(bitPattern: rest.big(0, UInt64.self) ^ (1 << 63)), isAbsolute: rest[8] == 1,
+            primary: primary, isAbsolute: rest[8] == 1,
             source: rest.big(9, UInt64.self), id: String(decoding: rest.from(17), as: UTF8.self))
     }
 }

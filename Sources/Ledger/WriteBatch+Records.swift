@@ -168,26 +168,4 @@ extension WriteBatch {
         state.auditEntries = number
         return number
     }
-
-    // MARK: Dead letters
-
-    /// Stores a dead letter in place of any other under the id.
-    public mutating func setDeadLetter(
-        _ letter: DeadLetter, tenant: TenantNumber, id: DeadLetterID
-    ) throws(LedgerError) {
-        let key = KeyBuffer.deadLetter(tenant: tenant, id: id)
-        let isNew = unsafe try upsert(key.bytes, reserving: letter.bytes, in: .deadLetters) { record in
-            unsafe letter.encode(into: record, key: key.bytes)
-        }
-        if isNew { state.deadLetters += 1 }
-    }
-
-    /// False when there was none.
-    @discardableResult
-    public mutating func deleteDeadLetter(tenant: TenantNumber, id: DeadLetterID) throws(LedgerError) -> Bool {
-        let key = KeyBuffer.deadLetter(tenant: tenant, id: id)
-        guard unsafe try delete(key.bytes, in: .deadLetters) else { return false }
-        state.deadLetters -= 1
-        return true
-    }
 }

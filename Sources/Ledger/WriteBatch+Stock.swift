@@ -1,5 +1,6 @@
 public import Inventory
 internal import LMDB
+internal import Synchronization
 
 extension WriteBatch {
     /// Stores a position, new or changed.
@@ -76,5 +77,34 @@ extension WriteBatch {
         } catch { throw LedgerError(error) }
         state.journalEntries -= UInt64(count)
         return (count, newest)
+    }
+    /// Looks at the next `count` journal entries of a tenant from where the last call stopped, wrapping round, and returns
+    /// the places that have one which `isOld` names, at most `limit`. Deletes nothing: a place's journal is pruned together
+    /// with its position. A damaged key is passed over.
+    public mutating func placesWithOldEntries(
+        tenant: TenantNumber, visiting count: Int, limit: Int, isOld: (LocationNumber, _ primary: Int64) -> Bool
+    ) throws(LedgerError) -> [(sku: String, location: LocationNumber)] {
+        var places: [(sku: String, location: LocationNumber)] = []
+        let hand = ledger.writer.withLock { $0.pruneHands[.journal] ?? [] }
+        let moved: [UInt8]
+        do throws(LMDBError) {
+            var start = KeyBuffer()
+            unsafe hand.withUnsafeBytes { unsafe start.append($0) }
+            var cursor = try transaction.openCursor(ledger.database(.journal))
+            var entry = unsafe try hand.isEmpty ? cursor.first() : cursor.seek(atOrAfter: start.bytes)
+            for _ in 0..<count where places.count < limit {
+                guard let found = unsafe entry else { break }
+                if let stock = unsafe StockKey(found.key), unsafe stock.tenant == tenant,
+                    let primary = unsafe stock.primary, unsafe isOld(stock.location, primary)
+                {
+                    let place = unsafe (sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location)
+                    if places.last.map({ $0 == place }) != true { places.append(place) }
+                }
+                unsafe entry = try cursor.next()
+            }
+            moved = unsafe entry.map { unsafe [UInt8]($0.key) } ?? []
+        } catch { throw LedgerError(error) }
+        ledger.writer.withLock { $0.pruneHands[.journal] = moved }
+        return places
     }
 }

@@ -105,14 +105,7 @@ extension Availability_V1_EventResult {
         self.init()
         eventID = result.id
         reason = result.reason
-        outcome =
-            switch result.outcome {
-            case .applied: .applied
-            case .duplicate: .duplicate
-            case .superseded: .superseded
-            case .buffered: .buffered
-            case .deadLettered: .deadLettered
-            }
+        outcome = .init(result.outcome)
     }
 }
 

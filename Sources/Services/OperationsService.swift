@@ -43,11 +43,24 @@ struct OperationsService {
                 let writes = ErpWrites(environment: environment)
                 sink.succeed(with: try writes.retry(request, directory: call.reads.stock.state.directory))
             },
+            .unary(Self.name, "ListDeadLetters", Availability_V1_ListDeadLettersRequest.self) {
+                request, call, sink throws(CallStatus) in
+                sink.succeed(with: try DeadLetters(environment: environment).list(request, call.reads))
+            },
+            .unary(Self.name, "ReplayDeadLetters", Availability_V1_ReplayDeadLettersRequest.self) {
+                request, call, sink throws(CallStatus) in
+                try DeadLetters(environment: environment).replay(request, call, sink)
+            },
+            .unary(Self.name, "DiscardDeadLetters", Availability_V1_DiscardDeadLettersRequest.self) {
+                request, call, sink throws(CallStatus) in
+                try DeadLetters(environment: environment).discard(request, call, sink)
+            },
+            tail,
         ] + Reconciliations(environment: environment).methods + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 
     private static let unbuilt = [
-        "ListPositionHistory", "ListStalePositions", "ListDeadLetters", "ReplayDeadLetters", "DiscardDeadLetters",
+        "ListPositionHistory", "ListStalePositions",
         "ListAuditEntries",
     ]
 

@@ -14,6 +14,8 @@ public struct ServiceEnvironment: Sendable {
     public let clock: LedgerClock
     public let outbox: ErpOutbox
     public let watches: ReservationWatches
+    public let tails: EventTails
+    public let deadLetterDecoder: DeadLetterDecoder
     public let tenant: TenantNumber
     public let tenantName: String
     public let version: String
@@ -38,8 +40,9 @@ public struct ServiceEnvironment: Sendable {
 
     public init(
         ledger: Ledger, engine: EngineThread, board: StateBoard, health: HealthBoard, settings: EngineSettings,
-        clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
-        tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
+        clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches, tails: EventTails,
+        deadLetterDecoder: DeadLetterDecoder = DeadLetterDecoder(), tenant: TenantNumber, tenantName: String,
+        version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition],
         reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void,
@@ -55,6 +58,8 @@ public struct ServiceEnvironment: Sendable {
         self.clock = clock
         self.outbox = outbox
         self.watches = watches
+        self.tails = tails
+        self.deadLetterDecoder = deadLetterDecoder
         self.tenant = tenant
         self.tenantName = tenantName
         self.version = version

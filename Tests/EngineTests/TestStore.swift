@@ -30,8 +30,12 @@ final class TestStore {
             ])
     }
 
-    init(seed: CatalogueSeed = TestStore.seed, hotTable: HotTable? = nil, erps: ErpDirectory? = nil) throws {
+    init(
+        seed: CatalogueSeed = TestStore.seed, hotTable: HotTable? = nil, erps: ErpDirectory? = nil,
+        _ change: (inout EngineSettings) -> Void = { _ in }
+    ) throws {
         directory = NSTemporaryDirectory() + "engine-tests-\(UUID().uuidString)"
+        change(&settings)
         if let erps { settings.erps = erps }
         (ledger, engine) = try Self.open(directory, settings, seed, hotTable)
     }

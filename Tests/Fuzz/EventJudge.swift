@@ -36,6 +36,7 @@ enum EventJudge {
             var progress = SourceProgress()
             progress.newestOccurredAtNanoseconds = number == 1 ? nowNanoseconds : 0
             do throws(EventRejection) {
+                try EventRules.checkFields(event)
                 let accepted = try EventRules.accept(
                     event, source: SourceNumber(number), terms: terms, progress: progress, directory: directory,
                     nowNanoseconds: nowNanoseconds)

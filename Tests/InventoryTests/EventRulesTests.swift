@@ -26,6 +26,7 @@ import Testing
     ) throws(EventRejection) -> AcceptedEvent {
         var progress = SourceProgress()
         progress.newestOccurredAtNanoseconds = newest
+        try EventRules.checkFields(event)
         return try EventRules.accept(
             event, source: 1, terms: terms, progress: progress, directory: directory, nowNanoseconds: now)
     }

@@ -134,10 +134,26 @@ private struct Feed {
         feed.observe(2, at: 150, now: 600)
         #expect(feed.progress.pendingCount == 0)
         #expect(feed.progress.status(nowNanoseconds: 600) == .gap)
-        feed.progress.reconciled(pending: &feed.pending)
+        feed.progress.reconciled(known: [], nowNanoseconds: 600, pending: &feed.pending)
         #expect(feed.progress.status(nowNanoseconds: 600) == .live)
         feed.observe(90_000, at: 700)
         #expect(feed.progress.nextSequence == 90_001)
+        #expect(feed.progress.watermarkNanoseconds == 700)
+    }
+
+    @Test func aWholeReadingEndsTheGapsItKnewOfAndNoYoungerOne() {
+        var feed = Feed()
+        feed.observe(1, at: 100)
+        for sequence: UInt64 in [3, 4, 6] { feed.observe(sequence, at: 200, now: 500) }
+        feed.observe(8, at: 700, now: 900)
+        feed.progress.reconciled(known: [3, 4, 6], nowNanoseconds: 1_000, pending: &feed.pending)
+        #expect(feed.progress.nextSequence == 7)
+        #expect(feed.progress.watermarkNanoseconds == 200)
+        #expect(feed.progress.pendingCount == 1)
+        #expect(feed.progress.gapSinceNanoseconds == 1_000)
+        feed.observe(7, at: 650, now: 1_100)
+        #expect(feed.progress.nextSequence == 9)
+        #expect(feed.progress.gapSinceNanoseconds == nil)
         #expect(feed.progress.watermarkNanoseconds == 700)
     }
 

@@ -73,15 +73,6 @@ import Testing
         }
     }
 
-    @Test func deadLetterIDRoundTripsAsText() {
-        let id = DeadLetterID(high: 0x00AB, low: .max)
-        #expect(id.description == "00000000000000abffffffffffffffff")
-        #expect(DeadLetterID(id.description) == id)
-        for text in ["", "00", "+0000000000000abffffffffffffffff", String(repeating: "x", count: 32)] {
-            #expect(DeadLetterID(text) == nil)
-        }
-    }
-
     private func encode(_ position: Position, key: [UInt8]) -> [UInt8] {
         var bytes = [UInt8](repeating: 0xEE, count: PositionRecord.bytes(of: position))
         key.withUnsafeBytes { key in

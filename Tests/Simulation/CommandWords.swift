@@ -20,6 +20,8 @@ extension EngineCommand {
             "\(missed.erp) lacked at \(missed.askedNanoseconds): \(missed.lines.keys.sorted())"
         case .endRestoration: "end the restoration"
         case .reconcile: "reconcile"
+        case .dealWithDeadLetters(_, let wish): "\(wish.kind) dead letters \(wish.letters.map(\.id))"
+        case .endGap(_, let end): "end the gap of \(end.source)"
         }
     }
 }

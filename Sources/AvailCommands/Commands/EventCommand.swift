@@ -2,6 +2,6 @@ import ArgumentParser
 
 struct EventCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "event", abstract: "Tell the server what happened to stock.",
-        subcommands: [EventPublishCommand.self])
+        commandName: "event", abstract: "Tell the server what happened to stock, and see what becomes of it.",
+        subcommands: [EventPublishCommand.self, EventTailCommand.self])
 }

@@ -1,0 +1,112 @@
+internal import Inventory
+internal import Ledger
+
+extension GroupWork {
+    /// Keeps what could not be applied with its bytes and its reason. A repeat of the same poison only counts up.
+    mutating func keepDeadLetter(
+        _ incoming: IncomingEvent, _ rejection: EventRejection
+    ) throws(LedgerError) -> EventResult {
+        let event = incoming.event
+        let digest = Self.digest(of: incoming)
+        let known: DeadLetter?
+        if let replayed { known = replayed } else { known = try batch.deadLetter(tenant: tenant, digest: digest) }
+        if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
+            throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
+        }
+        let letter = DeadLetter(
+            sequence: known?.sequence ?? batch.nextSequence(), digest: known?.digest ?? digest,
+            contentType: incoming.contentType.rawValue,
+            firstTimeNanoseconds: known?.firstTimeNanoseconds ?? nowNanoseconds, lastTimeNanoseconds: nowNanoseconds,
+            attempts: (known?.attempts ?? 0) &+ 1, reason: rejection.description,
+            source: event.source.cut(toBytes: Limits.nameBytesMax),
+            eventID: event.id.cut(toBytes: Limits.idBytesMax), sku: event.sku.cut(toBytes: Limits.skuBytesMax),
+            original: incoming.original)
+        try batch.setDeadLetter(letter, tenant: tenant)
+        let now = nowNanoseconds
+        let isNew = replayed == nil
+        note(event.source) { progress in
+            if isNew { progress.deadLettered += 1 }
+            progress.lastError = rejection.description
+            progress.lastErrorNanoseconds = now
+        }
+        return EventResult(id: event.id, outcome: .deadLettered, reason: rejection.description)
+    }
+
+    /// The same for the same poison. A reading tells of the same position again and again under new ids: it is the position
+    /// that is kept, not each reading of it.
+    private static func digest(of incoming: IncomingEvent) -> DeadLetterDigest {
+        let event = incoming.event
+        let name = incoming.contentType == .erpReading ? "\(event.sku)\u{0}\(event.location)" : event.id
+        return DeadLetterDigest(
+            high: ContentDigest.of(Array("\(event.source)\u{0}\(name)".utf8)),
+            low: incoming.contentType == .erpReading ? 0 : ContentDigest.of(incoming.original))
+    }
+
+    /// Tries dead letters again or gives them up. One entry of the audit log tells of all.
+    mutating func deal(with wish: DeadLetterWish) throws(LedgerError) -> CommandOutcome {
+        var results: [DeadLetterResult] = []
+        for wished in wish.letters {
+            guard let letter = try batch.deadLetter(tenant: tenant, id: wished.id) else {
+                results.append(.init(id: wished.id, outcome: nil, isFound: false, reason: "DEAD_LETTER_NOT_FOUND"))
+                continue
+            }
+            switch wish.kind {
+            case .replay: results.append(try replay(letter, wished.incoming))
+            case .discard:
+                try batch.deleteDeadLetter(letter, tenant: tenant)
+                results.append(.init(id: wished.id, outcome: nil, isFound: true, reason: ""))
+            }
+        }
+        let found = results.filter(\.isFound)
+        if !found.isEmpty {
+            var entry = AuditEntry(
+                sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: wish.actor,
+                action: wish.kind == .replay ? "dead_letter.replay" : "dead_letter.discard", subject: "dead-letters",
+                reason: wish.reason, requestID: wish.requestID)
+            entry.outcomes = Dictionary(
+                found.map { ("dead-letters/\($0.id)", $0.outcome?.name ?? "DISCARDED") }, uniquingKeysWith: { $1 })
+            try batch.appendAudit(entry, tenant: tenant)
+        }
+        return .deadLetters(results)
+    }
+
+    /// Its event is taken in like any other; what fails again stays the letter it is, with its place in the list.
+    private mutating func replay(
+        _ letter: DeadLetter, _ incoming: IncomingEvent?
+    ) throws(LedgerError) -> DeadLetterResult {
+        guard let incoming else {
+            var counted = letter
+            counted.attempts &+= 1
+            counted.lastTimeNanoseconds = nowNanoseconds
+            try batch.setDeadLetter(counted, tenant: tenant)
+            return .init(
+                id: letter.id, outcome: .deadLettered, isFound: true,
+                reason: "INVALID_FIELD: nothing here reads an event out of its original bytes")
+        }
+        replayed = letter
+        defer { replayed = nil }
+        let result = try publish(incoming)
+        if result.outcome != .deadLettered { try batch.deleteDeadLetter(letter, tenant: tenant) }
+        return .init(id: letter.id, outcome: result.outcome, isFound: true, reason: result.reason)
+    }
+}
+
+extension String {
+    /// By bytes, since one character may have any number of them.
+    fileprivate func cut(toBytes most: Int) -> String {
+        utf8.count <= most ? self : String(decoding: utf8.prefix(most), as: UTF8.self)
+    }
+}
+
+extension EventOutcome {
+    /// As in the contract, without the enum's prefix.
+    public var name: String {
+        switch self {
+        case .applied: "APPLIED"
+        case .duplicate: "DUPLICATE"
+        case .superseded: "SUPERSEDED"
+        case .buffered: "BUFFERED"
+        case .deadLettered: "DEAD_LETTERED"
+        }
+    }
+}
