@@ -23,11 +23,18 @@ public struct IncomingEvent: Sendable {
     public let event: InventoryEvent
     public let original: [UInt8]
     public let contentType: ContentType
+    /// Why the feed could make no event of the bytes: they become a dead letter of `event`'s source and id, which are all
+    /// that counts of it. Nil: it could.
+    public let rejection: EventRejection?
 
-    public init(event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf) {
+    public init(
+        event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf,
+        rejection: EventRejection? = nil
+    ) {
         self.event = event
         self.original = original
         self.contentType = contentType
+        self.rejection = rejection
     }
 }
 
@@ -93,6 +100,7 @@ public indirect enum EngineCommand: Sendable {
     case lookForHolds(tenant: TenantNumber, MissedHolds)
     /// What was held at the ERPs is known again after a backup was restored: holds are granted from now on.
     case endRestoration(tenant: TenantNumber)
+    case decideFeed(tenant: TenantNumber, FeedDecision)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -102,7 +110,7 @@ public indirect enum EngineCommand: Sendable {
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
         case .lookForHolds(_, let missed): max(1, missed.lines.count)
-        case .updateChannel, .seed, .change, .endRestoration: 1
+        case .updateChannel, .seed, .change, .endRestoration, .decideFeed: 1
         }
     }
 
@@ -115,7 +123,7 @@ public indirect enum EngineCommand: Sendable {
             case .extend, .commit: true
             case .release: false
             }
-        case .takeErpOutcomes, .lookForHolds, .endRestoration: false
+        case .takeErpOutcomes, .lookForHolds, .endRestoration, .decideFeed: false
         }
     }
 }
@@ -148,6 +156,7 @@ public enum EngineReply: Sendable {
     /// `sequence`: the ledger sequence at which the events are visible.
     case published(results: [EventResult], sequence: UInt64)
     case channel(Channel)
+    /// What the configuration or a person says is stored.
     case seeded
     case reserved(ReservationReply)
     case erpTaken

@@ -8,6 +8,7 @@ extension GroupWork {
     mutating func publish(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
         let event = incoming.event
         do throws(EventRejection) {
+            if let rejection = incoming.rejection { throw rejection }
             try EventRules.checkFields(event)
         } catch {
             try account(for: event)

@@ -19,6 +19,7 @@ extension EngineCommand {
         case .lookForHolds(_, let missed):
             "\(missed.erp) lacked at \(missed.askedNanoseconds): \(missed.lines.keys.sorted())"
         case .endRestoration: "end the restoration"
+        case .decideFeed(_, let decision): "\(decision.action) feed \(decision.feed)"
         }
     }
 }

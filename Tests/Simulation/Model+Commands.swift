@@ -22,7 +22,8 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration: preconditionFailure("the simulator seeds at the start only, and restores nothing")
+        case .seed, .endRestoration, .decideFeed:
+            preconditionFailure("the simulator seeds at the start only, restores nothing and has no feeds")
         }
     }
 
