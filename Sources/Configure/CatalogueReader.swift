@@ -5,7 +5,7 @@ import Yams
 struct CatalogueReader {
     /// The structured parts of the file. The example file shows each, and a test holds it to that.
     enum Keys {
-        static let sections = ["locations", "groups", "sources", "channels", "erps"]
+        static let sections = ["locations", "groups", "sources", "channels", "erps", "feeds"]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
         static let source = ["order"]
         static let terms = [
@@ -35,10 +35,12 @@ struct CatalogueReader {
         readSources()
         readChannels()
         readErps()
+        readFeeds()
         root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
         root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
         root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
         root.limit("channels", catalogue.channels.count, most: Limits.channelsMax)
+        root.limit("feeds", catalogue.feeds.count, most: Limits.feedsMax)
         checkOwners()
     }
 

@@ -8,6 +8,7 @@ public struct ConfiguredCatalogue: Sendable, Equatable {
     /// Each with `policyVersion` 1 and no update time.
     public var channels: [Channel] = []
     public var erps: [ConfiguredErp] = []
+    public var feeds: [ConfiguredFeed] = []
 
     public init() {}
 

@@ -61,9 +61,9 @@ func loadConfiguration(
     }
     if settings.usesSampleCatalogue {
         if catalogue.isEmpty {
-            let erps = catalogue.erps
+            let (erps, feeds) = (catalogue.erps, catalogue.feeds)
             catalogue = try sampleCatalogue()
-            if file != nil { catalogue.erps = erps }
+            if file != nil { (catalogue.erps, catalogue.feeds) = (erps, feeds) }
         } else {
             reader.report(.sampleCatalogue, "cannot be true in a file that has locations, groups, sources or channels")
         }
