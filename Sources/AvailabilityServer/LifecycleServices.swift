@@ -89,7 +89,8 @@ struct ReloadService: Service {
             return
         }
         let seed = CatalogueSeed(
-            locations: loaded.catalogue.locations, groups: loaded.catalogue.groups, sources: loaded.catalogue.sources,
+            locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
+            sources: loaded.catalogue.allSources,
             channels: loaded.catalogue.channels)
         let logger = self.logger
         let refusal = writer.submit(.seed(tenant: tenant, seed)) { reply in

@@ -55,10 +55,11 @@ struct ServerHost {
         filling?.start()
 
         let erps = try hostErps(writer)
+        let feeds = try hostFeeds(writer)
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
-        let application = makeApplication(writer, health, readiness, watches, erps)
+        let application = makeApplication(writer, health, readiness, watches, erps, feeds)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -66,10 +67,11 @@ struct ServerHost {
         EarlySignals.keep()
         try start(wire)
         var services: [any Service] = [
-            makeOperations(wire, writer, watch, readiness, erps, methods: application.methods)
+            makeOperations(wire, writer, watch, readiness, erps, feeds, methods: application.methods)
         ]
         if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
         services.append(ErpService(hosting: erps))
+        services.append(FeedService(hosting: feeds))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -89,7 +91,7 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ erps: ErpHosting
+        _ erps: ErpHosting, _ feeds: FeedHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
@@ -99,7 +101,7 @@ struct ServerHost {
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                erps: erps.conditions, checks: readiness.checks, now: wallClockNanoseconds,
+                erps: erps.conditions, feeds: feeds.supervisor, checks: readiness.checks, now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }
 
@@ -114,16 +116,27 @@ struct ServerHost {
         }
     }
 
+    private func hostFeeds(_ writer: EngineThread) throws -> FeedHosting {
+        do {
+            return try FeedHosting(
+                loaded.catalogue.feeds, ledger: ledger, board: board, writer: writer, tenant: tenant, logger: logger)
+        } catch {
+            printError("the feeds cannot be set up: \(error)")
+            throw ExitFailure.code
+        }
+    }
+
     private func makeOperations(
         _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
-        methods: [MethodDescriptor]
+        _ feeds: FeedHosting, methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
-                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board, erps: erps)
-                    .families,
+                families: ServerMetrics(
+                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds.supervisor
+                ).families,
                 erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
             logger: logger,
             onRunning: { [settings, logger] port in

@@ -58,7 +58,7 @@ enum Storage {
                 ledger: ledger, tenantName: loaded.settings.tenant, settings: EngineSettings(loaded),
                 seed: CatalogueSeed(
                     locations: loaded.catalogue.locations, groups: loaded.catalogue.groups,
-                    sources: loaded.catalogue.sources, channels: loaded.catalogue.channels),
+                    sources: loaded.catalogue.allSources, channels: loaded.catalogue.channels),
                 time: EngineTime(
                     wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: clock.nowNanoseconds),
                 outbox: outbox, hotTable: hotTable)

@@ -1,5 +1,6 @@
 public import Calls
 public import Engine
+public import Feeds
 public import Inventory
 public import Ledger
 
@@ -25,6 +26,7 @@ public struct ServiceEnvironment: Sendable {
     public let headerFieldsMax: Int
     /// How the ERPs do.
     public let erps: @Sendable () -> [ErpCondition]
+    public let feeds: FeedSupervisor
     /// The checks of readiness.
     public let checks: @Sendable () -> [ReadinessCheck]
     /// The wall clock.
@@ -39,7 +41,8 @@ public struct ServiceEnvironment: Sendable {
         clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
         tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
-        erps: @escaping @Sendable () -> [ErpCondition], checks: @escaping @Sendable () -> [ReadinessCheck],
+        erps: @escaping @Sendable () -> [ErpCondition], feeds: FeedSupervisor,
+        checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64
     ) {
@@ -59,6 +62,7 @@ public struct ServiceEnvironment: Sendable {
         self.headerListBytesMax = headerListBytesMax
         self.headerFieldsMax = headerFieldsMax
         self.erps = erps
+        self.feeds = feeds
         self.checks = checks
         self.now = now
         self.monotonicNow = monotonicNow
