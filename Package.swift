@@ -107,7 +107,7 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(
             name: "Services",
-            dependencies: ["Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", protobuf],
+            dependencies: ["Calls", "Engine", "Feeds", "HotTable", "Inventory", "Ledger", "Proto", protobuf],
             swiftSettings: raw),
         .target(
             name: "Operations",
@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
         .testTarget(
             name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
-        .testTarget(name: "FeedsTests", dependencies: ["Engine", "Feeds", "Inventory"], swiftSettings: strict),
+        .testTarget(name: "FeedsTests", dependencies: ["Engine", "Feeds", "Inventory", logging], swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

@@ -26,7 +26,7 @@ ALLOWED = {
     "JetStream": {"CNATS", "Engine", "Feeds", "Inventory"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},
-    "Services": {"Calls", "Engine", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Services": {"Calls", "Engine", "Feeds", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Catalogue": {"Engine", "Inventory", "Ledger", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Configure": {"Inventory", "Configuration", "Yams", "SystemPackage", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Operations": {"Calls", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle", "Foundation",

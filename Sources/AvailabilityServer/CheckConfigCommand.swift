@@ -12,10 +12,12 @@ struct CheckConfigCommand: ParsableCommand {
     func run() throws {
         do throws(ConfigurationError) {
             let loaded = try checkConfiguration(file: file)
+            try FeedMaking.check(loaded)
             let catalogue = loaded.catalogue
             print(
                 "\(file): ok: \(catalogue.locations.count) locations, \(catalogue.groups.count) groups, "
-                    + "\(catalogue.sources.count) sources, \(catalogue.channels.count) channels")
+                    + "\(catalogue.sources.count) sources, \(catalogue.channels.count) channels, "
+                    + "\(catalogue.feeds.count) feeds")
         } catch {
             printError(error.description)
             throw ExitCode(64)

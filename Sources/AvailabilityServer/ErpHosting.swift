@@ -145,15 +145,13 @@ final class ErpHosting: Sendable {
             lagging[erp.id] = reason(erp, condition)
         }
         let now = wallClockNanoseconds()
-        for entry in board.state.channels where entry.channel.policy.degradationBuffer != .units(0) {
+        for entry in board.state.channels {
             let served = entry.compiled.sourcing.compactMap {
                 entry.compiled.directory.location($0).map { erps.erp(ofLocation: $0.id) }
             }
-            let reason = served.compactMap { lagging[$0] }.first
-            guard entry.degradation.set(reason, nowNanoseconds: now) else { continue }
-            logger.notice(
-                reason == nil ? "a channel sells as usual again" : "a channel keeps back its degradation buffer",
-                metadata: ["channel": "\(entry.channel.id)", "reason": "\(reason ?? "")"])
+            let hasBuffer = entry.channel.policy.degradationBuffer != .units(0)
+            let reason = hasBuffer ? served.compactMap { lagging[$0] }.first : nil
+            entry.setDegradation(reason, for: .erp, nowNanoseconds: now, logger)
         }
     }
 

@@ -58,10 +58,11 @@ struct ServerHost {
         filling?.start()
 
         let erps = try hostErps(writer)
+        let feeds = try hostFeeds(writer)
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
-        let application = makeApplication(writer, health, readiness, watches, tails, erps)
+        let application = makeApplication(writer, health, readiness, watches, tails, erps, feeds)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -69,13 +70,14 @@ struct ServerHost {
         EarlySignals.keep()
         try start(wire)
         var services: [any Service] = [
-            makeOperations(wire, writer, watch, readiness, erps, methods: application.methods)
+            makeOperations(wire, writer, watch, readiness, erps, feeds, methods: application.methods)
         ]
         if settings.usesSampleCatalogue {
             services.append(SampleHeartbeat(writer: writer, tenant: tenant, alarm: erps.alarm))
         }
         services.append(ErpService(hosting: erps))
         services.append(DeadLetterAlarm(board: board, alarm: erps.alarm, logger: logger))
+        services.append(FeedService(hosting: feeds))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -95,7 +97,7 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ tails: EventTails, _ erps: ErpHosting
+        _ tails: EventTails, _ erps: ErpHosting, _ feeds: FeedHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
@@ -106,8 +108,8 @@ struct ServerHost {
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                erps: erps.conditions, reconciliationStarted: erps.reconcile, checks: readiness.checks,
-                now: wallClockNanoseconds,
+                erps: erps.conditions, reconciliationStarted: erps.reconcile, feeds: feeds.supervisor,
+                checks: readiness.checks, now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }
 
@@ -122,16 +124,27 @@ struct ServerHost {
         }
     }
 
+    private func hostFeeds(_ writer: EngineThread) throws -> FeedHosting {
+        do {
+            return try FeedHosting(
+                loaded.catalogue.feeds, ledger: ledger, board: board, writer: writer, tenant: tenant, logger: logger)
+        } catch {
+            printError("the feeds cannot be set up: \(error)")
+            throw ExitFailure.code
+        }
+    }
+
     private func makeOperations(
         _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
-        methods: [MethodDescriptor]
+        _ feeds: FeedHosting, methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
-                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board, erps: erps)
-                    .families,
+                families: ServerMetrics(
+                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds.supervisor
+                ).families,
                 erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
             logger: logger,
             onRunning: { [settings, logger] port in

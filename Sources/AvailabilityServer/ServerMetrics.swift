@@ -1,4 +1,5 @@
 internal import Engine
+internal import Feeds
 internal import HotTable
 internal import Inventory
 internal import Ledger
@@ -11,11 +12,12 @@ struct ServerMetrics: Sendable {
     let writer: EngineThread
     let board: StateBoard
     let erps: ErpHosting
+    let feeds: FeedSupervisor
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
         return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies() + erpFamilies(state)
-            + [reservationChanges]
+            + feedFamilies() + [reservationChanges]
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {

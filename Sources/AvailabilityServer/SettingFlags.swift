@@ -78,7 +78,9 @@ struct SettingFlags: ParsableArguments {
     /// when it cannot be used.
     func load() throws -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            return try reload()
+            let loaded = try reload()
+            try FeedMaking.check(loaded)
+            return loaded
         } catch {
             printError(error.description)
             throw ExitCode(64)

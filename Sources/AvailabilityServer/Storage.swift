@@ -102,7 +102,7 @@ enum Storage {
 extension CatalogueSeed {
     init(_ configured: ConfiguredCatalogue) {
         self.init(
-            locations: configured.locations, groups: configured.groups, sources: configured.sources,
+            locations: configured.locations, groups: configured.groups, sources: configured.allSources,
             channels: configured.channels, reasonCodes: configured.reasonCodes.map { Set($0) })
     }
 }

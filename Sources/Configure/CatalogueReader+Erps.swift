@@ -110,7 +110,9 @@ extension MappingReader {
         }
     }
 
-    private func required(_ key: String, _ expected: String, _ isRight: (String) -> Bool) -> String {
+    func required(
+        _ key: String, _ expected: String, _ isRight: (String) -> Bool = { !$0.isEmpty }
+    ) -> String {
         guard node(key) != nil else {
             report(key, "is required: \(expected)")
             return ""

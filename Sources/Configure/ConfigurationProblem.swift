@@ -8,6 +8,13 @@ public struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible
     public var key: String
     public var reason: String
 
+    public init(place: String, line: Int? = nil, key: String, reason: String) {
+        self.place = place
+        self.line = line
+        self.key = key
+        self.reason = reason
+    }
+
     public var description: String {
         [line.map { "\(place):\($0)" } ?? place, key, reason].filter { !$0.isEmpty }.joined(separator: ": ")
     }
@@ -17,6 +24,8 @@ public struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// At least one, in the file's order.
     public var problems: [ConfigurationProblem]
+
+    public init(problems: [ConfigurationProblem]) { self.problems = problems }
 
     /// One problem a line.
     public var description: String {

@@ -10,6 +10,7 @@ public struct ConfiguredCatalogue: Sendable, Equatable {
     public var erps: [ConfiguredErp] = []
     /// The reason codes that events may give; nil: any.
     public var reasonCodes: [String]?
+    public var feeds: [ConfiguredFeed] = []
 
     public init() {}
 

@@ -61,9 +61,11 @@ func loadConfiguration(
     }
     if settings.usesSampleCatalogue {
         if catalogue.isEmpty {
-            let (erps, reasonCodes) = (catalogue.erps, catalogue.reasonCodes)
+            let (erps, feeds, reasonCodes) = (catalogue.erps, catalogue.feeds, catalogue.reasonCodes)
             catalogue = try sampleCatalogue()
-            if file != nil { (catalogue.erps, catalogue.reasonCodes) = (erps, reasonCodes) }
+            if file != nil {
+                (catalogue.erps, catalogue.feeds, catalogue.reasonCodes) = (erps, feeds, reasonCodes)
+            }
         } else {
             reader.report(.sampleCatalogue, "cannot be true in a file that has locations, groups, sources or channels")
         }

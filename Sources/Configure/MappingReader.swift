@@ -40,14 +40,15 @@ struct MappingReader {
         problems.add(place: file.name, line: mapping.mark?.line, key: path, reason)
     }
 
-    /// Reports every key that is not in `known`, with the one that was probably meant.
-    func refuseUnknownKeys(known: [String]) {
+    /// Reports every key that is not in `known`, with the one that was probably meant, or for the reason given.
+    func refuseUnknownKeys(known: [String], reason: (String) -> String? = { _ in nil }) {
         for (keyNode, _) in mapping {
             let key = keyNode.string ?? "?"
             guard !known.contains(key) else { continue }
             let suggestion = Suggestion.nearest(to: key, among: known).map { "; did you mean \($0)?" } ?? ""
             let named = keyPath(key.isEmpty ? "\"\"" : key)
-            problems.add(place: file.name, line: keyNode.mark?.line, key: named, "unknown key" + suggestion)
+            let words = reason(key) ?? "unknown key" + suggestion
+            problems.add(place: file.name, line: keyNode.mark?.line, key: named, words)
         }
     }
 

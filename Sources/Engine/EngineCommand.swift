@@ -23,11 +23,18 @@ public struct IncomingEvent: Sendable {
     public let event: InventoryEvent
     public let original: [UInt8]
     public let contentType: ContentType
+    /// Why the feed could make no event of the bytes: they become a dead letter of `event`'s source and id, which are all
+    /// that counts of it. Nil: it could.
+    public let rejection: EventRejection?
 
-    public init(event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf) {
+    public init(
+        event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf,
+        rejection: EventRejection? = nil
+    ) {
         self.event = event
         self.original = original
         self.contentType = contentType
+        self.rejection = rejection
     }
 }
 
@@ -98,6 +105,7 @@ public indirect enum EngineCommand: Sendable {
     case dealWithDeadLetters(tenant: TenantNumber, DeadLetterWish)
     /// A source's figures were read whole, so nothing that it failed to tell before matters any more.
     case endGap(tenant: TenantNumber, GapEnd)
+    case decideFeed(tenant: TenantNumber, FeedDecision)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -111,7 +119,7 @@ public indirect enum EngineCommand: Sendable {
             max(1, wish.letters.reduce(0) { $0 + 1 + ($1.incoming?.original.count ?? 0) / 1_024 })
         case .reconcile(_, .compare(let page)): max(1, page.figures.count)
         case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
-        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap: 1
+        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed: 1
         }
     }
 
@@ -125,7 +133,7 @@ public indirect enum EngineCommand: Sendable {
             case .release: false
             }
         case .dealWithDeadLetters(_, let wish): wish.kind == .replay
-        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap: false
+        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed: false
         }
     }
 }
@@ -158,6 +166,7 @@ public enum EngineReply: Sendable {
     /// `sequence`: the ledger sequence at which the events are visible.
     case published(results: [EventResult], sequence: UInt64)
     case channel(Channel)
+    /// What the configuration or a person says is stored.
     case seeded
     case reserved(ReservationReply)
     case erpTaken

@@ -14,6 +14,7 @@ extension GroupWork {
     private mutating func takeIn(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
         let event = incoming.event
         do throws(EventRejection) {
+            if let rejection = incoming.rejection { throw rejection }
             try EventRules.checkFields(event)
         } catch {
             try account(for: event)

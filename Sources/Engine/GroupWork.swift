@@ -122,6 +122,10 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             try endGap(end)
             return .erpTaken
+        case .decideFeed(let tenant, let decision):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            try take(decision)
+            return .seeded
         }
     }
 

@@ -25,7 +25,8 @@ public protocol Feed: Sendable {
 
 /// A feed whose past can be asked for again.
 public protocol ReplayableFeed: Feed {
-    /// Reads again from `start` up to where the feed stood when it was called, beside `run`, and leaves its position alone.
+    /// Reads again from `start` up to where the feed stood when it was called, beside `run`, and leaves its position alone:
+    /// one that it gives to `publish` here is shown as the replay's progress and not stored.
     func replay(from start: ReplayStart, _ port: FeedPort) async throws(FeedFailure)
 }
 
@@ -67,7 +68,8 @@ public struct FeedPort: Sendable {
         @Sendable (_ events: [IncomingEvent], _ position: FeedPosition?) async throws(FeedFailure) -> [EventResult]
     /// The position last committed; nil: none yet.
     public let lastPosition: @Sendable () throws(FeedFailure) -> FeedPosition?
-    /// Tells how far behind the feed is, for people and metrics.
+    /// Tells how far behind the feed is, for people and metrics. To be called also when nothing waits, such as once it is
+    /// connected: a feed that was paused or failed counts as lagging until it tells or publishes something.
     public let report: @Sendable (FeedBacklog) -> Void
     /// The clock to pause by.
     public let alarm: AlarmClock

@@ -38,6 +38,7 @@ public enum Limits {
     public static let locationGroupsMax = 1_000
     public static let sourcesMax = 10_000
     public static let channelsMax = 1_000
+    public static let feedsMax = 1_000
     /// Locations and groups named in one sourcing order.
     public static let sourcingMax = 100
     public static let policyOverridesMax = 1_000
@@ -107,6 +108,7 @@ public enum Limits {
             ("location_groups_max", Int64(locationGroupsMax)),
             ("sources_max", Int64(sourcesMax)),
             ("channels_max", Int64(channelsMax)),
+            ("feeds_max", Int64(feedsMax)),
             ("sourcing_max", Int64(sourcingMax)),
             ("policy_overrides_max", Int64(policyOverridesMax)),
             ("read_units_max", readUnitsMax),

@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Feeds
 internal import Inventory
 internal import Ledger
 internal import Proto
@@ -20,11 +21,17 @@ struct OperationsService {
             .unary(Self.name, "ListSources", Availability_V1_ListSourcesRequest.self) {
                 request, call, sink throws(CallStatus) in
                 let now = environment.now()
+                let feeds = environment.feeds.conditions
                 let page = try Page(size: request.pageSize, token: request.pageToken)
-                let (sources, next) = page.take(from: call.reads.stock.state.sources, id: \.id)
+                let all = call.reads.stock.state.sources.filter { source in
+                    request.status == .unspecified
+                        || request.status
+                            == .init(source, feeds: feeds, nowNanoseconds: now, settings: environment.settings)
+                }
+                let (sources, next) = page.take(from: all, id: \.id)
                 var response = Availability_V1_ListSourcesResponse()
                 response.sources = sources.map {
-                    Availability_V1_Source($0, nowNanoseconds: now, settings: environment.settings)
+                    Availability_V1_Source($0, feeds: feeds, nowNanoseconds: now, settings: environment.settings)
                 }
                 response.nextPageToken = next
                 sink.succeed(with: response)
@@ -56,7 +63,8 @@ struct OperationsService {
                 try DeadLetters(environment: environment).discard(request, call, sink)
             },
             tail,
-        ] + Reconciliations(environment: environment).methods + Self.unbuilt.map { .unimplemented(Self.name, $0) }
+        ] + Reconciliations(environment: environment).methods + FeedCalls(environment: environment).methods
+            + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 
     private static let unbuilt = [
@@ -131,11 +139,14 @@ extension Availability_V1_Supply {
 }
 
 extension Availability_V1_Source {
-    init(_ source: SourceState, nowNanoseconds: WallNanoseconds, settings: EngineSettings) {
+    init(
+        _ source: SourceState, feeds: [FeedCondition], nowNanoseconds: WallNanoseconds, settings: EngineSettings
+    ) {
         self.init()
         let progress = source.progress
         id = source.id
-        status = .init(source, nowNanoseconds: nowNanoseconds, settings: settings)
+        status = .init(source, feeds: feeds, nowNanoseconds: nowNanoseconds, settings: settings)
+        self.feeds = feeds.filter { $0.source == source.id }.sorted { $0.id < $1.id }.map { Availability_V1_Feed($0) }
         if progress.watermarkNanoseconds > 0 {
             watermark = .init(wallNanoseconds: progress.watermarkNanoseconds)
             lag = .init(nanosecondCount: max(0, nowNanoseconds - progress.watermarkNanoseconds))
@@ -160,7 +171,14 @@ extension Availability_V1_SourceStatus {
     /// A watermark older than a quarter of an hour is STALE here; what it costs an answer is each policy's own decision.
     private static let staleAfterNanoseconds: Int64 = 900 * 1_000_000_000
 
-    init(_ source: SourceState, nowNanoseconds: WallNanoseconds, settings: EngineSettings) {
+    init(
+        _ source: SourceState, feeds: [FeedCondition], nowNanoseconds: WallNanoseconds, settings: EngineSettings
+    ) {
+        let own = feeds.filter { $0.source == source.id }
+        if !own.isEmpty, own.allSatisfy({ $0.state == .paused }) {
+            self = .paused
+            return
+        }
         let status = source.progress.status(
             nowNanoseconds: nowNanoseconds, gapWaitNanoseconds: settings.gapWaitNanoseconds,
             staleAfterNanoseconds: Self.staleAfterNanoseconds)

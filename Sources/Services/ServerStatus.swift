@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Feeds
 internal import Inventory
 internal import Ledger
 internal import Proto
@@ -23,10 +24,11 @@ struct ServerStatus {
         response.tenant = environment.tenantName
         response.ledger = try ledger(sequence: reads.stock.sequence)
         response.limits = limits
+        let feeds = environment.feeds.conditions
         response.sources = state.sources.map { source in
             var summary = Availability_V1_SourceSummary()
             summary.id = source.id
-            summary.status = .init(source, nowNanoseconds: now, settings: environment.settings)
+            summary.status = .init(source, feeds: feeds, nowNanoseconds: now, settings: environment.settings)
             if source.progress.watermarkNanoseconds > 0 {
                 summary.lag = .init(nanosecondCount: max(0, now - source.progress.watermarkNanoseconds))
             }

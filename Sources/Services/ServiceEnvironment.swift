@@ -1,5 +1,6 @@
 public import Calls
 public import Engine
+public import Feeds
 public import Inventory
 public import Ledger
 
@@ -29,6 +30,7 @@ public struct ServiceEnvironment: Sendable {
     public let erps: @Sendable () -> [ErpCondition]
     /// To be called with an ERP's name once a comparison of it is in the ledger.
     public let reconciliationStarted: @Sendable (_ erp: String) -> Void
+    public let feeds: FeedSupervisor
     /// The checks of readiness.
     public let checks: @Sendable () -> [ReadinessCheck]
     /// The wall clock.
@@ -46,6 +48,7 @@ public struct ServiceEnvironment: Sendable {
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition],
         reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void,
+        erps: @escaping @Sendable () -> [ErpCondition], feeds: FeedSupervisor,
         checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64
@@ -69,6 +72,7 @@ public struct ServiceEnvironment: Sendable {
         self.headerFieldsMax = headerFieldsMax
         self.erps = erps
         self.reconciliationStarted = reconciliationStarted
+        self.feeds = feeds
         self.checks = checks
         self.now = now
         self.monotonicNow = monotonicNow

@@ -284,7 +284,9 @@ struct ExampleFileTests {
         let known =
             CatalogueReader.Keys.sections + CatalogueReader.Keys.location + CatalogueReader.Keys.source
             + CatalogueReader.Keys.channel + CatalogueReader.Keys.throttle + CatalogueReader.Keys.override
-            + CatalogueReader.Keys.erp + CatalogueReader.Keys.tryton
+            + CatalogueReader.Keys.erp + CatalogueReader.Keys.tryton + CatalogueReader.Keys.feed
+            + CatalogueReader.Keys.feedMap + CatalogueReader.Keys.partner
+            + CatalogueReader.Keys.feedKinds.values.flatMap(\.self)
         // One of the two places of the password; the other is told of beside it.
         for key in known where key != "password_variable" {
             #expect(keys.contains(key), "\(key) is not in the example")

@@ -22,7 +22,7 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile:
+        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed:
             preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
         }
     }

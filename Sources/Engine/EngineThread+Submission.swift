@@ -1,4 +1,3 @@
-public import Engine
 internal import Inventory
 
 extension EngineThread {

@@ -1,0 +1,149 @@
+public import Inventory
+
+/// A feed as the configuration file describes it.
+public struct ConfiguredFeed: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable {
+        case files(FilesFeedSettings)
+        case http(HTTPFeedSettings)
+        case shopify(ShopifyFeedSettings)
+        case nats(NatsFeedSettings)
+        case erp(ErpFeedSettings)
+
+        /// As `kind` says it.
+        public var name: String {
+            switch self {
+            case .files: "files"
+            case .http: "http"
+            case .shopify: "shopify"
+            case .nats: "nats"
+            case .erp: "erp"
+            }
+        }
+    }
+
+    public var id: String
+    public var kind: Kind
+    /// The source whose events it brings.
+    public var source: String
+    /// Channels that sell what the source owns tighten once the feed is further behind; nil: never.
+    public var lagMaxNanoseconds: Int64?
+    public var map = ConfiguredFeedMap()
+
+    public init(id: String, kind: Kind, source: String) {
+        self.id = id
+        self.kind = kind
+        self.source = source
+    }
+}
+
+/// What a partner calls things: ours by theirs.
+public struct ConfiguredFeedMap: Sendable, Equatable {
+    public var skus: [String: String] = [:]
+    /// A CSV file of two columns, theirs and ours, in place of `skus`.
+    public var skusFile: String?
+    public var passesUnlistedSkus = true
+    public var locations: [String: String] = [:]
+    public var passesUnlistedLocations = true
+    public var reasons: [String: String] = [:]
+
+    public init() {}
+}
+
+/// Files that are put into a folder.
+public struct FilesFeedSettings: Sendable, Equatable {
+    public enum Format: String, Sendable, CaseIterable {
+        case csv
+        case jsonLines = "json_lines"
+        case x12Inventory = "x12_846"
+    }
+
+    public var folder = ""
+    public var format = Format.csv
+    /// How long a file must stand still before it is taken.
+    public var settleNanoseconds: Int64 = 2_000_000_000
+    public var pollNanoseconds: Int64 = 1_000_000_000
+    /// Of X12: how this partner says things.
+    public var partner = X12PartnerSettings()
+
+    public init() {}
+}
+
+/// How a partner fills an X12 846. What is empty has the reader's defaults.
+public struct X12PartnerSettings: Sendable, Equatable {
+    public enum Location: String, Sendable, CaseIterable {
+        /// The N1 segment's code.
+        case n1
+        /// A REF segment.
+        case ref
+    }
+
+    /// Of the LIN segment, the first that is there.
+    public var skuQualifiers: [String] = []
+    /// The bucket that a QTY qualifier fills.
+    public var quantityQualifiers: [String: Bucket] = [:]
+    public var location = Location.n1
+    /// Of the DTM segment, the first that is there.
+    public var dateQualifiers: [String] = []
+
+    public init() {}
+}
+
+/// CloudEvents that are posted to the HTTP port.
+public struct HTTPFeedSettings: Sendable, Equatable {
+    public static let pathDefault = "/events"
+
+    public var path = Self.pathDefault
+    /// Has the token that callers must show; nil: none.
+    public var bearerFile: String?
+    /// Who may register by the webhook handshake.
+    public var allowedOrigins: [String] = []
+
+    public init() {}
+}
+
+/// Shopify's webhooks of one shop.
+public struct ShopifyFeedSettings: Sendable, Equatable {
+    /// One or two, since a rotation lasts an hour.
+    public var secretFiles: [String] = []
+    public var shop = ""
+    /// The bucket that Shopify's `available` fills.
+    public var availableAs = Bucket.onHand
+
+    public init() {}
+}
+
+/// A NATS JetStream consumer.
+public struct NatsFeedSettings: Sendable, Equatable {
+    public var url = ""
+    public var stream = ""
+    public var subjects: [String] = []
+    public var durable = ""
+    public var credentialsFile: String?
+    public var caFile: String?
+    /// Messages fetched at a time.
+    public var batch: Int64 = 1_000
+
+    public init() {}
+}
+
+/// Changes polled from an ERP.
+public struct ErpFeedSettings: Sendable, Equatable {
+    /// As `erps` names it.
+    public var erp = ""
+    public var pollNanoseconds: Int64 = 10_000_000_000
+    /// How far behind the last reading the next begins: an ERP's change may carry the time its transaction began.
+    public var overlapNanoseconds: Int64 = 60_000_000_000
+
+    public init() {}
+}
+
+extension ConfiguredCatalogue {
+    /// The sources of the file, and those that only feeds name: ordered by time.
+    public var allSources: [SourceTerms] {
+        var all = sources
+        for feed in feeds where !all.contains(where: { $0.id == feed.source }) {
+            all.append(SourceTerms(id: feed.source, order: .occurredAt))
+        }
+        return all
+    }
+}
