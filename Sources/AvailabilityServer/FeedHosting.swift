@@ -126,7 +126,7 @@ private struct FeedServer: Sendable {
         switch await writer.submit(command, alarm: alarm) {
         case .published(let results, _): return results
         case .failed(let error): throw FeedFailure(error.words)
-        case .channel, .seeded, .reserved, .erpTaken: throw FeedFailure("wrong reply")
+        default: throw FeedFailure("wrong reply")
         }
     }
 

@@ -45,7 +45,13 @@ extension Availability_V1_InventoryEvent {
                 $0.quantity = held.quantity
             }
         }
-        if !event.supplyID.isEmpty { supply.id = event.supplyID }
+        guard !event.supply.id.isEmpty else { return }
+        supply.id = event.supply.id
+        supply.quantity = event.supply.quantity
+        supply.backordered = event.supply.backordered
+        if event.supply.expectedAtNanoseconds > 0 {
+            supply.expectedAt = .init(wallNanoseconds: event.supply.expectedAtNanoseconds)
+        }
     }
 }
 

@@ -47,8 +47,7 @@ public struct ServiceEnvironment: Sendable {
         version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition],
-        reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void,
-        erps: @escaping @Sendable () -> [ErpCondition], feeds: FeedSupervisor,
+        reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void, feeds: FeedSupervisor,
         checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64

@@ -31,7 +31,7 @@ struct X12Item {
             }
             for (index, schedule) in place.schedules.enumerated() {
                 let supply = try supply(schedule, number: index + 1)
-                events.append(supply.telling(event(.unsupported(name: "SUPPLY_UPDATED"), "\(suffix)-s\(index + 1)")))
+                events.append(supply.telling(event(.supplyUpdated, "\(suffix)-s\(index + 1)")))
             }
         }
         if events.isEmpty {
@@ -277,8 +277,7 @@ struct X12Supply: Equatable {
 
     func telling(_ event: InventoryEvent) -> InventoryEvent {
         var event = event
-        event.supplyID = id
-        event.quantity = units
+        event.supply = NamedSupply(id: id, quantity: units, expectedAtNanoseconds: expectedAtNanoseconds)
         return event
     }
 }

@@ -191,7 +191,7 @@ import Testing
         for bucket in Bucket.allCases where event.snapshot.touched.contains(bucket) {
             words += " \(bucket.name)=\(event.snapshot.values[bucket])"
         }
-        if !event.supplyID.isEmpty { words += " supply \(event.supplyID) \(event.quantity ?? -1)" }
+        if !event.supply.id.isEmpty { words += " supply \(event.supply.id) \(event.supply.quantity)" }
         let seconds = Double(event.occurredAtNanoseconds / .perSecond)
         return words + " at " + Date(timeIntervalSince1970: seconds).formatted(.iso8601)
     }
