@@ -19,6 +19,11 @@ struct ReservationParsingTests {
             ["reservation", "watch", "--id", "r", "--id", "s", "--customer", "c", "--resume-token", "t"],
             ["erp", "status"], ["erp", "writes", "--erp", "sap", "--state", "FAILED", "--reservation-id", "r"],
             ["erp", "retry", "1", "2", "--reason", "why"],
+            ["dead-letter", "list", "--source", "s", "--reason", "not-owner", "--sku", "x", "--older-than", "1h"],
+            ["dead-letter", "show", "1-1", "2-2"], ["dead-letter", "replay", "1-1", "--because", "why"],
+            ["dead-letter", "replay", "--all"], ["dead-letter", "replay", "--sku", "x"],
+            ["dead-letter", "discard", "--all", "--yes", "--because", "why"],
+            ["event", "tail", "--type", "cycle-count", "--type", "adjustment", "--outcome", "dead-lettered"],
         ] {
             #expect(throws: Never.self, "\(arguments)") { try Avail.parseAsRoot(arguments) }
         }
@@ -29,7 +34,9 @@ struct ReservationParsingTests {
         ["reservation", "list", "--state", "unspecified"], ["reservation", "list", "--limit", "-1"],
         ["reservation", "commit"], ["reservation", "commit", "r", "--line", "1"],
         ["reservation", "release", "r", "--expected-version", "-1"], ["erp", "writes", "--state", "lost"],
-        ["erp", "retry"],
+        ["erp", "retry"], ["dead-letter", "show"], ["dead-letter", "replay"], ["dead-letter", "replay", "1-1", "--all"],
+        ["dead-letter", "discard", "1-1"], ["dead-letter", "discard", "--all", "--because", "why"],
+        ["event", "tail", "--type", "unspecified"],
     ])
     func wrongUsageExitsWith64(_ arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try Avail.parseAsRoot(arguments) }
