@@ -149,7 +149,8 @@ public enum Limits {
         }
         require(quantityMax <= bucketMax, "a quantity fits a bucket")
         // s + h is at most 9 buckets and two policy figures, of a schedule 11; see LineEvaluation.
-        require((Int64.max / 100 - 2 * quantityMax) / 11 > bucketMax, "a percentage of a location's figure fits 64 bits")
+        require(
+            (Int64.max / 100 - 2 * quantityMax) / 11 > bucketMax, "a percentage of a location's figure fits 64 bits")
         require(Int64(suppliesPerPositionMax) * quantityMax <= bucketMax, "a position's supplies fit a bucket")
         require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
         // A throttle's time: now (until 2100) + burst × the interval of one unit a second.

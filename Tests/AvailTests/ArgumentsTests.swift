@@ -109,7 +109,8 @@ struct EnvironmentArgumentsTests {
 struct CommandParsingTests {
     @Test func everyCommandParses() throws {
         for arguments in [
-            ["check", "A@WH1=2"], ["explain", "A", "--channel", "web"], ["event", "publish", "--type", "adjustment"],
+            ["check", "A@WH1=2"], ["explain", "A", "--channel", "web"],
+            ["schedule", "A=40", "--until", "2026-12-31T00:00:00Z"], ["event", "publish", "--type", "adjustment"],
             ["event", "publish", "-f", "-"], ["channel", "list"], ["channel", "show", "web"],
             ["channel", "set", "web", "--share-percent", "40", "--no-split-allowed"], ["position", "get", "A", "WH1"],
             ["source", "list"], ["status", "-o", "json"], ["health", "--timeout", "500ms"],

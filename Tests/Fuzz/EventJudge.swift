@@ -56,7 +56,7 @@ enum EventJudge {
             "a time beyond its limit")
         guard let stock = accepted.stock else {
             return expect(
-                accepted.hold != nil || accepted.leg != nil || !accepted.remark.isEmpty
+                accepted.hold != nil || accepted.leg != nil || accepted.supply != nil || !accepted.remark.isEmpty
                     || event.kind == .sourceHeartbeat, "no effect, no hold, no reference, and no heartbeat")
         }
         expect((1...Limits.skuBytesMax).contains(event.sku.utf8.count), "a sku beyond its limit")

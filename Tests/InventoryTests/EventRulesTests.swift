@@ -175,7 +175,7 @@ import Testing
         #expect(try effect(makeEvent(.cycleCount)) == ["absolute", "on_hand 3"])
         #expect(try effect(makeEvent(.adjustment) { $0.quantity = -4 }) == ["delta", "on_hand -4"])
         #expect(try effect(makeEvent(.receiptPosted)) == ["delta", "on_hand 3"])
-        #expect(try effect(makeEvent(.receiptPosted) { $0.supply.id = "PO1" }) == ["delta", "on_hand 3", "incoming -3"])
+        #expect(try effect(makeEvent(.receiptPosted) { $0.supply.id = "PO1" }) == ["delta", "on_hand 3"])
         #expect(
             try effect(makeEvent(.receiptPosted) { $0.status = .damaged }) == ["delta", "on_hand 3", "damaged 3"])
         #expect(try effect(makeEvent(.shipmentConfirmed)) == ["delta", "on_hand -3"])
@@ -221,6 +221,33 @@ import Testing
             event, source: 1, terms: SourceTerms(id: "erp"), progress: SourceProgress(), directory: directory,
             nowNanoseconds: now)
         #expect(accepted.stock?.entry.effect.touched == BucketSet(.onHand))
+        let key = try #require(accepted.stock?.entry.key)
+        let receipt = SupplyReceipt(occurredAtNanoseconds: now, key: key, units: 3, mayLowerIncoming: false)
+        #expect(accepted.supply == .init(location: 1, part: .received(receipt)))
+        #expect(try accept(makeEvent(.receiptPosted)).supply == nil)
+    }
+
+    @Test func aSupplyIsToldWithItsDateAndCancelledWithoutOne() throws {
+        let source = OrderKey.digest(ofSource: "erp")
+        let updated = makeEvent(.supplyUpdated) {
+            $0.supply = NamedSupply(id: "PO1", quantity: 9, expectedAtNanoseconds: 77, backordered: 2)
+        }
+        let figure = SupplyFigure(
+            occurredAtNanoseconds: now, source: source, id: "e1", quantity: 9, expectedAtNanoseconds: 77,
+            backordered: 2)
+        #expect(try accept(updated).supply == .init(location: 1, part: .told(figure)))
+        #expect(try accept(updated).stock == nil)
+        var none = figure
+        (none.quantity, none.expectedAtNanoseconds, none.backordered, none.isCancelled) = (0, 0, 0, true)
+        let cancelled = makeEvent(.supplyCancelled) { $0.supply = updated.supply }
+        #expect(try accept(cancelled).supply == .init(location: 1, part: .told(none)))
+        // WH2 is another's.
+        #expect(
+            reason(
+                makeEvent(.supplyCancelled) {
+                    $0.supply.id = "PO1"
+                    $0.location = "WH2"
+                }) == "NOT_OWNER: source: erp does not own incoming of WH2")
     }
 
     @Test func thePlaceIsByTimeOrBySequence() throws {

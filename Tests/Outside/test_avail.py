@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -55,6 +56,26 @@ def test_explain_tells_every_term(avail):
     answer = json.loads(avail("explain", "--channel", "marketplace", "-o", "json", "SKU-000002").stdout)
     line, = answer["lines"]
     assert line["terms"][-1].get("result", "0") == line.get("available", "0")
+
+
+def test_schedule_tells_the_dates_and_when_the_quantity_can_be_promised(avail, api):
+    sku = new_name()
+    place = ("--source", "erp", "--sku", sku, "--location", "WH1")
+    due = "2100-01-01T00:00:00Z"
+    avail("event", "publish", "--type", "supply-updated", *place, "--supply-id", "PO-1", "--quantity", "7",
+          "--backordered", "2", "--expected-at", due)
+    soon = (datetime.now(timezone.utc) + timedelta(days=2)).strftime("%Y-%m-%dT00:00:00Z")
+    avail("event", "publish", "--type", "supply-updated", *place, "--supply-id", "PO-2", "--quantity", "5",
+          "--expected-at", soon)
+    told = avail("schedule", "--channel", "b2b", f"{sku}=4").stdout
+    assert re.match(rf"{sku}: 4 from {soon[:10]}T00:00:00", told)
+    assert rows(told)[2][1:] == ["0", "0", "0"] and rows(told)[3][1:] == ["5", "5", "0"] and len(rows(told)) == 4
+    assert "not within these dates" in avail("schedule", "--channel", "b2b", f"{sku}=9").stdout
+    answer = json.loads(avail("schedule", "--channel", "b2b", "-o", "json", "--until", soon, sku).stdout)
+    assert answer["lines"][0]["earliestTime"] == soon
+    assert "PO-1" in avail("position", "get", sku, "WH1").stdout
+    far = avail("schedule", "--until", due, "--channel", "b2b", sku, status=67)
+    assert "until" in far.stderr
 
 
 def test_one_event_is_published_by_options(avail, api):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from support.api import (
-    APPLIED, FRESH, HOUR, SECOND, STALE, Api, adjustment, heartbeat, new_name, now, snapshot)
+    APPLIED, DEAD_LETTERED, FRESH, HOUR, SECOND, STALE, Api, adjustment, heartbeat, new_name, now, snapshot)
 from support.server import eventually, run
 
 SHOP = """
@@ -69,6 +69,9 @@ def test_good_file_is_ok(check):
     ("locations: {WH1: }\nchannels:\n  web:\n    sourcing: [WH1]\n    stale_action: panic\n", 5,
      "channels.web.stale_action", "withhold"),
     ("listen: 0.0.0.0:50051\n", 1, "listen", "insecure"),
+    ("reason_codes: []\n", 1, "reason_codes", "at least one"),
+    ("reason_codes: [A, {B: C}]\n", 1, "reason_codes[1]", "a reason code"),
+    ("reason_codes: COUNTED\n", 1, "reason_codes", "a list"),
     ("tls:\n  certificate: a.pem\n", 2, "tls.certificate", "tls.private_key"),
 ])
 def test_problem_is_told_with_file_line_key_and_reason(check, text, place, key, hint):
@@ -191,6 +194,25 @@ def test_sighup_adds_what_is_new_in_the_file_and_leaves_what_the_ledger_has(new_
     sku = new_name()
     api.apply(snapshot(sku, location="ANNEX", on_hand=4))
     assert api.available("outlet", sku) == 4
+
+
+def test_reason_codes_are_those_of_the_file_and_sighup_takes_them_anew(new_server):
+    server = new_server(configuration=SHOP + "reason_codes: [COUNTED, BREAKAGE]\n").start()
+    api = Api(server.channel())
+    api.apply(adjustment(new_name(), 1, location="STORE", reason="BREAKAGE"))
+
+    def outcome(**fields):
+        result, = api.publish(adjustment(new_name(), 1, location="STORE", reason="WEATHER", **fields))
+        return result.outcome, result.reason
+
+    assert outcome() == (DEAD_LETTERED, "INVALID_FIELD: reason: WEATHER is not among the configured codes")
+    (server.directory / "server.yaml").write_text(SHOP + "reason_codes: [WEATHER]\n")
+    server.signal(signal.SIGHUP)
+    eventually(lambda: outcome()[0] == APPLIED, "the code added to the file")
+    (server.directory / "server.yaml").write_text(SHOP)
+    server.signal(signal.SIGHUP)
+    eventually(lambda: api.publish(adjustment(new_name(), 1, location="STORE", reason="ANY"))[0].outcome == APPLIED,
+               "any reason without a list")
 
 
 def test_sighup_with_a_bad_file_leaves_everything_as_it_is(new_server):

@@ -284,8 +284,6 @@ def test_unbuilt_method_of_the_policy_service_says_so(api, method, request_type)
 
 
 def test_unbuilt_methods_of_other_services_say_so(api):
-    assert_unimplemented(api.availability.GetAvailabilitySchedule,
-                         availability_service_pb2.GetAvailabilityScheduleRequest())
     assert_unimplemented(api.operations.StartReconciliation, operations_service_pb2.StartReconciliationRequest())
 
 

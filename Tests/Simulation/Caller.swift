@@ -36,6 +36,7 @@ struct Caller {
             case 76: policyUpdate(&chance)
             case 77, 78: missed(model, &chance)
             case 84..<90: pair(wall: wall, &chance)
+            case 90..<93: supply(wall: wall, &chance)
             case 79..<84 where !numbers.isEmpty: shipment(model, wall: wall, &chance)
             default: event(wall: wall, &chance)
             }
@@ -176,7 +177,7 @@ struct Caller {
         } else if !isFigure, chance.oneIn(3) {
             event.kind = .receiptPosted
             event.quantity = chance.within(1...12)
-            if chance.oneIn(2) { event.supply.id = "po" }
+            if chance.oneIn(2) { event.supply.id = "PO\(chance.below(3))" }
         }
         return publish(event)
     }
@@ -198,6 +199,21 @@ struct Caller {
             event.toLocation = chance.pick(WorldTerms.locationNames.filter { $0 != location })
         }
         event.reference = "R\(chance.below(3))"
+        return publish(event)
+    }
+
+    /// What is to come of a supply, or that nothing is.
+    private mutating func supply(wall: WallNanoseconds, _ chance: inout Chance) -> EngineCommand {
+        counter += 1
+        let occurred = wall - chance.seconds(0...(chance.oneIn(4) ? 3_600 : 20))
+        var event = InventoryEvent(
+            id: "e\(counter)", source: chance.pick(WorldTerms.sources),
+            kind: chance.oneIn(4) ? .supplyCancelled : .supplyUpdated,
+            occurredAtNanoseconds: occurred / .perSecond * .perSecond, sku: chance.pick(WorldTerms.skus),
+            location: chance.pick(WorldTerms.locationNames), bodyDigest: counter)
+        event.supply = NamedSupply(
+            id: "PO\(chance.below(3))", quantity: chance.within(0...20),
+            expectedAtNanoseconds: wall + chance.seconds(-3_600...86_400), backordered: chance.within(0...3))
         return publish(event)
     }
 

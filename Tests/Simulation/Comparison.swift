@@ -134,9 +134,24 @@ extension Tenancy {
                     held == expected, .countersRecomputed, "\(channel) holds \(held) of \(place), expected \(expected)")
             }
         }
+        try checkSupplies(of: sku)
         let known = model.stock.keys.count { $0.sku == sku }
         try require(
             positions.count == known, .acknowledgedIsThere, "\(sku) has \(positions.count) positions, not \(known)")
+    }
+
+    private func checkSupplies(of sku: String) throws(Violation) {
+        var found: [Model.SupplyKey: Int64] = [:]
+        try look { view throws(LedgerError) in
+            try view.forEachSupply(of: sku) { location, id, line throws(LedgerError) in
+                found[Model.SupplyKey(place: Place(sku: sku, location: location), id: id)] = line.open
+                return true
+            }
+        }
+        for key in model.supplies.keys where key.place.sku == sku {
+            let (open, expected) = (found[key, default: 0], model.open(key))
+            try require(open == expected, .feedInAnyOrder, "\(open) of \(key) are to come, expected \(expected)")
+        }
     }
 
     /// Every figure, every reservation and every request id.

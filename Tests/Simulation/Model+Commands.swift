@@ -49,6 +49,10 @@ extension Model {
             return .applied
         case .shipmentConfirmed where !event.reference.isEmpty:
             pair(event, PairKey(place: place, bucket: .allocated, reference: event.reference))
+        case .receiptPosted where !event.supply.id.isEmpty: supply(event, SupplyKey(place: place, id: event.supply.id))
+        case .supplyUpdated, .supplyCancelled:
+            supply(event, SupplyKey(place: place, id: event.supply.id))
+            return .applied
         default: break
         }
         let contained = contain(event, at: place)
@@ -74,6 +78,39 @@ extension Model {
             }
             stock[key.place, default: StockHistory()].setLeg(one.key, key.bucket, opens(one.event) ? units : -units)
         }
+    }
+
+    /// All events of a supply, worked out anew: receipts lower what is undated as long as nobody told of it.
+    private mutating func supply(_ event: InventoryEvent, _ key: SupplyKey) {
+        supplies[key, default: []].append(event)
+        let told = supplies[key] ?? []
+        let isTold = told.contains { $0.kind != .receiptPosted }
+        stock[key.place] = stock[key.place] ?? StockHistory()
+        for one in told where one.kind == .receiptPosted {
+            let place = StockHistory.key(of: one, isAbsolute: false)
+            stock[key.place]?.setLeg(place, .incoming, isTold ? 0 : -(one.quantity ?? 0))
+        }
+    }
+
+    /// What is still to come of a supply: as its newest figure says, less what came in after.
+    func open(_ key: SupplyKey) -> Int64 {
+        let events = supplies[key] ?? []
+        func newest(_ left: InventoryEvent, _ right: InventoryEvent) -> Bool {
+            func rank(_ event: InventoryEvent) -> (Int64, Int, UInt64, String) {
+                let isCancelled = event.kind == .supplyCancelled
+                return (
+                    event.occurredAtNanoseconds, isCancelled ? 1 : 0, OrderKey.digest(ofSource: event.source), event.id
+                )
+            }
+            return rank(left) < rank(right)
+        }
+        guard let figure = events.filter({ $0.kind != .receiptPosted }).max(by: newest),
+            figure.kind == .supplyUpdated
+        else { return 0 }
+        let came = events.filter {
+            $0.kind == .receiptPosted && $0.occurredAtNanoseconds > figure.occurredAtNanoseconds
+        }
+        return max(0, came.reduce(figure.supply.quantity) { $0 - ($1.quantity ?? 0) })
     }
 
     /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place first.

@@ -86,6 +86,11 @@ struct Model {
         var reference: String
     }
 
+    struct SupplyKey: Hashable {
+        var place: Place
+        var id: String
+    }
+
     /// What a command must be answered with.
     enum Prediction {
         case events([EventOutcome])
@@ -105,6 +110,8 @@ struct Model {
     var events: [EventKey: UInt64] = [:]
     /// The events of each transfer and allocation, as they were told.
     var pairs: [PairKey: [InventoryEvent]] = [:]
+    /// What was told and received of each supply.
+    var supplies: [SupplyKey: [InventoryEvent]] = [:]
     /// Sums of the holds' lines, kept along; `recount` makes them anew.
     private(set) var held: [Place: [String: Int64]] = [:]
     private(set) var releasing: [Place: Int64] = [:]
@@ -311,10 +318,6 @@ struct StockHistory {
         var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
         let leaves = event.kind == .shipmentConfirmed || event.kind == .transferShipped
         effect.values[.onHand] = leaves ? -(event.quantity ?? 0) : event.quantity ?? 0
-        if event.kind == .receiptPosted, !event.supply.id.isEmpty {
-            effect.touched.insert(BucketSet(.incoming))
-            effect.values[.incoming] = -(event.quantity ?? 0)
-        }
         return effect
     }
 }

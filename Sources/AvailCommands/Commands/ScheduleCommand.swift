@@ -10,7 +10,8 @@ struct ScheduleCommand: ClientCommand {
 
     @OptionGroup var question: QuestionOptions
 
-    @Option(help: ArgumentHelp("The last date, in RFC 3339, at most 366 days ahead. Default: 90 days.", valueName: "TIME"))
+    @Option(
+        help: ArgumentHelp("The last date, in RFC 3339, at most 366 days ahead. Default: 90 days.", valueName: "TIME"))
     var until: String?
 
     @OptionGroup var client: ClientOptions
