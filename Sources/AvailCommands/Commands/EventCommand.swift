@@ -3,5 +3,5 @@ import ArgumentParser
 struct EventCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "event", abstract: "Tell the server what happened to stock.",
-        subcommands: [EventPublishCommand.self])
+        subcommands: [EventPublishCommand.self, EventReplayCommand.self])
 }
