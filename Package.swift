@@ -84,7 +84,8 @@ let package = Package(
                 "HotTable", "Ledger", "Inventory", .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
-        .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger"], swiftSettings: strict),
+        .target(name: "Records", dependencies: ["Inventory"], swiftSettings: strict),
+        .target(name: "Catalogue", dependencies: ["Engine", "Inventory", "Ledger", "Records"], swiftSettings: strict),
 
         .target(name: "Erp", dependencies: ["Engine", "Inventory"], swiftSettings: strict),
         .target(
@@ -96,7 +97,9 @@ let package = Package(
 
         .target(
             name: "Feeds",
-            dependencies: ["Engine", "Inventory", .product(name: "Crypto", package: "swift-crypto"), logging],
+            dependencies: [
+                "Engine", "Inventory", "Records", .product(name: "Crypto", package: "swift-crypto"), logging,
+            ],
             swiftSettings: strict),
         .target(name: "JetStream", dependencies: ["CNATS", "Engine", "Feeds", "Inventory"], swiftSettings: raw),
 
@@ -125,7 +128,7 @@ let package = Package(
             name: "AvailabilityServer",
             dependencies: [
                 "Calls", "Catalogue", "Configure", "Engine", "Erp", "Feeds", "HotTable", "Inventory", "JetStream",
-                "Ledger", "Operations", "RPC", "Services", "Tryton",
+                "Ledger", "Operations", "RPC", "Records", "Services", "Tryton",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -155,7 +158,7 @@ let package = Package(
             swiftSettings: strict, linkerSettings: [.unsafeFlags(["-Xlinker", "-export-dynamic"])]),
         .testTarget(name: "AvailTests", dependencies: ["AvailCommands", "Proto", protobuf], swiftSettings: strict),
         .testTarget(
-            name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger"],
+            name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger", "Records"],
             swiftSettings: strict),
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
         .testTarget(
@@ -172,6 +175,7 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: strict),
+        .testTarget(name: "RecordsTests", dependencies: ["Inventory", "Records"], swiftSettings: strict),
         .testTarget(name: "RPCTests", dependencies: ["Calls", "RPC"], swiftSettings: strict),
         .testTarget(name: "ErpTests", dependencies: ["Engine", "Erp", "Inventory"], swiftSettings: strict),
         .testTarget(
@@ -187,8 +191,8 @@ if let fuzzerArchive {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Services",
-                protobuf,
+                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Records",
+                "Services", protobuf,
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "Regressions"], swiftSettings: strict,
             linkerSettings: [

@@ -12,8 +12,9 @@ public struct Avail: AsyncParsableCommand {
             read from AVAIL_TOKEN only. Data goes to standard output, everything else to standard error.
 
             Exit status: 0; 64 wrong usage or input; 64 + gRPC status code when a call fails (78: UNAVAILABLE); of \
-            `event publish` and `dead-letter replay` 1 when events were dead-lettered; of `health` what Nagios \
-            expects; 128 + the signal's number when a watch was interrupted or the reader of the output went away (141).
+            `event publish`, `event replay` and `dead-letter replay` 1 when events were dead-lettered; of `health` what \
+            Nagios expects; 128 + the signal's number when a watch was interrupted or the reader of the output went \
+            away (141).
             """,
         subcommands: [
             CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, ReserveCommand.self,

@@ -8,6 +8,13 @@ enum FeedMaking {
     /// The one place where a kind of feed is joined to its implementation. Nil: not part of this build.
     private static func maker(of feed: ConfiguredFeed) -> Maker? {
         switch feed.kind {
+        case .files(let settings) where settings.format != .x12Inventory:
+            { feed, mapping in
+                FolderFeed(
+                    id: feed.id, source: feed.source, folder: settings.folder,
+                    format: RowFormat(source: feed.source, mapping: mapping, isCSV: settings.format == .csv),
+                    settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
+            }
         case .files, .http, .shopify, .nats, .erp: nil
         }
     }
@@ -39,7 +46,8 @@ extension ConfiguredFeed {
 extension FeedMapping {
     init(_ map: ConfiguredFeedMap) throws {
         self.init(
-            skus: map.skus, passesUnlistedSkus: map.passesUnlistedSkus, locations: map.locations,
+            skus: try map.skusFile.map { try SkuFile.read($0) } ?? map.skus, passesUnlistedSkus: map.passesUnlistedSkus,
+            locations: map.locations,
             passesUnlistedLocations: map.passesUnlistedLocations, reasons: map.reasons)
     }
 }

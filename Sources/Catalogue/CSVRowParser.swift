@@ -1,4 +1,5 @@
 internal import Inventory
+internal import Records
 
 /// Turns CSV records into rows by the columns that the header names.
 struct CSVRowParser {

@@ -1,4 +1,5 @@
 internal import Inventory
+internal import Records
 
 /// Turns lines that are one JSON object each (RFC 8259) into rows.
 struct JSONRowParser {

@@ -1,4 +1,5 @@
 internal import Inventory
+internal import Records
 
 /// The rows of a file in order of time. Keeps 32 bytes a row and reads the rows once more from where they lie.
 struct OrderedRows {

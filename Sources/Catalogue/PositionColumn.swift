@@ -1,4 +1,5 @@
 internal import Inventory
+internal import Records
 
 /// The columns of a file of positions, by the contract's names.
 enum PositionColumn: Hashable {

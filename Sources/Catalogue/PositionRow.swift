@@ -1,6 +1,7 @@
 internal import Engine
 internal import Inventory
 internal import Ledger
+internal import Records
 
 /// One row: the figures of a sku at a location.
 struct PositionRow: Equatable {
@@ -34,8 +35,7 @@ struct PositionRow: Equatable {
         let id = "\(idPrefix)\(idStart):\(hexadecimal(digest))\(hexadecimal(ContentDigest.of(content, seed: 1)))"
         let event = InventoryEvent(
             id: id, source: source, kind: .positionSnapshot, occurredAtNanoseconds: occurredAtNanoseconds, sku: sku,
-            location: location, snapshot: StockEffect(isAbsolute: true, touched: touched, values: values),
-            bodyDigest: digest)
+            location: location, snapshot: StockEffect(isAbsolute: true, touched: touched, values: values))
         return IncomingEvent(event: event, original: original)
     }
 

@@ -1,5 +1,6 @@
 internal import Engine
 internal import Inventory
+internal import Records
 
 /// A row ready to be handed over, or why there is none.
 enum PositionRowResult {
@@ -24,7 +25,7 @@ struct PositionRows {
     private let source: String
     /// Nil when the file has no time and none was given.
     private let baseTimeNanoseconds: WallNanoseconds?
-    private var records: RecordReader
+    private var records: RecordReader<PositionFileError>
     /// Nil when the file is JSON lines.
     private var csv: CSVRowParser?
     private var json = JSONRowParser()
@@ -39,7 +40,7 @@ struct PositionRows {
             options.format ?? PositionFormat(path: options.path)
             ?? (Self.looksLikeJSON(opening) ? .jsonLines : .csv)
         var unread: [UInt8]? = opening
-        records = RecordReader(format: format) { () throws(PositionFileError) in
+        records = RecordReader(isCSV: format == .csv) { () throws(PositionFileError) in
             guard let first = unread else { return try file.readChunk() }
             unread = nil
             return first
@@ -111,7 +112,7 @@ struct PositionRows {
     }
 
     private static func readHeader(
-        _ records: inout RecordReader, path: String
+        _ records: inout RecordReader<PositionFileError>, path: String
     ) throws(PositionFileError) -> CSVRowParser {
         guard let header = try records.next() else {
             throw .unusableFile(path: path, line: 1, reason: "is empty, expected a header")

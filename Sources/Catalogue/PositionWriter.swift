@@ -1,4 +1,5 @@
 internal import Inventory
+internal import Records
 
 /// Positions as lines of text.
 struct PositionWriter {

@@ -17,10 +17,3 @@ public struct RowProblem: Error, Sendable, Equatable {
         column.isEmpty ? "\(file):\(line): \(reason)" : "\(file):\(line): \(column): \(reason)"
     }
 }
-
-/// A problem of a row whose line is not known yet.
-struct CellProblem: Error, Equatable {
-    /// Empty when the whole row is concerned.
-    var column = ""
-    var reason: String
-}

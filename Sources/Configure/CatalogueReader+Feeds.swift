@@ -7,7 +7,11 @@ extension CatalogueReader.Keys {
         "skus", "skus_file", "unlisted_skus", "locations", "unlisted_locations", "reasons",
     ]
     static let filesFeed = ["folder", "format", "settle", "poll_every", "partner"]
-    static let partner = ["sku_qualifiers", "quantity_qualifiers", "location", "date_qualifiers"]
+    static let partner = [
+        "sender", "receiver", "takes_tests", "sku_qualifiers", "quantity_qualifiers", "units", "location",
+        "location_qualifier", "location_order", "fixed_location", "date_qualifiers", "expected_qualifiers",
+        "utc_offset",
+    ]
     static let httpFeed = ["path", "bearer_file", "allowed_origins"]
     static let shopifyFeed = ["secret_files", "shop", "available_as"]
     static let natsFeed = ["url", "stream", "subjects", "durable", "credentials_file", "ca_file", "batch"]
@@ -83,20 +87,14 @@ extension MappingReader {
         if let every = duration("poll_every", 100_000_000...3_600_000_000_000, "100ms to 1h") {
             settings.pollNanoseconds = every
         }
-        guard let partner = child("partner") else { return settings }
-        if format != .x12Inventory { report("partner", "is for the format x12_846 only") }
-        partner.refuseUnknownKeys(known: CatalogueReader.Keys.partner)
-        settings.partner.skuQualifiers = partner.qualifiers("sku_qualifiers")
-        settings.partner.dateQualifiers = partner.qualifiers("date_qualifiers")
-        if let location = partner.value(
-            "location", expected: "n1 or ref", { X12PartnerSettings.Location(rawValue: $0) })
-        {
-            settings.partner.location = location
-        }
-        let quantities = partner.child("quantity_qualifiers")
-        for (key, _) in quantities?.mapping ?? Node.Mapping([]) {
-            guard let qualifier = key.string else { continue }
-            settings.partner.quantityQualifiers[qualifier] = quantities?.fedBucket(qualifier)
+        if format == .x12Inventory {
+            if let partner = child("partner") {
+                settings.partner = partner.x12Partner()
+            } else {
+                report("partner", "is required for the format x12_846: how the partner fills it")
+            }
+        } else if node("partner") != nil {
+            report("partner", "is for the format x12_846 only")
         }
         return settings
     }
@@ -201,19 +199,14 @@ extension MappingReader {
         return names
     }
 
-    private func qualifiers(_ key: String) -> [String] {
-        list(key, expected: "qualifiers of 1 to 3 characters") { (1...3).contains($0.utf8.count) ? $0 : nil }?
-            .map(\.value) ?? []
-    }
-
-    private func fedBucket(_ key: String) -> Bucket? {
+    func fedBucket(_ key: String) -> Bucket? {
         let fed = Bucket.allCases.filter(\.isFed)
         return value(key, expected: "one of \(fed.map(\.name).joined(separator: ", "))") { text in
             fed.first { $0.name == text }
         }
     }
 
-    fileprivate func duration(_ key: String, _ range: ClosedRange<Int64>, _ words: String) -> Int64? {
+    func duration(_ key: String, _ range: ClosedRange<Int64>, _ words: String) -> Int64? {
         value(key, expected: "a duration from \(words)") { text in
             Quantities.duration(text).flatMap { range.contains($0) ? $0 : nil }
         }

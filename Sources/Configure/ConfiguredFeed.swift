@@ -68,22 +68,44 @@ public struct FilesFeedSettings: Sendable, Equatable {
     public init() {}
 }
 
-/// How a partner fills an X12 846. What is empty has the reader's defaults.
+/// How a partner fills an X12 846.
 public struct X12PartnerSettings: Sendable, Equatable {
     public enum Location: String, Sendable, CaseIterable {
-        /// The N1 segment's code.
+        /// An N1 segment.
         case n1
         /// A REF segment.
         case ref
     }
 
+    public enum LocationOrder: String, Sendable, CaseIterable {
+        case before
+        case after
+    }
+
+    /// What ISA06 and ISA08 must be; nil: anything.
+    public var sender: String?
+    public var receiver: String?
+    /// Whether what ISA15 marks as a test is taken.
+    public var takesTests = false
     /// Of the LIN segment, the first that is there.
     public var skuQualifiers: [String] = []
-    /// The bucket that a QTY qualifier fills.
-    public var quantityQualifiers: [String: Bucket] = [:]
+    /// The QTY qualifiers that fill a bucket, in the file's order: the first that is there.
+    public var quantityQualifiers: [Bucket: [String]] = [:]
+    /// The units that skus are counted in.
+    public var units = ["EA"]
     public var location = Location.n1
+    /// Of the segment that names the location.
+    public var locationQualifier = "WH"
+    /// Where it stands to its quantities.
+    public var locationOrder = LocationOrder.before
+    /// The partner's location that all figures are of; nil: a segment names it.
+    public var fixedLocation: String?
     /// Of the DTM segment, the first that is there.
     public var dateQualifiers: [String] = []
+    /// Of the SCH segment's dates, the first that is there; empty: SCH is passed over.
+    public var expectedQualifiers: [String] = []
+    /// Of times that do not say, east of Greenwich; nil: they are UTC.
+    public var utcOffsetMinutes: Int64?
 
     public init() {}
 }

@@ -18,7 +18,8 @@ public enum ContentType: UInt8, Sendable, Equatable, CaseIterable {
     case erpReading = 7
 }
 
-/// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter.
+/// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter. Here it gets its digest, so that
+/// the same event by two feeds is the same.
 public struct IncomingEvent: Sendable {
     public let event: InventoryEvent
     public let original: [UInt8]
@@ -31,6 +32,8 @@ public struct IncomingEvent: Sendable {
         event: InventoryEvent, original: [UInt8], contentType: ContentType = .protobuf,
         rejection: EventRejection? = nil
     ) {
+        var event = event
+        event.bodyDigest = event.canonicalDigest
         self.event = event
         self.original = original
         self.contentType = contentType

@@ -74,8 +74,7 @@ public struct ErpPositionReading: Sendable {
         let event = InventoryEvent(
             id: "read-\(String(asked, radix: 32))-\(String(digest, radix: 32))", source: source,
             kind: .positionSnapshot, occurredAtNanoseconds: asked, sku: position.sku, location: position.location,
-            snapshot: effect, contains: Array(position.contains.prefix(Limits.containsMax)),
-            bodyDigest: ErpPositionReading.digest(body))
+            snapshot: effect, contains: Array(position.contains.prefix(Limits.containsMax)))
         return IncomingEvent(event: event, original: Array(body.utf8), contentType: .erpReading)
     }
 

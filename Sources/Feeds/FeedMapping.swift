@@ -1,3 +1,5 @@
+public import Inventory
+
 /// What a partner calls things, and what they are called here: the `map` of a feed in the configuration.
 public struct FeedMapping: Sendable, Equatable {
     /// Their skus; what is not listed is taken as it is when `passesUnlistedSkus`.
@@ -31,4 +33,25 @@ public struct FeedMapping: Sendable, Equatable {
     }
 
     public func reason(_ theirs: String) -> String { reasons[theirs] ?? theirs }
+
+    /// Puts our names in the place of theirs. Throws what the event's dead letter says where there is none.
+    public func translate(_ event: inout InventoryEvent) throws(EventRejection) {
+        if !event.sku.isEmpty {
+            guard let ours = sku(event.sku) else { throw Self.unlisted("sku", event.sku) }
+            event.sku = ours
+        }
+        if !event.location.isEmpty {
+            guard let ours = location(event.location) else { throw Self.unlisted("location", event.location) }
+            event.location = ours
+        }
+        if !event.toLocation.isEmpty {
+            guard let ours = location(event.toLocation) else { throw Self.unlisted("to_location", event.toLocation) }
+            event.toLocation = ours
+        }
+        if !event.reason.isEmpty { event.reason = reason(event.reason) }
+    }
+
+    private static func unlisted(_ field: String, _ theirs: String) -> EventRejection {
+        EventRejection(.invalidField, "\(field): \(theirs) is not in the feed's map")
+    }
 }

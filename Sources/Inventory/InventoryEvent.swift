@@ -101,14 +101,14 @@ public struct InventoryEvent: Sendable, Equatable {
     public var contains: [ContainedHold]
     /// SUPPLY_UPDATED, SUPPLY_CANCELLED: the supply. RECEIPT_POSTED: the one it belongs to.
     public var supply: NamedSupply
-    /// A digest of the whole event as sent, to tell a repeat from another body under the same id.
+    /// Of everything above, to tell a repeat from another body under the same id. The engine makes it as the event comes in.
     public var bodyDigest: UInt64
 
     public init(
         id: String, source: String, kind: InventoryEventKind, sequence: UInt64? = nil,
         occurredAtNanoseconds: WallNanoseconds, sku: String = "", location: String = "", lot: String = "",
         quantity: Int64? = nil, reason: String = "", snapshot: StockEffect = StockEffect(isAbsolute: true),
-        contains: [ContainedHold] = [], supply: NamedSupply = NamedSupply(), bodyDigest: UInt64
+        contains: [ContainedHold] = [], supply: NamedSupply = NamedSupply(), bodyDigest: UInt64 = 0
     ) {
         self.id = id
         self.source = source

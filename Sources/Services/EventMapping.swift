@@ -1,6 +1,5 @@
 internal import Engine
 internal import Inventory
-internal import Ledger
 internal import Proto
 internal import SwiftProtobuf
 
@@ -18,7 +17,7 @@ extension IncomingEvent {
             contains: wire.contains.map {
                 ContainedHold(
                     reservationID: $0.reservationID, lineID: $0.reservationLine, quantity: $0.quantity)
-            }, supply: NamedSupply(wire.supply), bodyDigest: ContentDigest.of(original))
+            }, supply: NamedSupply(wire.supply))
         event.status = StockStatus(wire.status)
         event.toStatus = StockStatus(wire.toStatus)
         event.hold.reservationID = wire.reservationID

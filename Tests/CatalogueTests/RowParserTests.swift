@@ -1,4 +1,5 @@
 import Inventory
+import Records
 import Testing
 
 @testable import Catalogue

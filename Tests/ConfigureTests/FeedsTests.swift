@@ -25,7 +25,7 @@ struct ConfiguredFeedTests {
                 format: x12_846
                 settle: 0
                 poll_every: 10s
-                partner: {sku_qualifiers: [SK, VP], quantity_qualifiers: {33: on_hand}, location: ref, date_qualifiers: [405]}
+                partner: {sku_qualifiers: [SK, VP], quantity_qualifiers: {33: on_hand, 1: on_hand}, location: ref, date_qualifiers: [405], utc_offset: '-05:30'}
                 map:
                   skus_file: skus.csv
                   unlisted_skus: refuse
@@ -51,8 +51,10 @@ struct ConfiguredFeedTests {
         files.settleNanoseconds = 0
         files.pollNanoseconds = 10_000_000_000
         files.partner.skuQualifiers = ["SK", "VP"]
-        files.partner.quantityQualifiers = ["33": .onHand]
+        files.partner.quantityQualifiers = [.onHand: ["33", "1"]]
         files.partner.location = .ref
+        files.partner.locationQualifier = "ZZ"
+        files.partner.utcOffsetMinutes = -330
         files.partner.dateQualifiers = ["405"]
         var second = ConfiguredFeed(id: "b", kind: .files(files), source: "supplier")
         second.map.skusFile = "skus.csv"
@@ -98,6 +100,10 @@ struct ConfiguredFeedTests {
         (
             "{kind: files, source: s, folder: /i, format: csv, partner: {location: n1}}",
             "feeds.f.partner: is for the format x12_846 only"
+        ),
+        (
+            "{kind: files, source: s, folder: /i, format: x12_846}",
+            "feeds.f.partner: is required for the format x12_846: how the partner fills it"
         ),
         (
             "{kind: files, source: s, folder: /i, format: csv, lag_max: 1ms}",

@@ -2,6 +2,7 @@ import Foundation
 import Inventory
 
 @testable import Catalogue
+@testable import Records
 
 /// Files of positions: how the bytes come in pieces does not matter; a row that is taken is within the limits and reads
 /// back from an export as it was; one that is refused says where and why.
@@ -20,7 +21,7 @@ struct PositionFileJudge {
         var offset: UInt64 = 0
         for record in records {
             expect(record.line > line && record.offset >= offset, "a record's line or place goes back")
-            expect(record.bytes.count <= RecordReader.recordBytesMax, "a record beyond its limit")
+            expect(record.bytes.count <= RawRecord.bytesMax, "a record beyond its limit")
             line = record.line
             offset = record.offset + 1
             if record.problem == nil, record.offset > 0 || !file.starts(with: [0xEF, 0xBB, 0xBF]) {
@@ -34,13 +35,13 @@ struct PositionFileJudge {
     /// With one seed in sixteen the first zero byte stands for a text that just fits into a record or just does not.
     private func grown(_ file: [UInt8], by seed: UInt8) -> [UInt8] {
         guard seed & 15 == 15, let place = file.firstIndex(of: 0) else { return file }
-        let text = [UInt8](repeating: UInt8(ascii: "x"), count: RecordReader.recordBytesMax - 32)
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: RawRecord.bytesMax - 32)
         return file[..<place] + text + file[(place + 1)...]
     }
 
     private func records(of pieces: [[UInt8]]) -> [RawRecord] {
         var rest = pieces[...]
-        var reader = RecordReader(format: format) { () throws(PositionFileError) in rest.popFirst() ?? [] }
+        var reader = RecordReader(isCSV: format == .csv) { () throws(PositionFileError) in rest.popFirst() ?? [] }
         var records: [RawRecord] = []
         do throws(PositionFileError) {
             while let record = try reader.next() { records.append(record) }

@@ -74,7 +74,7 @@ struct Caller {
             return .change(tenant: tenant, wish, identity)
         case .publish(_, let events, _):
             var event = events[0].event
-            event.bodyDigest += 1 << 32
+            event.correlationID = "another body"
             return publish(event)
         default: return command
         }

@@ -1,7 +1,7 @@
-/// Reads the tokens of a flat JSON object (RFC 8259) out of one line. Objects and arrays as values are refused, so
-/// depth is bounded.
-struct JSONScanner {
-    enum Value: Equatable {
+/// Reads the tokens of a JSON object (RFC 8259) out of one line. Objects and lists are no values: who expects some takes their
+/// brackets, so depth is bounded.
+public struct JSONScanner: Sendable {
+    public enum Value: Equatable, Sendable {
         case string([UInt8])
         /// Its text, checked against the grammar.
         case number([UInt8])
@@ -12,27 +12,29 @@ struct JSONScanner {
     private var line: [UInt8] = []
     private var offset = 0
 
-    mutating func begin(_ line: [UInt8]) {
+    public init() {}
+
+    public mutating func begin(_ line: [UInt8]) {
         self.line = line
         offset = 0
     }
 
     /// Whether `scalar` is next, which is then behind.
-    mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+    public mutating func take(_ scalar: Unicode.Scalar) -> Bool {
         skipBlanks()
         return takeByte(scalar)
     }
 
-    mutating func expect(_ scalar: Unicode.Scalar, _ what: String) throws(CellProblem) {
+    public mutating func expect(_ scalar: Unicode.Scalar, _ what: String) throws(CellProblem) {
         guard take(scalar) else { throw unexpected(what) }
     }
 
-    mutating func expectEnd() throws(CellProblem) {
+    public mutating func expectEnd() throws(CellProblem) {
         skipBlanks()
         guard offset == line.count else { throw unexpected("nothing after the object") }
     }
 
-    mutating func value(of column: String) throws(CellProblem) -> Value {
+    public mutating func value(of column: String) throws(CellProblem) -> Value {
         skipBlanks()
         guard offset < line.count else { throw unexpected("a value") }
         switch line[offset] {
@@ -48,7 +50,7 @@ struct JSONScanner {
     }
 
     /// A string's bytes, escapes resolved.
-    mutating func string() throws(CellProblem) -> [UInt8] {
+    public mutating func string() throws(CellProblem) -> [UInt8] {
         try expect("\"", "a string")
         var bytes: [UInt8] = []
         while offset < line.count {

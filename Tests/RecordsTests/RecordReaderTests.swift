@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Catalogue
+@testable import Records
 
 @Suite struct RecordReaderTests {
     /// What a record should be: its line and its text, or its line and what is wrong.
@@ -43,7 +43,7 @@ import Testing
         let bytes = Array(text.utf8)
         for first in 0...bytes.count {
             for second in first...bytes.count {
-                let found = try records([bytes[..<first], bytes[first..<second], bytes[second...]], .csv)
+                let found = records([bytes[..<first], bytes[first..<second], bytes[second...]], isCSV: true)
                 let shown = found.map {
                     Expected(
                         line: $0.line, text: $0.problem == nil ? String(decoding: $0.bytes, as: UTF8.self) : "",
@@ -58,17 +58,17 @@ import Testing
     }
 
     @Test func `in JSON lines a quote hides no line break`() throws {
-        let found = try records([Array("{\"a\n\"b\"}\n".utf8)[...]], .jsonLines)
+        let found = records([Array("{\"a\n\"b\"}\n".utf8)[...]], isCSV: false)
         #expect(found.map(\.line) == [1, 2])
     }
 
-    @Test(arguments: [PositionFormat.csv, .jsonLines])
-    func `a record beyond the limit costs its first line only`(format: PositionFormat) throws {
-        let long = [UInt8](repeating: 0x61, count: RecordReader.recordBytesMax + 1)
-        let exact = [UInt8](repeating: 0x62, count: RecordReader.recordBytesMax)
+    @Test(arguments: [true, false])
+    func `a record beyond the limit costs its first line only`(isCSV: Bool) throws {
+        let long = [UInt8](repeating: 0x61, count: RawRecord.bytesMax + 1)
+        let exact = [UInt8](repeating: 0x62, count: RawRecord.bytesMax)
         let bytes = Array("one\n".utf8) + long + Array("\n".utf8) + exact + Array("\nfour\n".utf8)
         for chunkBytes in [1, 7, 4_096, 65_536, 65_537, bytes.count] {
-            let found = try records(chunks(bytes, chunkBytes), format)
+            let found = records(chunks(bytes, chunkBytes), isCSV: isCSV)
             #expect(found.map(\.line) == [1, 2, 3, 4])
             #expect(found.map { $0.problem == nil } == [true, false, true, true])
             #expect(String(decoding: found.last!.bytes, as: UTF8.self) == "four")
@@ -80,7 +80,7 @@ import Testing
         for row in 0..<20_000 { text += "row\(row),\(row)\n" }
         let bytes = Array(text.utf8)
         for chunkBytes in [1_000, 65_536, 262_144] {
-            let found = try records(chunks(bytes, chunkBytes), .csv)
+            let found = records(chunks(bytes, chunkBytes), isCSV: true)
             #expect(found.count == 20_002)
             #expect(found.filter { $0.problem != nil }.map(\.line) == [2])
             #expect(found[20_001].line == 20_002)
@@ -93,11 +93,11 @@ import Testing
     }
 
     /// Empty chunks are left out: they mean the end.
-    private func records(_ chunks: [ArraySlice<UInt8>], _ format: PositionFormat) throws -> [RawRecord] {
+    private func records(_ chunks: [ArraySlice<UInt8>], isCSV: Bool) -> [RawRecord] {
         var rest = chunks.filter { !$0.isEmpty }.makeIterator()
-        var reader = RecordReader(format: format) { () throws(PositionFileError) in rest.next().map(Array.init) ?? [] }
+        var reader = RecordReader(isCSV: isCSV) { () throws(Never) in rest.next().map(Array.init) ?? [] }
         var found: [RawRecord] = []
-        while let record = try reader.next() { found.append(record) }
+        while let record = reader.next() { found.append(record) }
         return found
     }
 }

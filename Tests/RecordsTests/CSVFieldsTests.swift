@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Catalogue
+@testable import Records
 
 @Suite struct CSVFieldsTests {
     static let good: [(record: String, fields: [String])] = [

@@ -1,17 +1,19 @@
 /// The fields of one CSV record (RFC 4180, section 2). Used again for every record, so that it allocates nothing.
-struct CSVFields {
+public struct CSVFields: Sendable {
     private var text: [UInt8] = []
     private var ends: [Int] = []
 
-    var count: Int { ends.count }
+    public init() {}
+
+    public var count: Int { ends.count }
 
     /// A field's bytes without its quotes.
-    subscript(_ index: Int) -> ArraySlice<UInt8> {
+    public subscript(_ index: Int) -> ArraySlice<UInt8> {
         text[(index == 0 ? 0 : ends[index - 1])..<ends[index]]
     }
 
     /// Replaces the fields by those of `record`.
-    mutating func parse(_ record: [UInt8]) throws(CellProblem) {
+    public mutating func parse(_ record: [UInt8]) throws(CellProblem) {
         text.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
         var offset = 0

@@ -1,27 +1,36 @@
 /// One record as it lies in the file, without the line break after it.
-struct RawRecord: Equatable {
+public struct RawRecord: Equatable, Sendable {
+    /// A longer one cannot be read.
+    public static let bytesMax = 65_536
+
     /// Of its first byte, counted from 1.
-    var line: Int
+    public var line: Int
     /// Where it begins in the stream, in bytes.
-    var offset: UInt64
-    var bytes: [UInt8]
+    public var offset: UInt64
+    public var bytes: [UInt8]
     /// Why it cannot be read; `bytes` is then its beginning.
-    var problem: String?
+    public var problem: String?
+
+    public init(line: Int, offset: UInt64, bytes: [UInt8], problem: String? = nil) {
+        self.line = line
+        self.offset = offset
+        self.bytes = bytes
+        self.problem = problem
+    }
 }
 
 /// Cuts a stream of bytes into records, one line each; in CSV a line break inside quotes is part of the record
 /// (RFC 4180, section 2.6). Holds one chunk and one record, however long the stream is.
 ///
 /// A record that is too long, or whose quote is never closed, costs its first line only: reading goes on with the next.
-struct RecordReader {
-    static let recordBytesMax = 65_536
+public struct RecordReader<Failure: Error> {
 
     private enum Place {
         case fieldStart, unquoted, quoted, afterQuote
     }
 
     private let quotesHideBreaks: Bool
-    private let readChunk: () throws(PositionFileError) -> [UInt8]
+    private let readChunk: () throws(Failure) -> [UInt8]
     private var chunk: [UInt8] = []
     private var offset = 0
     private var place = Place.fieldStart
@@ -32,14 +41,16 @@ struct RecordReader {
     private var lineBreaks = 0
     private var hasBegun = false
 
-    /// `readChunk` gives the next bytes, and none at the end.
-    init(format: PositionFormat, readChunk: @escaping () throws(PositionFileError) -> [UInt8]) {
-        quotesHideBreaks = format == .csv
+    /// - Parameters:
+    ///   - isCSV: whether quotes hide line breaks.
+    ///   - readChunk: gives the next bytes, and none at the end.
+    public init(isCSV: Bool, readChunk: @escaping () throws(Failure) -> [UInt8]) {
+        quotesHideBreaks = isCSV
         self.readChunk = readChunk
     }
 
     /// The next record that is not an empty line; nil at the end.
-    mutating func next() throws(PositionFileError) -> RawRecord? {
+    public mutating func next() throws(Failure) -> RawRecord? {
         if !hasBegun { try skipByteOrderMark() }
         begin()
         while true {
@@ -54,8 +65,8 @@ struct RecordReader {
             let start = offset
             let isEnded = scan()
             record.append(contentsOf: chunk[start..<offset])
-            if record.count - (isEnded ? 1 : 0) > Self.recordBytesMax {
-                return try abandon(reason: "longer than \(Self.recordBytesMax) bytes (or a quote is not closed)")
+            if record.count - (isEnded ? 1 : 0) > RawRecord.bytesMax {
+                return try abandon(reason: "longer than \(RawRecord.bytesMax) bytes (or a quote is not closed)")
             }
             guard isEnded else { continue }
             let found = finished()
@@ -109,7 +120,7 @@ struct RecordReader {
 
     /// Gives up the record's first line and puts back what was read beyond it, so that what follows does not depend on
     /// how the stream was cut into chunks.
-    private mutating func abandon(reason: String) throws(PositionFileError) -> RawRecord {
+    private mutating func abandon(reason: String) throws(Failure) -> RawRecord {
         let broken = RawRecord(line: line, offset: recordOffset, bytes: Array(record.prefix(256)), problem: reason)
         line += 1
         if let lineEnd = record.firstIndex(of: 0x0A) {
@@ -131,7 +142,7 @@ struct RecordReader {
         }
     }
 
-    private mutating func skipByteOrderMark() throws(PositionFileError) {
+    private mutating func skipByteOrderMark() throws(Failure) {
         hasBegun = true
         while chunk.count < 3 {
             let more = try readChunk()

@@ -1,9 +1,9 @@
 internal import Inventory
 
 /// What a cell's bytes say.
-enum CellText {
+public enum CellText {
     /// A name of the contract: UTF-8 without control characters, at most so many bytes.
-    static func name(_ bytes: ArraySlice<UInt8>, bytesMax: Int, column: String) throws(CellProblem) -> String {
+    public static func name(_ bytes: ArraySlice<UInt8>, bytesMax: Int, column: String) throws(CellProblem) -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CellProblem(column: column, reason: "is not UTF-8")
         }
@@ -14,7 +14,7 @@ enum CellText {
     }
 
     /// A whole number within the contract's range, with blanks around it allowed.
-    static func quantity(_ bytes: ArraySlice<UInt8>, column: String) throws(CellProblem) -> Int64 {
+    public static func quantity(_ bytes: ArraySlice<UInt8>, column: String) throws(CellProblem) -> Int64 {
         var digits = trimmed(bytes)
         let isNegative = digits.first == UInt8(ascii: "-")
         if isNegative || digits.first == UInt8(ascii: "+") { digits.removeFirst() }
@@ -32,7 +32,7 @@ enum CellText {
     }
 
     /// Without blanks and tabs at either end.
-    static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    public static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var rest = bytes
         while let first = rest.first, first == 0x20 || first == 0x09 { rest.removeFirst() }
         while let last = rest.last, last == 0x20 || last == 0x09 { rest.removeLast() }
@@ -40,7 +40,7 @@ enum CellText {
     }
 
     /// A value for a message: short, and harmless on a terminal.
-    static func shown(_ bytes: ArraySlice<UInt8>) -> String {
+    public static func shown(_ bytes: ArraySlice<UInt8>) -> String {
         let text = String(decoding: bytes.prefix(40), as: UTF8.self)
         let scalars = text.unicodeScalars.map { scalar -> Character in
             scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? "\u{FFFD}" : Character(scalar)
@@ -48,5 +48,5 @@ enum CellText {
         return "\"\(String(scalars))\(bytes.count > 40 ? "…" : "")\""
     }
 
-    static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+    public static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 }
