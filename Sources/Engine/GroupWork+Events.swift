@@ -204,7 +204,9 @@ extension GroupWork {
         watermarks = nil
         pendingSource = source.number
         try source.progress.observe(
-            sequence: event.sequence, occurredAtNanoseconds: isDeadLetter ? nil : event.occurredAtNanoseconds,
+            // Of what is tried again the sequence was accounted for when it came.
+            sequence: replayed == nil ? event.sequence : nil,
+            occurredAtNanoseconds: isDeadLetter ? nil : event.occurredAtNanoseconds,
             receivedAtNanoseconds: nowNanoseconds, isHeartbeat: event.kind == .sourceHeartbeat, pending: &self)
         if !isDeadLetter { source.progress.lastEventNanoseconds = nowNanoseconds }
         catalogue.sources[event.source] = source

@@ -34,7 +34,8 @@ struct ReservationParsingTests {
         ["reservation", "list", "--state", "unspecified"], ["reservation", "list", "--limit", "-1"],
         ["reservation", "commit"], ["reservation", "commit", "r", "--line", "1"],
         ["reservation", "release", "r", "--expected-version", "-1"], ["erp", "writes", "--state", "lost"],
-        ["erp", "retry"], ["dead-letter", "show"], ["dead-letter", "replay"], ["dead-letter", "replay", "1-1", "--all"],
+        ["erp", "retry"], ["dead-letter", "show"], ["dead-letter", "replay"],
+        ["dead-letter", "replay", "1-1", "--all"],
         ["dead-letter", "discard", "1-1"], ["dead-letter", "discard", "--all", "--because", "why"],
         ["event", "tail", "--type", "unspecified"],
     ])

@@ -100,6 +100,22 @@ import Testing
         #expect(try store.position("S", "WH1")?.buckets[.onHand] == 5)
     }
 
+    @Test func replayFillsNoGapSinceItsSequenceWasAccountedForWhenItCame() throws {
+        let store = try TestStore()
+        _ = try store.publish(Make.heartbeat("1", at: -50, sequence: 1))
+        let poison = TestStore.incoming(Make.adjustment("2", location: "NEW", at: -40, sequence: 2, by: 3))
+        _ = try store.publish([poison])
+        _ = try store.publish(Make.heartbeat("3", at: -30, sequence: 3))
+        var seed = TestStore.seed
+        seed.locations.append(Location(id: "NEW", number: 0))
+        _ = try store.step(.seed(tenant: store.engine.tenantNumber, seed))
+        let id = try #require(try letters(store).first?.id)
+        #expect(try deal(.replay, [.init(id: id, incoming: poison)], store)[0].outcome == .applied)
+        let source = try #require(store.source("a"))
+        #expect((source.lateFillers, source.nextSequence, source.gapSinceNanoseconds) == (0, 4, nil))
+        #expect(source.watermarkNanoseconds == TestStore.now - 30 * .perSecond)
+    }
+
     @Test func mendedMappingMendsTheLetterThoughItReadsAnotherEvent() throws {
         let store = try TestStore()
         let misread = TestStore.incoming(Make.adjustment("x", source: "shop", location: "wh-one", by: 2))

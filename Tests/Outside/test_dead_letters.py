@@ -6,12 +6,12 @@ import time
 import grpc
 import pytest
 
-from availability.v1 import inventory_event_pb2, operations_service_pb2
+from availability.v1 import inventory_event_pb2, inventory_feed_service_pb2, operations_service_pb2
 
 from support import PATIENCE
 from support.api import (
     APPLIED, DEAD_LETTERED, DUPLICATE, Api, adjustment, event, failure_of, new_name, now, snapshot, timestamp)
-from support.server import AVAIL, SMALL, clean_environment
+from support.server import AVAIL, SMALL, clean_environment, eventually
 
 OWNED = SMALL.replace("WH6: }", "WH6: {owner: wms}}")
 UNSPECIFIED = inventory_event_pb2.EVENT_OUTCOME_UNSPECIFIED
@@ -213,6 +213,30 @@ def test_five_thousand_letters_are_paged_replayed_and_discarded_and_survive(new_
     assert told.split() == ["OUTCOME", "EVENTS", "APPLIED", "2500"]
     assert letters.page().total == 0
     assert Api(server.channel()).position("S-4999", "NOWHERE").position.on_hand == 1
+
+
+def test_log_and_readiness_warn_long_before_the_bound(new_server):
+    server = new_server()
+    api = Api(server.start().channel())
+
+    def warnings():
+        return [line for line in server.logs() if line["message"].startswith("dead letters pile up")]
+
+    at, count = timestamp(now()), 0
+    while count < 100_000:
+        assert not warnings() and "100000 of 1000000" not in server.get("/readyz?verbose")[1]
+        api.feed.PublishEvents(inventory_feed_service_pb2.PublishEventsRequest(events=[
+            inventory_event_pb2.InventoryEvent(id=f"e{count + number}", occurred_at=at) for number in range(1_000)]),
+            timeout=PATIENCE)
+        count += 1_000
+    warning, = eventually(warnings, "the warning")
+    assert (int(warning["dead_letters"]), int(warning["dead_letters_max"])) == (100_000, 1_000_000)
+    status, text = server.get("/readyz?verbose")
+    assert status == 200 and "100000 of 1000000" in text
+    # A filter that nothing matches looks at a bounded number a page, and still comes to the end.
+    letters = Letters(api)
+    assert letters.page(sku="nothing").next_page_token != ""
+    assert letters.all(sku="nothing") == []
 
 
 def test_client_lists_shows_replays_and_discards(api, letters, avail):
