@@ -16,8 +16,8 @@ public struct Avail: AsyncParsableCommand {
             signal's number when a watch was interrupted or the reader of the output went away (141).
             """,
         subcommands: [
-            CheckCommand.self, ExplainCommand.self, ReserveCommand.self, ReservationCommand.self, EventCommand.self,
-            ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self, StatusCommand.self,
+            CheckCommand.self, ExplainCommand.self, WatchCommand.self, ReserveCommand.self, ReservationCommand.self,
+            EventCommand.self, ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self, StatusCommand.self,
             HealthCommand.self,
         ])
 

@@ -44,7 +44,14 @@ struct ServerHost {
                 logger: logger)
         }
         watches.start()
+        let availabilityWatches = AvailabilityWatches(
+            ledger: ledger, board: board, tenant: tenant, clock: clock,
+            // Half of the cores: the others answer and write.
+            threads: min(8, max(1, ProcessInfo.processInfo.activeProcessorCount / 2)), now: wallClockNanoseconds,
+            monotonicNow: monotonicClockNanoseconds)
+        availabilityWatches.start()
         defer {
+            availabilityWatches.stop()
             watches.stop()
             watch.stop()
             filling?.stop()
@@ -58,7 +65,8 @@ struct ServerHost {
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
-        let application = makeApplication(writer, health, readiness, watches, erps)
+        let application = makeApplication(
+            writer, health, readiness, watches, availabilityWatches, erps)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -66,7 +74,8 @@ struct ServerHost {
         EarlySignals.keep()
         try start(wire)
         var services: [any Service] = [
-            makeOperations(wire, writer, watch, readiness, erps, methods: application.methods)
+            makeOperations(
+                wire, writer, watch, readiness, erps, availabilityWatches, methods: application.methods)
         ]
         if settings.usesSampleCatalogue { services.append(SampleHeartbeat(writer: writer, tenant: tenant)) }
         services.append(ErpService(hosting: erps))
@@ -89,13 +98,15 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ erps: ErpHosting
+        _ availabilityWatches: AvailabilityWatches, _ erps: ErpHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
             environment: ServiceEnvironment(
                 ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(loaded),
-                clock: clock, outbox: outbox, watches: watches, tenant: tenant, tenantName: settings.tenant,
+                clock: clock, outbox: outbox, watches: watches, availabilityWatches: availabilityWatches,
+                tenant: tenant,
+                tenantName: settings.tenant,
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
@@ -116,14 +127,16 @@ struct ServerHost {
 
     private func makeOperations(
         _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
-        methods: [MethodDescriptor]
+        _ availabilityWatches: AvailabilityWatches, methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
-                families: ServerMetrics(ledger: ledger, watch: watch, writer: writer, board: board, erps: erps)
-                    .families,
+                families: ServerMetrics(
+                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps,
+                    watches: availabilityWatches
+                ).families,
                 erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
             logger: logger,
             onRunning: { [settings, logger] port in

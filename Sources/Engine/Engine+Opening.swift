@@ -34,8 +34,9 @@ extension Engine {
                 index: ReservationIndex())
             problem = try work.add(seed)
             if problem == nil {
-                let catalogue = try work.commit().catalogue
-                let board = StateBoard(catalogue.published, hotTable: hotTable)
+                let committed = try work.commit()
+                let catalogue = committed.catalogue
+                let board = StateBoard(catalogue.published, hotTable: hotTable, sequence: committed.sequence)
                 let index = try ReservationIndex(
                     reading: ledger.makeReader(), tenant: tenant, outbox: outbox,
                     nowNanoseconds: time.ledgerNanoseconds)

@@ -122,8 +122,11 @@ public final class StateBoard: Sendable {
     private let readCounts = Mutex<[ReadCounts]>([])
     private let causes = Mutex<[ReservationCause: UInt64]>([:])
     private let nextExpiry = Atomic<Int64>(.max)
+    /// What each commit changed, for those who watch.
+    public let changes: ChangeHub
 
-    init(_ state: PublishedState, hotTable: HotTable?) {
+    init(_ state: PublishedState, hotTable: HotTable?, sequence: UInt64) {
+        changes = ChangeHub(sequence: sequence)
         current = Mutex(state)
         self.hotTable = hotTable
     }

@@ -90,7 +90,7 @@ struct AvailabilityServiceMethods {
                 sink.succeed(with: try explain.answer(request, reads: call.reads))
             },
             .unimplemented(Self.name, "GetAvailabilitySchedule"),
-            .unimplemented(Self.name, "WatchAvailability", kind: .serverStreaming),
+            watch,
         ]
     }
 }

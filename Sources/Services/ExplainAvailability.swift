@@ -19,7 +19,8 @@ struct ExplainAvailability {
         let question = try unsafe channelID.withBytes { channel throws(CallStatus) in
             try unsafe customer.withBytes { customer throws(CallStatus) in
                 try unsafe CheckQuestion(
-                    channelID: channel, customer: customer, staleness: request.staleness,
+                    channelID: channel, customer: customer,
+                    staleness: .init(request.hasMaxStaleness ? request.maxStaleness : nil),
                     lineCount: request.lines.count, lineCountMax: Limits.linesPerExplanationMax,
                     state: reads.stock.lentState)
             }
@@ -57,7 +58,9 @@ struct ExplainAvailability {
             var evaluation = unsafe LineEvaluation(
                 question.tables, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
                 maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: ExplainingRecorder())
-            let source = LedgerStock(stock: reads.stock, clock: environment.clock, question: question)
+            let source = unsafe LedgerStock(
+                stock: reads.stock, clock: environment.clock, countsOwnHolds: question.tables.countsOwnHolds,
+                lentEntry: question.lentEntry)
             guard let answer = try unsafe source.evaluate(&evaluation, sku: sku, index: index, asked) else {
                 preconditionFailure("the ledger always can tell")
             }
@@ -75,13 +78,15 @@ struct ExplainAvailability {
     }
 }
 
-extension Availability_V1_ExplainAvailabilityRequest {
+extension CheckAvailabilityCodec.Staleness {
     /// As the hot path's decoder sees it.
-    fileprivate var staleness: CheckAvailabilityCodec.Staleness {
-        guard hasMaxStaleness else { return .absent }
-        let duration = maxStaleness
-        guard duration.seconds >= 0, (0..<1_000_000_000).contains(duration.nanos) else { return .invalid }
-        return .nanoseconds(duration.nanosecondCount ?? .max)
+    init(_ duration: Google_Protobuf_Duration?) {
+        guard let duration else {
+            self = .absent
+            return
+        }
+        let isValid = duration.seconds >= 0 && (0..<1_000_000_000).contains(duration.nanos)
+        self = isValid ? .nanoseconds(duration.nanosecondCount ?? .max) : .invalid
     }
 }
 

@@ -14,6 +14,7 @@ public struct ServiceEnvironment: Sendable {
     public let clock: LedgerClock
     public let outbox: ErpOutbox
     public let watches: ReservationWatches
+    public let availabilityWatches: AvailabilityWatches
     public let tenant: TenantNumber
     public let tenantName: String
     public let version: String
@@ -37,7 +38,8 @@ public struct ServiceEnvironment: Sendable {
     public init(
         ledger: Ledger, engine: EngineThread, board: StateBoard, health: HealthBoard, settings: EngineSettings,
         clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
-        tenant: TenantNumber, tenantName: String, version: String, startNanoseconds: WallNanoseconds,
+        availabilityWatches: AvailabilityWatches, tenant: TenantNumber, tenantName: String, version: String,
+        startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition], checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
@@ -51,6 +53,7 @@ public struct ServiceEnvironment: Sendable {
         self.clock = clock
         self.outbox = outbox
         self.watches = watches
+        self.availabilityWatches = availabilityWatches
         self.tenant = tenant
         self.tenantName = tenantName
         self.version = version
