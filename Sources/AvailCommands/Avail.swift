@@ -17,8 +17,8 @@ public struct Avail: AsyncParsableCommand {
             away (141).
             """,
         subcommands: [
-            CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, ReserveCommand.self,
-            ReservationCommand.self, EventCommand.self, ChannelCommand.self, PositionCommand.self,
+            CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, WatchCommand.self,
+            ReserveCommand.self, ReservationCommand.self, EventCommand.self, ChannelCommand.self, PositionCommand.self,
             SourceCommand.self, DeadLetterCommand.self, ErpCommand.self, ReconcileCommand.self, StatusCommand.self,
             HealthCommand.self,
         ])

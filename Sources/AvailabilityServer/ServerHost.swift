@@ -46,8 +46,15 @@ struct ServerHost {
         let tails = EventTails(tail: board.eventTail)
         tails.start()
         watches.start()
+        let availabilityWatches = AvailabilityWatches(
+            ledger: ledger, board: board, tenant: tenant, clock: clock,
+            // Half of the cores: the others answer and write.
+            threads: min(8, max(1, ProcessInfo.processInfo.activeProcessorCount / 2)), now: wallClockNanoseconds,
+            monotonicNow: monotonicClockNanoseconds)
+        availabilityWatches.start()
         defer {
             tails.stop()
+            availabilityWatches.stop()
             watches.stop()
             watch.stop()
             filling?.stop()
@@ -62,7 +69,8 @@ struct ServerHost {
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
-        let application = makeApplication(writer, health, readiness, watches, tails, erps, feeds)
+        let application = makeApplication(
+            writer, health, readiness, watches, availabilityWatches, tails, erps, feeds)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -70,7 +78,8 @@ struct ServerHost {
         EarlySignals.keep()
         try start(wire)
         var services: [any Service] = [
-            makeOperations(wire, writer, watch, readiness, erps, feeds, methods: application.methods)
+            makeOperations(
+                wire, writer, watch, readiness, erps, availabilityWatches, feeds, methods: application.methods)
         ]
         if settings.usesSampleCatalogue {
             services.append(SampleHeartbeat(writer: writer, tenant: tenant, alarm: erps.alarm))
@@ -97,13 +106,14 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ tails: EventTails, _ erps: ErpHosting, _ feeds: FeedHosting
+        _ availabilityWatches: AvailabilityWatches, _ tails: EventTails, _ erps: ErpHosting, _ feeds: FeedHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
             environment: ServiceEnvironment(
                 ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(loaded),
-                clock: clock, outbox: outbox, watches: watches, tails: tails, tenant: tenant,
+                clock: clock, outbox: outbox, watches: watches, availabilityWatches: availabilityWatches,
+                tails: tails, tenant: tenant,
                 tenantName: settings.tenant,
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
@@ -136,14 +146,15 @@ struct ServerHost {
 
     private func makeOperations(
         _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
-        _ feeds: FeedHosting, methods: [MethodDescriptor]
+        _ availabilityWatches: AvailabilityWatches, _ feeds: FeedHosting, methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
                 families: ServerMetrics(
-                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds.supervisor
+                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps,
+                    feeds: feeds.supervisor, watches: availabilityWatches
                 ).families,
                 erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
             logger: logger,

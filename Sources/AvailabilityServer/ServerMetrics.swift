@@ -4,6 +4,7 @@ internal import HotTable
 internal import Inventory
 internal import Ledger
 internal import Operations
+internal import Services
 
 /// What the metrics page says of stock, sources and store, besides the calls.
 struct ServerMetrics: Sendable {
@@ -13,11 +14,12 @@ struct ServerMetrics: Sendable {
     let board: StateBoard
     let erps: ErpHosting
     let feeds: FeedSupervisor
+    let watches: AvailabilityWatches
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
         return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies() + erpFamilies(state)
-            + feedFamilies() + [reservationChanges]
+            + feedFamilies() + [reservationChanges] + watchFamilies()
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {
@@ -85,6 +87,25 @@ struct ServerMetrics: Sendable {
                 samples: state.channels.map {
                     MetricFamily.Sample([MetricLabel("channel", $0.channel.id)], .whole($0.isDegraded ? 1 : 0))
                 }),
+        ]
+    }
+
+    private func watchFamilies() -> [MetricFamily] {
+        let statistics = watches.statistics
+        return [
+            MetricFamily(
+                "availability_watches", help: "WatchAvailability calls now.", kind: .gauge,
+                value: .whole(Int64(statistics.watches))),
+            MetricFamily(
+                "availability_watch_lines", help: "Lines that they name or remember.", kind: .gauge,
+                value: .whole(Int64(statistics.lines))),
+            MetricFamily(
+                "availability_watch_messages_total", help: "Messages sent to them.", kind: .counter,
+                value: .count(statistics.messages)),
+            MetricFamily(
+                "availability_watch_conflated_total",
+                help: "Changes that joined an earlier one of the same line that was not told yet.", kind: .counter,
+                value: .count(statistics.conflated)),
         ]
     }
 

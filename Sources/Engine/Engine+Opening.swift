@@ -36,7 +36,7 @@ extension Engine {
             if problem == nil {
                 let committed = try work.commit()
                 let catalogue = committed.catalogue
-                let board = StateBoard(catalogue.published, hotTable: hotTable)
+                let board = StateBoard(catalogue.published, hotTable: hotTable, sequence: committed.sequence)
                 board.setDeadLetters(committed.deadLetters)
                 let index = try ReservationIndex(
                     reading: ledger.makeReader(), tenant: tenant, outbox: outbox,

@@ -91,7 +91,8 @@ public final class Engine {
         try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            time: time, index: index, gathersChanges: board.hotTable != nil, isTailed: board.eventTail.isWatched)
+            time: time, index: index, gathersChanges: board.hotTable != nil || board.changes.isWatched,
+            isTailed: board.eventTail.isWatched)
         if ledger.awaitsErps { work.grantRefusal = .restoring }
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
@@ -110,11 +111,12 @@ public final class Engine {
         take(committed, time: time)
         board.count(committed.causes)
         // Before the state: a watermark must not vouch for a position that is older than itself.
-        board.hotTable?.apply(committed.changes, sequence: committed.sequence)
+        board.hotTable?.apply(committed.changes ?? [], sequence: committed.sequence)
         board.setNextExpiry(nextExpiryNanoseconds)
         board.publish(catalogue.published)
         board.setDeadLetters(committed.deadLetters)
         board.eventTail.append(committed.events)
+        board.changes.committed(committed.changes, sequence: committed.sequence)
         ledger.reached(.beforeReply)
         return .success(outcomes.map { $0.reply(sequence: committed.sequence, epoch: ledger.epoch) })
     }

@@ -27,7 +27,7 @@ struct GroupWork: ~Copyable {
     var seedProblem: CatalogueProblem?
     /// Why the event at work could not be placed.
     var rejection = EventRejection(.invalidField, "")
-    /// Changed positions in order, for the table in memory; nil without one.
+    /// Changed positions in order, for the table in memory and for those who watch; nil when there is nobody.
     var changes: [HotTable.Change]?
     let tenant: TenantNumber
     let settings: EngineSettings
@@ -158,7 +158,7 @@ struct GroupWork: ~Copyable {
             sequence = batch.abort()
         }
         return CommittedGroup(
-            catalogue: catalogue, changes: changes ?? [], reservations: touched, customers: customers, causes: causes,
+            catalogue: catalogue, changes: changes, reservations: touched, customers: customers, causes: causes,
             hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters,
             events: tailed.map { incoming, result in
                 CommittedEvent(incoming: incoming, result: result, sequence: sequence, timeNanoseconds: time)
@@ -185,7 +185,8 @@ struct GroupWork: ~Copyable {
 /// What a commit left.
 struct CommittedGroup {
     let catalogue: CatalogueState
-    let changes: [HotTable.Change]
+    /// Nil when they were not gathered.
+    let changes: [HotTable.Change]?
     let reservations: [ReservationNumber: TouchedReservation]
     /// What changed of customers' holds.
     let customers: [ReservationIndex.CustomerKey: CustomerStanding]

@@ -125,8 +125,11 @@ public final class StateBoard: Sendable {
     private let deadLettersKept = Atomic<UInt64>(0)
     /// The newest committed events, for those who look on.
     public let eventTail = EventTail()
+    /// What each commit changed, for those who watch.
+    public let changes: ChangeHub
 
-    init(_ state: PublishedState, hotTable: HotTable?) {
+    init(_ state: PublishedState, hotTable: HotTable?, sequence: UInt64) {
+        changes = ChangeHub(sequence: sequence)
         current = Mutex(state)
         self.hotTable = hotTable
     }

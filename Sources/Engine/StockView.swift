@@ -69,6 +69,9 @@ public final class StockView {
     /// The ledger sequence of the open snapshot.
     public var sequence: UInt64 { reader.sequence }
 
+    /// Every commit up to this ledger sequence can be seen by reads that begin now.
+    public var committedSequence: UInt64 { board.changes.sequence }
+
     /// Lends every position of a sku in order of location numbers; returns how many there are.
     @inline(__always)
     public func positions(
@@ -151,6 +154,11 @@ public final class StockView {
 
     /// How many there are, in the open snapshot.
     public var deadLetters: UInt64 { reader.state.deadLetters }
+
+    /// The next skus in order, at most `countMax` of them; fewer only at the end. `after` is the last of the page before.
+    public func skus(after: [UInt8]?, countMax: Int) throws(LedgerError) -> [SkuRows] {
+        try reader.skus(tenant: tenant, after: after, countMax: countMax)
+    }
 
     /// Whether the sku has a position anywhere.
     public func isKnown(_ sku: UnsafeRawBufferPointer) throws(LedgerError) -> Bool {

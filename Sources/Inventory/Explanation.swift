@@ -69,12 +69,25 @@ public protocol EvaluationRecorder {
     ///     policy's safety stock, plus the allowed oversell, without stock in transit.
     ///   - isWithheld: the stale action WITHHOLD or REFUSE cut the figure to 0.
     mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool)
+    /// A location is about to be judged by its age; called once for each that is counted in, also when no terms are wanted.
+    ///
+    /// - Parameters:
+    ///   - vouchedNanoseconds: up to when, by the wall clock, somebody vouches for its figures.
+    ///   - staleAfterNanoseconds: the age beyond which the channel's stale action applies; 0: none.
+    ///   - maxStalenessNanoseconds: the age that the caller accepts; negative: the caller did not say.
+    mutating func vouched(
+        forNanoseconds vouchedNanoseconds: WallNanoseconds, staleAfterNanoseconds: Int64, maxStalenessNanoseconds: Int64
+    )
     /// Forgets everything: the evaluation begins anew.
     mutating func restart()
 }
 
 extension EvaluationRecorder {
     public mutating func contributed(_ location: LocationNumber, figure: Int64, sellable: Int64, isWithheld: Bool) {}
+    @inline(__always)
+    public mutating func vouched(
+        forNanoseconds vouchedNanoseconds: WallNanoseconds, staleAfterNanoseconds: Int64, maxStalenessNanoseconds: Int64
+    ) {}
     public mutating func restart() {}
 }
 

@@ -43,6 +43,15 @@ public enum Limits {
     public static let sourcingMax = 100
     public static let policyOverridesMax = 1_000
 
+    /// Streams that are told what a channel may sell.
+    public static let watchesMax = 20_000
+    /// Lines that all of them name.
+    public static let watchLinesMax = 2_000_000
+    /// Skus that are remembered for those of them that name none and hear of all.
+    public static let watchSkusMax = 20_000_000
+    /// Bounds between bands that one of them names.
+    public static let watchBandsMax = 16
+
     /// Read units a second, and at once.
     public static let readUnitsMax: Int64 = 1_000_000_000
     public static let callsInFlightMax: Int64 = 1_000_000
@@ -111,6 +120,10 @@ public enum Limits {
             ("feeds_max", Int64(feedsMax)),
             ("sourcing_max", Int64(sourcingMax)),
             ("policy_overrides_max", Int64(policyOverridesMax)),
+            ("watches_max", Int64(watchesMax)),
+            ("watch_lines_max", Int64(watchLinesMax)),
+            ("watch_skus_max", Int64(watchSkusMax)),
+            ("watch_bands_max", Int64(watchBandsMax)),
             ("read_units_max", readUnitsMax),
             ("calls_in_flight_max", callsInFlightMax),
             ("horizon_ns", horizonNanoseconds),
@@ -161,6 +174,8 @@ public enum Limits {
         require(sourcesMax < Int(SourceNumber.max), "a source's number fits")
         require(clockSkewNanosecondsMax < horizonNanoseconds, "the clock skew is within the horizon")
         require(skuBytesMax <= 64, "sku prefix lengths fit a 64-bit set")
+        // See LineReference.
+        require(linesPerCheckMax <= 1 << 10 && watchesMax < 1 << 21, "a watched line has a reference of 31 bits")
         return broken
     }
 }

@@ -119,6 +119,9 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         var step = LocationStep(location: location, source: voucher, age: age, sequence: position?.sequence ?? 0)
 
         if Recorder.isRecording, let position { recordBuckets(position, row.pointee.terms, step) }
+        recorder.vouched(
+            forNanoseconds: vouched, staleAfterNanoseconds: row.pointee.terms.staleAfterNanoseconds,
+            maxStalenessNanoseconds: maxStalenessNanoseconds)
         applyPolicy(row, figures, openHolds: openHolds, &step)
         let isWithheld = applyFreshness(row, age: age, &step)
         record(.locationAvailable, amount: 0, step)

@@ -115,6 +115,10 @@ public struct LentPosition {
             channel: record.little(offset, UInt16.self), units: record.little(offset + 2, Int64.self))
     }
 
+    /// The ledger sequence of its last change.
+    @inline(__always)
+    public var sequence: UInt64 { unsafe record.little(16, UInt64.self) }
+
     /// See `Position.nextExpiryNanoseconds`.
     @inline(__always)
     public var nextExpiryNanoseconds: WallNanoseconds { unsafe record.little(32, Int64.self) }

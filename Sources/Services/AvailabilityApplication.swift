@@ -94,7 +94,7 @@ struct AvailabilityServiceMethods {
                 request, call, sink throws(CallStatus) in
                 sink.succeed(with: try schedule.answer(request, reads: call.reads))
             },
-            .unimplemented(Self.name, "WatchAvailability", kind: .serverStreaming),
+            watch,
         ]
     }
 }

@@ -39,7 +39,9 @@ struct CheckAvailability {
             sequence = shown
         } else {
             try reads.requireSnapshot()
-            let source = LedgerStock(stock: reads.stock, clock: environment.clock, question: question)
+            let source = unsafe LedgerStock(
+                stock: reads.stock, clock: environment.clock, countsOwnHolds: question.tables.countsOwnHolds,
+                lentEntry: question.lentEntry)
             _ = try fill(&reply, question, reads, from: source, nowNanoseconds: now)
             reads.stock.counts.countLedger()
             sequence = reads.stock.sequence

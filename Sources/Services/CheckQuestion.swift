@@ -44,7 +44,7 @@ struct LastScope {
 /// usual course stays small.
 @safe
 struct CheckQuestion {
-    private let lentEntry: Unmanaged<ChannelEntry>
+    let lentEntry: Unmanaged<ChannelEntry>
     private let lentDirectory: Unmanaged<LocationDirectory>
     private let throttle: Unmanaged<Throttle>
     let tables: EvaluationTables

@@ -58,7 +58,9 @@ struct ExplainAvailability {
             var evaluation = unsafe LineEvaluation(
                 question.tables, sku: sku, scope: asked.scope, nowNanoseconds: nowNanoseconds,
                 maxStalenessNanoseconds: question.maxStalenessNanoseconds, recorder: ExplainingRecorder())
-            let source = LedgerStock(stock: reads.stock, clock: environment.clock, question: question)
+            let source = unsafe LedgerStock(
+                stock: reads.stock, clock: environment.clock, countsOwnHolds: question.tables.countsOwnHolds,
+                lentEntry: question.lentEntry)
             guard let answer = try unsafe source.evaluate(&evaluation, sku: sku, index: index, asked) else {
                 preconditionFailure("the ledger always can tell")
             }

@@ -17,6 +17,7 @@ public struct ServiceEnvironment: Sendable {
     public let watches: ReservationWatches
     public let tails: EventTails
     public let deadLetterDecoder: DeadLetterDecoder
+    public let availabilityWatches: AvailabilityWatches
     public let tenant: TenantNumber
     public let tenantName: String
     public let version: String
@@ -42,7 +43,8 @@ public struct ServiceEnvironment: Sendable {
 
     public init(
         ledger: Ledger, engine: EngineThread, board: StateBoard, health: HealthBoard, settings: EngineSettings,
-        clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches, tails: EventTails,
+        clock: LedgerClock, outbox: ErpOutbox, watches: ReservationWatches,
+        availabilityWatches: AvailabilityWatches, tails: EventTails,
         deadLetterDecoder: DeadLetterDecoder = DeadLetterDecoder(), tenant: TenantNumber, tenantName: String,
         version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
@@ -62,6 +64,7 @@ public struct ServiceEnvironment: Sendable {
         self.watches = watches
         self.tails = tails
         self.deadLetterDecoder = deadLetterDecoder
+        self.availabilityWatches = availabilityWatches
         self.tenant = tenant
         self.tenantName = tenantName
         self.version = version

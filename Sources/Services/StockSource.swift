@@ -14,17 +14,20 @@ protocol StockSource {
 }
 
 /// The loop's open snapshot, which always can tell.
+@safe
 struct LedgerStock: StockSource {
     let stock: StockView
     let clock: LedgerClock
-    let question: CheckQuestion
+    let countsOwnHolds: Bool
+    /// The channel that asks. Uncounted: who asks keeps it alive meanwhile.
+    let lentEntry: Unmanaged<ChannelEntry>
 
     @inline(__always)
     func evaluate<Recorder: EvaluationRecorder>(
         _ evaluation: inout LineEvaluation<Recorder>, sku: UnsafeRawBufferPointer, index: Int, _ asked: AskedLine
     ) throws(CallStatus) -> LineAnswer? {
         do throws(LedgerError) {
-            var holds = HoldsMet(countsOwn: question.tables.countsOwnHolds)
+            var holds = HoldsMet(countsOwn: countsOwnHolds)
             let answer: LineAnswer
             if case .one(let location) = asked.scope {
                 var isKnown = true
@@ -51,7 +54,7 @@ struct LedgerStock: StockSource {
     private func walkHolds<Recorder: EvaluationRecorder>(
         _ evaluation: inout LineEvaluation<Recorder>, _ sku: String, _ asked: AskedLine
     ) throws(LedgerError) -> LineAnswer {
-        let channel = stock.channelNumber(question.entry.channel.id)
+        let channel = unsafe stock.channelNumber(lentEntry.takeUnretainedValue().channel.id)
         let positions = try stock.livePositions(of: sku, ledgerNanoseconds: clock.nowNanoseconds)
         for (location, position) in positions {
             if case .one(let only) = asked.scope, only != location { continue }

@@ -57,6 +57,18 @@ def test_python_publish_tells_what_became_of_each_event(server, api):
     assert told.returncode == 1 and "DEAD_LETTERED" in told.stdout
 
 
+def test_python_watch_goes_on_telling_changes(server, api):
+    channel, sku = api.new_channel(), new_name()
+    api.apply(snapshot(sku, on_hand=5))
+    arguments = [sys.executable, "-B", EXAMPLES / "python" / "watch_availability.py", "--address", server.grpc_address,
+                 "--channel", channel, "--count", "2", sku]
+    with subprocess.Popen(arguments, env=clean_environment(), text=True, stdout=subprocess.PIPE) as watch:
+        assert watch.stdout.readline() == f"{sku}@any: 5 IN_STOCK\n"
+        api.apply(snapshot(sku, on_hand=0))
+        assert watch.stdout.readline() == f"{sku}@any: 0 OUT_OF_STOCK\n"
+        assert watch.wait(PATIENCE) == 0
+
+
 def test_service_config_retries_what_the_server_pushes_back_until_it_is_admitted(server, api):
     throttle = policy_pb2.ThrottlePolicy(read_units_per_second=2_000, read_units_burst=1_000)
     throttled = api.new_channel(throttle=throttle)
