@@ -1,0 +1,225 @@
+public import Engine
+public import Inventory
+
+/// Reads the 846 (inventory inquiry/advice) transaction sets of a file, line by line: POSITION_SNAPSHOT for each item and
+/// location.
+///
+/// The envelopes of the whole file are checked first, so that of a damaged one nothing is given out. Memory: the file, one
+/// LIN loop, and the skus seen in one transaction set.
+public struct Inventory846: Sendable {
+    /// Largest file, in bytes.
+    public static let fileBytesMax = 64 * 1_024 * 1_024
+    /// Largest heading or LIN loop, in bytes: more could not be kept as a dead letter.
+    public static let loopBytesMax = 262_144
+
+    /// What one LIN loop came to.
+    public enum Line: Sendable {
+        /// One for each location that it tells of, and one for each supply.
+        case events([IncomingEvent])
+        /// It tells nothing that can be relied on.
+        case refused(Refusal)
+    }
+
+    /// A LIN loop that is left out.
+    public struct Refusal: Sendable {
+        /// As much of the event as is known: its id, source and time, for the dead letter.
+        public let event: InventoryEvent
+        /// Names the line of the file and the segment.
+        public let rejection: EventRejection
+        /// The loop under the headings that it stood under.
+        public let original: [UInt8]
+    }
+
+    private let file: [UInt8]
+    private let terms: Terms
+    private var reader: X12Reader
+    private var heading: X12Heading?
+    private var loop: [X12Segment] = []
+    /// What was told in this transaction set.
+    private var told: [ToldPlace: BucketSet] = [:]
+
+    /// In whose words the file is, and whose figures they are.
+    struct Terms: Sendable {
+        let source: String
+        let partner: PartnerMap
+        let mapping: FeedMapping
+    }
+
+    private struct ToldPlace: Hashable {
+        let sku: String
+        let location: String
+    }
+
+    /// Checks the whole file: envelopes, counts, control numbers, CTT01, and whose it is.
+    public init(_ file: [UInt8], source: String, partner: PartnerMap, mapping: FeedMapping) throws(X12Fault) {
+        try Self.check(file, partner)
+        self.file = file
+        terms = Terms(source: source, partner: partner, mapping: mapping)
+        reader = X12Reader(file)
+    }
+
+    /// The next line in the order of the file; nil: there are no more.
+    public mutating func next() -> Line? {
+        // The file was checked whole: what is read now was read before.
+        while let segment = try? reader.next() {
+            var finished: [X12Segment] = []
+            switch segment.id {
+            case "ISA", "GS", "TA1", "GE", "IEA": continue
+            case "ST":
+                heading = X12Heading(reader.interchange, reader.group, segment)
+                told = [:]
+            case let id where heading?.isInventory != true:
+                if id == "SE", let heading { return refusal(of: heading, endingWith: segment) }
+            case "SE", "CTT": swap(&finished, &loop)
+            case "LIN":
+                swap(&finished, &loop)
+                loop.append(segment)
+            default:
+                if loop.isEmpty { heading?.append(segment) } else { loop.append(segment) }
+            }
+            if !finished.isEmpty, let heading { return line(of: finished, under: heading) }
+        }
+        return nil
+    }
+
+    private mutating func line(of loop: [X12Segment], under heading: X12Heading) -> Line {
+        let item = X12Item(heading: heading, loop: loop, terms: terms)
+        let original = heading.original(
+            in: file, [heading.range, loop[0].range.lowerBound..<loop[loop.count - 1].range.upperBound])
+        do throws(X12Problem) {
+            let events = try item.events()
+            try note(events, loop[0])
+            return .events(events.map { IncomingEvent(event: $0, original: original, contentType: .x12) })
+        } catch {
+            return .refused(
+                Refusal(
+                    event: item.bareEvent(), rejection: EventRejection(.invalidField, error.description),
+                    original: original))
+        }
+    }
+
+    /// Two figures of one time for one bucket: which of them holds nobody knows.
+    private mutating func note(_ events: [InventoryEvent], _ segment: X12Segment) throws(X12Problem) {
+        var added: [ToldPlace: BucketSet] = [:]
+        for event in events where event.kind == .positionSnapshot {
+            let place = ToldPlace(sku: event.sku, location: event.location)
+            let before = told[place, default: []].union(added[place, default: []])
+            guard before.isDisjoint(with: event.snapshot.touched) else {
+                throw segment.problem(0, "\(event.sku) at \(event.location) was told of before in this transaction set")
+            }
+            added[place] = before.union(event.snapshot.touched)
+        }
+        told.merge(added) { $1 }
+    }
+
+    /// Of another transaction set the first bytes are kept: it stays in the file.
+    private func refusal(of heading: X12Heading, endingWith end: X12Segment) -> Line {
+        let range = heading.transaction.range.lowerBound..<end.range.upperBound
+        let event = X12Item(heading: heading, loop: [heading.transaction], terms: terms).bareEvent()
+        let reason = heading.transaction.problem(1, "\(X12Text.shown(heading.transaction.element(1))) is no 846 and is not read")
+        return .refused(
+            Refusal(
+                event: event, rejection: EventRejection(.invalidField, reason.description),
+                original: heading.original(in: file, [range.prefix(Self.loopBytesMax)])))
+    }
+}
+
+/// What is checked of the whole file before anything is given out.
+extension Inventory846 {
+    private static func check(_ file: [UInt8], _ partner: PartnerMap) throws(X12Fault) {
+        guard file.count <= fileBytesMax else {
+            throw X12Fault(X12Place(line: 1), "a file of at most \(fileBytesMax) bytes, has \(file.count)")
+        }
+        var reader = X12Reader(file)
+        var inventories = 0
+        var lines: Int64 = 0
+        var totals: X12Segment?
+        // Where the heading or the LIN loop began that is being read.
+        var start = 0
+        while let segment = try reader.next() {
+            switch segment.id {
+            case "ISA": try check(segment, partner)
+            case "ST":
+                start = segment.range.lowerBound
+                lines = 0
+                totals = nil
+                if segment.has(1, "846") { inventories += 1 }
+            case "GS", "TA1", "GE", "IEA": continue
+            case _ where reader.transactionSet?.has(1, "846") != true: continue
+            case "SE":
+                if let totals { try check(totals, lines) }
+                continue
+            case "CTT": totals = segment
+            case "LIN":
+                if totals != nil { throw segment.fault(0, "stands behind CTT") }
+                lines += 1
+                start = segment.range.lowerBound
+            default: break
+            }
+            if segment.range.upperBound - start > loopBytesMax {
+                throw segment.fault(0, "a heading or LIN loop of more than \(loopBytesMax) bytes")
+            }
+        }
+        if inventories == 0 { throw X12Fault(X12Place(line: 1), "the file has no transaction set 846") }
+    }
+
+    /// CTT02, the hash total, is not checked: partners add up different quantities.
+    private static func check(_ totals: X12Segment, _ lines: Int64) throws(X12Fault) {
+        let told = totals.element(1)
+        guard told.isEmpty || X12Text.number(told) == lines else {
+            throw totals.fault(1, "\(X12Text.shown(told)) line items, but they are \(lines)")
+        }
+    }
+
+    private static func check(_ interchange: X12Segment, _ partner: PartnerMap) throws(X12Fault) {
+        for (number, expected, name) in [(6, partner.sender, "sender"), (8, partner.receiver, "receiver")]
+        where !expected.isEmpty && !interchange.has(number, expected) {
+            throw interchange.fault(
+                number, "the \(name) is \(X12Text.shown(interchange.element(number))), expected \(expected)")
+        }
+        if interchange.has(15, "T") && !partner.takesTests {
+            throw interchange.fault(15, "T marks a test; set takes_tests to take it for stock")
+        }
+    }
+}
+
+/// What stands before a transaction set's first LIN.
+struct X12Heading: Sendable {
+    let interchange: X12Segment
+    let group: X12Segment
+    let transaction: X12Segment
+    /// Between ST and the first LIN.
+    private(set) var segments: [X12Segment] = []
+    /// Of everything that the lines take from here.
+    private(set) var digest: UInt64
+
+    init?(_ interchange: X12Segment?, _ group: X12Segment?, _ transaction: X12Segment) {
+        guard let interchange, let group else { return nil }
+        self.interchange = interchange
+        self.group = group
+        self.transaction = transaction
+        digest = [interchange, group, transaction].reduce(X12Digest.empty) { $1.digest(after: $0) }
+    }
+
+    mutating func append(_ segment: X12Segment) {
+        segments.append(segment)
+        digest = segment.digest(after: digest)
+    }
+
+    var isInventory: Bool { transaction.has(1, "846") }
+
+    /// From ST up to the first LIN.
+    var range: Range<Int> { transaction.range.lowerBound..<(segments.last ?? transaction).range.upperBound }
+
+    func segment(_ id: String) -> X12Segment? { segments.first { $0.id == id } }
+
+    /// Parts of the file under the ISA and GS that are needed to read them.
+    func original(in file: [UInt8], _ parts: [Range<Int>]) -> [UInt8] {
+        var original: [UInt8] = []
+        for range in [interchange.range, group.range] + parts {
+            if original.last.map({ $0 != 0x0A }) ?? false { original.append(0x0A) }
+            original += file[range]
+        }
+        return original
+    }
+}

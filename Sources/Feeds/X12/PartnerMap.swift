@@ -1,0 +1,103 @@
+public import Inventory
+
+/// How one partner writes its 846: what it means is agreed with each, and no two agree alike. The `partner` of a feed in the
+/// configuration.
+public struct PartnerMap: Sendable, Equatable {
+    /// What an interchange's ISA06 must be; empty: any sender's is taken.
+    public var sender = ""
+    /// What its ISA08 must be; empty: any.
+    public var receiver = ""
+    /// Whether an interchange that ISA15 marks as a test (`T`) is taken.
+    public var takesTests = false
+    /// The qualifiers in LIN under which the sku may stand; the first that a line has counts.
+    public var skuQualifiers: [String]
+    /// The qualifiers in QTY01 that tell a bucket; the first that a line has counts. Others are passed over.
+    public var quantityQualifiers: [Bucket: [String]]
+    /// What QTY03 and SCH02 may be: the units that skus are counted in. A segment without a unit is taken.
+    public var units: [String] = ["EA"]
+    public var location: LocationRule
+    /// The qualifiers in DTM01 of the time that the figures are of; the first that is there counts, in the LIN loop before
+    /// the heading. Without one: BIA, GS, ISA.
+    public var timeQualifiers: [String] = []
+    /// The qualifiers in SCH05 and SCH08 of the day that supply is expected; the first that is there counts. Empty: SCH is
+    /// passed over.
+    public var expectedQualifiers: [String] = []
+    /// Minutes east of Greenwich of times that do not say; nil: they are UTC, and a time zone that has two offsets over
+    /// the year is refused.
+    public var utcOffsetMinutes: Int?
+
+    public init(skuQualifiers: [String], quantityQualifiers: [Bucket: [String]], location: LocationRule) {
+        self.skuQualifiers = skuQualifiers
+        self.quantityQualifiers = quantityQualifiers
+        self.location = location
+    }
+
+    /// Where the figures' location stands.
+    public enum LocationRule: Sendable, Equatable {
+        /// Nowhere: all figures are of this one of the partner's.
+        case fixed(String)
+        /// In a segment of the LIN loop or of the heading.
+        case named(LocationSegment)
+    }
+
+    /// A segment that names a location.
+    public struct LocationSegment: Sendable, Equatable {
+        public enum Kind: String, Sendable, CaseIterable {
+            /// N104, or N102 where that is empty.
+            case party = "N1"
+            /// REF02.
+            case reference = "REF"
+        }
+
+        /// Where in a LIN loop it stands to its QTY and SCH. In the heading it is for every line that has none.
+        public enum Order: String, Sendable, CaseIterable {
+            case before
+            case after
+        }
+
+        public var kind: Kind
+        /// N101 or REF01, such as `WH`.
+        public var qualifier: String
+        public var order: Order
+
+        public init(kind: Kind, qualifier: String, order: Order = .before) {
+            self.kind = kind
+            self.qualifier = qualifier
+            self.order = order
+        }
+    }
+
+    /// The bucket that a qualifier tells, and its place in the bucket's order of preference.
+    func bucket(of qualifier: ArraySlice<UInt8>) -> (bucket: Bucket, rank: Int)? {
+        for (bucket, qualifiers) in quantityQualifiers {
+            if let rank = qualifiers.firstIndex(where: { qualifier.elementsEqual($0.utf8) }) { return (bucket, rank) }
+        }
+        return nil
+    }
+}
+
+extension PartnerMap {
+    /// What keeps the map from being used, by the key of the configuration; empty: nothing.
+    public var problems: [(key: String, reason: String)] {
+        var problems: [(key: String, reason: String)] = []
+        if skuQualifiers.isEmpty { problems.append(("skus", "needs at least one qualifier of LIN, such as SK")) }
+        if quantityQualifiers.allSatisfy(\.value.isEmpty) && expectedQualifiers.isEmpty {
+            problems.append(("quantities", "needs at least one bucket with a qualifier of QTY, such as on_hand: [33]"))
+        }
+        var seen: Set<String> = []
+        for bucket in Bucket.allCases {
+            for qualifier in quantityQualifiers[bucket] ?? [] {
+                if !bucket.isFed {
+                    problems.append(("quantities.\(bucket.name)", "is counted here and not told by partners"))
+                }
+                if !seen.insert(qualifier).inserted {
+                    problems.append(("quantities.\(bucket.name)", "\(qualifier) tells another bucket as well"))
+                }
+            }
+        }
+        if let minutes = utcOffsetMinutes, !(-14 * 60...14 * 60).contains(minutes) {
+            problems.append(("utc_offset", "at most 14 hours, is \(minutes) minutes"))
+        }
+        return problems
+    }
+}
