@@ -23,7 +23,7 @@ import Testing
         let whole = bytes.lastIndex { ![0x0A, 0x0D, 0x1A].contains($0) } ?? 0
         // Where an interchange ends, a file may end as well.
         let ends = bytes.indices.filter { bytes[$0...].starts(with: "\nISA".utf8) }
-        for count in 0..<whole where !ends.contains(count) && !ends.contains(count - 1) {
+        for count in 0..<whole where !ends.contains(where: { abs($0 - count) <= 1 }) {
             let cut = Array(bytes[..<count])
             #expect(throws: X12Fault.self, "cut at \(count)") {
                 try Inventory846(cut, source: "s", partner: sample.partner, mapping: FeedMapping())
@@ -92,8 +92,8 @@ import Testing
         ("GE*1*5101", "GE*1", "line 12 (GE): GE02: is missing; GS06 is \"5101\""),
         ("IEA*1*000005101", "IEA*0*000005101", "line 13 (IEA): IEA01: \"0\" functional groups, but they are 1"),
         ("IEA*1*000005101", "IEA*1*000005102", "line 13 (IEA): IEA02: \"000005102\", but ISA13 is \"000005101\""),
-        ("SE*9*0001~", "", "line 11, segment 9 (GE): does not belong here, within a transaction set: SE is missing"),
-        ("GE*1*5101~", "", "line 12 (IEA): does not belong here, within a functional group: GE is missing"),
+        ("SE*9*0001~", "", "line 12, segment 9 (GE): does not belong here, within a transaction set: SE is missing"),
+        ("GE*1*5101~", "", "line 13 (IEA): does not belong here, within a functional group: GE is missing"),
         ("ST*846*0001", "ST*850*0001", "line 1: the file has no transaction set 846"),
         ("GS*IB", "GSX*IB", "line 2 (GSX): does not belong here, within an interchange: IEA is missing"),
         ("QTY*33*2400", "*33*2400", "line 6: nothing is no segment's name"),
@@ -101,7 +101,7 @@ import Testing
         ("*P*:~", "*P*:A", "line 1: ISA16: one component separator and the segment terminator must follow, not \":A\""),
         ("ISA*", "XSA*", "line 1: an interchange begins with ISA, not with \"XSA\""),
         ("ISA*", "ISA0", "line 1: the element separator cannot be \"0\""),
-        ("*000005101*0*P*:~\r\n", "~\r\n", "line 1: ISA16: one component separator and the segment terminator must follow, not \"MC\""),
+        ("*000005101*0*P*:~\r\n", "~\r\n", "line 1: ISA16: one component separator and the segment terminator must follow, not \"20\""),
     ])
     func faultOfAnEnvelopeRefusesTheWholeFile(was: String, becomes: String, says: String) throws {
         let text = Sample846.plain5010.text.replacing(was, with: becomes, maxReplacements: 1)
@@ -140,7 +140,7 @@ import Testing
         text = text.replacing("SE*9*", with: "SE*\(9 + added)*")
         let told = try told(Array(text.utf8), Sample846.plain5010.partner)
         #expect(told.count == 3 && told[0].hasPrefix("refused: ") && told[0].hasSuffix(says), "\(told)")
-        #expect(was.contains("LIN\n") || was.contains("0800") || !told[2].hasPrefix("refused"), "\(told)")
+        #expect(was.contains("0800") || !told[2].hasPrefix("refused"), "\(told)")
     }
 
     @Test func longControlNumbersAreShortenedByADigestThatKeepsThemApart() throws {
