@@ -10,6 +10,7 @@ enum FuzzTarget: String, CaseIterable {
     case configuration
     case csv
     case jsonLines = "json-lines"
+    case x12
 
     /// Parses one input and stops the process when a property does not hold.
     func judge(_ input: UnsafeRawBufferPointer) {
@@ -22,6 +23,7 @@ enum FuzzTarget: String, CaseIterable {
         case .configuration: ConfigurationJudge.judge(Array(input))
         case .csv: PositionFileJudge(format: .csv).judge(Array(input))
         case .jsonLines: PositionFileJudge(format: .jsonLines).judge(Array(input))
+        case .x12: X12Judge.judge(Array(input))
         }
     }
 }

@@ -1,8 +1,8 @@
 public import Engine
-public import Inventory
+internal import Inventory
 
 /// Reads the 846 (inventory inquiry/advice) transaction sets of a file, line by line: POSITION_SNAPSHOT for each item and
-/// location.
+/// location, SUPPLY_UPDATED for what is scheduled.
 ///
 /// The envelopes of the whole file are checked first, so that of a damaged one nothing is given out. Memory: the file, one
 /// LIN loop, and the skus seen in one transaction set.
@@ -11,24 +11,6 @@ public struct Inventory846: Sendable {
     public static let fileBytesMax = 64 * 1_024 * 1_024
     /// Largest heading or LIN loop, in bytes: more could not be kept as a dead letter.
     public static let loopBytesMax = 262_144
-
-    /// What one LIN loop came to.
-    public enum Line: Sendable {
-        /// One for each location that it tells of, and one for each supply.
-        case events([IncomingEvent])
-        /// It tells nothing that can be relied on.
-        case refused(Refusal)
-    }
-
-    /// A LIN loop that is left out.
-    public struct Refusal: Sendable {
-        /// As much of the event as is known: its id, source and time, for the dead letter.
-        public let event: InventoryEvent
-        /// Names the line of the file and the segment.
-        public let rejection: EventRejection
-        /// The loop under the headings that it stood under.
-        public let original: [UInt8]
-    }
 
     private let file: [UInt8]
     private let terms: Terms
@@ -58,8 +40,9 @@ public struct Inventory846: Sendable {
         reader = X12Reader(file)
     }
 
-    /// The next line in the order of the file; nil: there are no more.
-    public mutating func next() -> Line? {
+    /// What the next LIN loop comes to, in the order of the file: an event for each location that it tells of and for each
+    /// supply, or one with a rejection that names line and segment. Nil: there are no more.
+    public mutating func next() -> [IncomingEvent]? {
         // The file was checked whole: what is read now was read before.
         while let segment = try? reader.next() {
             var finished: [X12Segment] = []
@@ -69,7 +52,7 @@ public struct Inventory846: Sendable {
                 heading = X12Heading(reader.interchange, reader.group, segment)
                 told = [:]
             case let id where heading?.isInventory != true:
-                if id == "SE", let heading { return refusal(of: heading, endingWith: segment) }
+                if id == "SE", let heading { return [refusal(of: heading, endingWith: segment)] }
             case "SE", "CTT": swap(&finished, &loop)
             case "LIN":
                 swap(&finished, &loop)
@@ -77,24 +60,21 @@ public struct Inventory846: Sendable {
             default:
                 if loop.isEmpty { heading?.append(segment) } else { loop.append(segment) }
             }
-            if !finished.isEmpty, let heading { return line(of: finished, under: heading) }
+            if !finished.isEmpty, let heading { return events(of: finished, under: heading) }
         }
         return nil
     }
 
-    private mutating func line(of loop: [X12Segment], under heading: X12Heading) -> Line {
-        let item = X12Item(heading: heading, loop: loop, terms: terms)
+    private mutating func events(of loop: [X12Segment], under heading: X12Heading) -> [IncomingEvent] {
+        let item = X12Item(heading: heading, loop: loop, number: loop[0].place.segment, terms: terms)
         let original = heading.original(
             in: file, [heading.range, loop[0].range.lowerBound..<loop[loop.count - 1].range.upperBound])
         do throws(X12Problem) {
             let events = try item.events()
             try note(events, loop[0])
-            return .events(events.map { IncomingEvent(event: $0, original: original, contentType: .x12) })
+            return events.map { IncomingEvent(event: $0, original: original, contentType: .x12) }
         } catch {
-            return .refused(
-                Refusal(
-                    event: item.bareEvent(), rejection: EventRejection(.invalidField, error.description),
-                    original: original))
+            return [item.refused(error, original: original)]
         }
     }
 
@@ -113,14 +93,58 @@ public struct Inventory846: Sendable {
     }
 
     /// Of another transaction set the first bytes are kept: it stays in the file.
-    private func refusal(of heading: X12Heading, endingWith end: X12Segment) -> Line {
+    private func refusal(of heading: X12Heading, endingWith end: X12Segment) -> IncomingEvent {
         let range = heading.transaction.range.lowerBound..<end.range.upperBound
-        let event = X12Item(heading: heading, loop: [heading.transaction], terms: terms).bareEvent()
-        let reason = heading.transaction.problem(1, "\(X12Text.shown(heading.transaction.element(1))) is no 846 and is not read")
-        return .refused(
-            Refusal(
-                event: event, rejection: EventRejection(.invalidField, reason.description),
-                original: heading.original(in: file, [range.prefix(Self.loopBytesMax)])))
+        let item = X12Item(heading: heading, loop: [heading.transaction], number: 1, terms: terms)
+        let code = X12Text.shown(heading.transaction.element(1))
+        return item.refused(
+            heading.transaction.problem(1, "\(code) is no 846 and is not read"),
+            original: heading.original(in: file, [range.prefix(Self.loopBytesMax)]))
+    }
+}
+
+/// Dead letters.
+extension Inventory846 {
+    /// Reads a dead letter's bytes again, with the partner's map of today.
+    ///
+    /// - Parameters:
+    ///   - original: the LIN loop under its headings, as it was given out.
+    ///   - eventID: the id that it was given out with.
+    ///   - wasRefused: whether the whole loop was refused, and not one of its events by the server.
+    /// - Returns: nil when the event cannot be told by the id, and when the loop now comes to several: then the file must
+    ///   be read again, which does no event twice.
+    public static func reread(
+        _ original: [UInt8], eventID: String, wasRefused: Bool, source: String, partner: PartnerMap,
+        mapping: FeedMapping
+    ) -> IncomingEvent? {
+        var reader = X12Reader(original)
+        var heading: X12Heading?
+        var loop: [X12Segment] = []
+        // The bytes end within the transaction set, with a fault.
+        while let segment = try? reader.next() {
+            switch segment.id {
+            case "ISA", "GS": continue
+            case "ST": heading = X12Heading(reader.interchange, reader.group, segment)
+            case "LIN": loop.append(segment)
+            default:
+                if loop.isEmpty { heading?.append(segment) } else { loop.append(segment) }
+            }
+        }
+        guard let heading, heading.isInventory, !loop.isEmpty else { return nil }
+        let terms = Terms(source: source, partner: partner, mapping: mapping)
+        guard let number = X12Item(heading: heading, loop: loop, number: 0, terms: terms).number(in: eventID) else {
+            return nil
+        }
+        let item = X12Item(heading: heading, loop: loop, number: number, terms: terms)
+        do throws(X12Problem) {
+            let events = try item.events()
+            guard events.count == 1 || !wasRefused, let event = events.first(where: { $0.id == eventID }) else {
+                return nil
+            }
+            return IncomingEvent(event: event, original: original, contentType: .x12)
+        } catch {
+            return item.refused(error, original: original)
+        }
     }
 }
 

@@ -75,29 +75,3 @@ public struct PartnerMap: Sendable, Equatable {
         return nil
     }
 }
-
-extension PartnerMap {
-    /// What keeps the map from being used, by the key of the configuration; empty: nothing.
-    public var problems: [(key: String, reason: String)] {
-        var problems: [(key: String, reason: String)] = []
-        if skuQualifiers.isEmpty { problems.append(("skus", "needs at least one qualifier of LIN, such as SK")) }
-        if quantityQualifiers.allSatisfy(\.value.isEmpty) && expectedQualifiers.isEmpty {
-            problems.append(("quantities", "needs at least one bucket with a qualifier of QTY, such as on_hand: [33]"))
-        }
-        var seen: Set<String> = []
-        for bucket in Bucket.allCases {
-            for qualifier in quantityQualifiers[bucket] ?? [] {
-                if !bucket.isFed {
-                    problems.append(("quantities.\(bucket.name)", "is counted here and not told by partners"))
-                }
-                if !seen.insert(qualifier).inserted {
-                    problems.append(("quantities.\(bucket.name)", "\(qualifier) tells another bucket as well"))
-                }
-            }
-        }
-        if let minutes = utcOffsetMinutes, !(-14 * 60...14 * 60).contains(minutes) {
-            problems.append(("utc_offset", "at most 14 hours, is \(minutes) minutes"))
-        }
-        return problems
-    }
-}

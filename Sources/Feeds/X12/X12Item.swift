@@ -1,3 +1,4 @@
+internal import Engine
 internal import Inventory
 
 /// One LIN loop, in the words of the partner's map.
@@ -5,6 +6,8 @@ struct X12Item {
     let heading: X12Heading
     /// The first is LIN; never empty.
     let loop: [X12Segment]
+    /// The LIN's number in the transaction set that it was sent in.
+    let number: Int
     let terms: Inventory846.Terms
 
     private var partner: PartnerMap { terms.partner }
@@ -34,6 +37,9 @@ struct X12Item {
                 events.append(supply.telling(event(.supplyUpdated, "\(suffix)-s\(index + 1)")))
             }
         }
+        guard events.count <= Limits.eventsPerBatchMax else {
+            throw line.problem(0, "at most \(Limits.eventsPerBatchMax) figures and supplies, are \(events.count)")
+        }
         if events.isEmpty {
             let qualifiers = Bucket.allCases.flatMap { partner.quantityQualifiers[$0] ?? [] }
             throw line.problem(0, "has no QTY of \(qualifiers.joined(separator: ", ")), so that nothing is told")
@@ -41,11 +47,14 @@ struct X12Item {
         return events
     }
 
-    /// What is known of an item that is refused.
-    func bareEvent() -> InventoryEvent {
-        InventoryEvent(
+    /// The dead letter of an item that tells nothing that can be relied on: with as much of the event as is known.
+    func refused(_ problem: X12Problem, original: [UInt8]) -> IncomingEvent {
+        let event = InventoryEvent(
             id: id(""), source: terms.source, kind: .positionSnapshot,
             occurredAtNanoseconds: (try? occurredAtNanoseconds()) ?? 0, sku: (try? sku()) ?? "", bodyDigest: bodyDigest)
+        return IncomingEvent(
+            event: event, original: original, contentType: .x12,
+            rejection: EventRejection(.invalidField, problem.description))
     }
 
     private var bodyDigest: UInt64 { loop.reduce(heading.digest) { $1.digest(after: $0) } }
@@ -53,13 +62,23 @@ struct X12Item {
     /// Sender, interchange, group, transaction set and the LIN's number in it. Numbers are padded: of two messages of one
     /// time the later one's id is the greater, which decides.
     private func id(_ suffix: String) -> String {
-        let id = [
-            text(heading.interchange.element(6)), padded(text(heading.interchange.element(13)), 9),
-            text(heading.group.element(6)), text(heading.transaction.element(2)), padded(String(line.place.segment), 6),
-        ].joined(separator: "-")
-        if id.utf8.count + suffix.utf8.count <= Limits.idBytesMax { return id + suffix }
-        let digest = padded(String(X12Digest.of(id + suffix), radix: 16), 16)
+        let id = message + padded(String(number), 6) + suffix
+        if id.utf8.count <= Limits.idBytesMax { return id }
+        let digest = padded(String(X12Digest.of(id), radix: 16), 16)
         return "\(text(id.utf8.prefix(Limits.idBytesMax - digest.utf8.count - 1)))-\(digest)"
+    }
+
+    private var message: String {
+        [
+            text(heading.interchange.element(6)), padded(text(heading.interchange.element(13)), 9),
+            text(heading.group.element(6)), text(heading.transaction.element(2)), "",
+        ].joined(separator: "-")
+    }
+
+    /// The LIN's number in one of the ids made here; nil: it is not of this message, or was shortened.
+    func number(in id: String) -> Int? {
+        guard id.hasPrefix(message) else { return nil }
+        return Int(id.dropFirst(message.count).prefix { $0 != "-" })
     }
 
     private func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
