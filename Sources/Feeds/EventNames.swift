@@ -9,8 +9,8 @@ extension InventoryEventKind {
         (.cycleCount, "CYCLE_COUNT"), (.statusChanged, "STATUS_CHANGED"), (.allocationCreated, "ALLOCATION_CREATED"),
         (.allocationReleased, "ALLOCATION_RELEASED"), (.orderAccepted, "ORDER_ACCEPTED"),
         (.orderCancelled, "ORDER_CANCELLED"), (.positionSnapshot, "POSITION_SNAPSHOT"),
-        (.unsupported(name: "SUPPLY_UPDATED"), "SUPPLY_UPDATED"),
-        (.unsupported(name: "SUPPLY_CANCELLED"), "SUPPLY_CANCELLED"), (.sourceHeartbeat, "SOURCE_HEARTBEAT"),
+        (.supplyUpdated, "SUPPLY_UPDATED"),
+        (.supplyCancelled, "SUPPLY_CANCELLED"), (.sourceHeartbeat, "SOURCE_HEARTBEAT"),
     ]
 
     /// From the contract's name, with or without its prefix; nil: there is none.
