@@ -13,7 +13,7 @@ struct ServerMetrics: Sendable {
     let writer: EngineThread
     let board: StateBoard
     let erps: ErpHosting
-    let feeds: FeedSupervisor
+    let feeds: FeedHosting
     let watches: AvailabilityWatches
 
     @Sendable func families() -> [MetricFamily] {
