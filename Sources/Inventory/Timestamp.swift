@@ -1,9 +1,7 @@
-internal import Inventory
-
 /// Times as RFC 3339 writes them, between 1970 and 2262.
-enum Timestamp {
+public enum Timestamp {
     /// Nil when it is not such a time, or not after 1970 began: 0 stands for "never".
-    static func nanoseconds(_ text: ArraySlice<UInt8>) -> WallNanoseconds? {
+    public static func nanoseconds(_ text: ArraySlice<UInt8>) -> WallNanoseconds? {
         var scanner = TimestampScanner(rest: text)
         guard let year = scanner.number(digits: 4), scanner.take("-"),
             let month = scanner.number(digits: 2), scanner.take("-"),
@@ -22,8 +20,11 @@ enum Timestamp {
         return overflow || carry || result <= 0 ? nil : result
     }
 
+    /// As `nanoseconds` of the text's bytes.
+    public static func nanoseconds(_ text: String) -> WallNanoseconds? { nanoseconds(Array(text.utf8)[...]) }
+
     /// In UTC, with as many digits of the second as are needed, in steps of three.
-    static func text(_ nanoseconds: WallNanoseconds) -> String {
+    public static func text(_ nanoseconds: WallNanoseconds) -> String {
         let seconds = nanoseconds / WallNanoseconds.perSecond
         let date = date(daysSince1970: seconds / 86_400)
         let ofDay = seconds % 86_400
@@ -81,6 +82,8 @@ enum Timestamp {
 private struct TimestampScanner {
     var rest: ArraySlice<UInt8>
 
+    private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+
     mutating func take(_ scalar: Unicode.Scalar) -> Bool {
         guard rest.first == UInt8(ascii: scalar) else { return false }
         rest.removeFirst()
@@ -88,7 +91,7 @@ private struct TimestampScanner {
     }
 
     mutating func number(digits: Int) -> Int64? {
-        guard rest.count >= digits, rest.prefix(digits).allSatisfy(CellText.isDigit) else { return nil }
+        guard rest.count >= digits, rest.prefix(digits).allSatisfy(isDigit) else { return nil }
         let value = rest.prefix(digits).reduce(Int64(0)) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
         rest.removeFirst(digits)
         return value
@@ -97,7 +100,7 @@ private struct TimestampScanner {
     /// 0 without a fraction; digits beyond the ninth are dropped.
     mutating func fractionNanoseconds() -> Int64? {
         guard take(".") else { return 0 }
-        let digits = rest.prefix(while: CellText.isDigit)
+        let digits = rest.prefix(while: isDigit)
         guard !digits.isEmpty else { return nil }
         rest.removeFirst(digits.count)
         var value: Int64 = 0

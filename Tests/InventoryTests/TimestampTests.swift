@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Catalogue
+import Inventory
 
 @Suite struct TimestampTests {
     @Test(arguments: [
