@@ -165,6 +165,9 @@ let package = Package(
             name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
         .testTarget(
             name: "FeedsTests", dependencies: ["Calls", "Engine", "Feeds", "Inventory", logging], swiftSettings: strict),
+        .testTarget(
+            name: "JetStreamTests", dependencies: ["CNATS", "Engine", "Feeds", "Inventory", "JetStream"],
+            swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

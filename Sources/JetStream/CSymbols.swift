@@ -1,0 +1,36 @@
+internal import CNATS
+internal import Feeds
+
+// Every symbol of libnats 3.4 that this module uses; no other module imports CNATS.
+//
+//   connection    natsOptions_Create, _SetServers, _SetName, _SetMaxReconnect, _SetReconnectWait, _SetTimeout, _SetSecure,
+//                 _SetUserCredentialsFromFiles, _LoadCATrustedCertificates, _Destroy; natsConnection_Connect, _Status,
+//                 _FlushTimeout, _JetStream, _Destroy
+//   JetStream     js_GetStreamInfo, js_GetConsumerInfo, js_AddConsumer, js_DeleteConsumer, js_PullSubscribe,
+//                 js_PublishMsg; jsStreamInfo_Destroy, jsConsumerInfo_Destroy, jsPubAck_Destroy, jsCtx_Destroy
+//   messages      natsSubscription_FetchRequest, _Destroy; natsMsg_GetData, _GetDataLength, _GetMetaData, _Ack,
+//                 _NakWithDelay, _Create, _Destroy; natsMsgHeader_Keys, _Get, _Set; jsMsgMetaData_Destroy,
+//                 natsMsgList_Destroy
+//   errors        natsStatus_GetText, nats_GetLastError, nats_ReleaseThreadMemory
+//
+// Never used: natsSubscription_Unsubscribe and _Drain (they delete the durable consumer of a subscription that made it),
+// natsSubscription_Fetch (once it waits, it waits for a full batch), natsSubscription_NextMsg and callbacks (the library's
+// threads would call ours).
+
+extension FeedFailure {
+    /// What libnats says went wrong in its last call on this thread.
+    init(_ what: String, _ status: natsStatus) {
+        self.init("\(what): \(natsProblem(status))")
+    }
+}
+
+/// Words for a status; those of its last error on this thread where it has any.
+func natsProblem(_ status: natsStatus) -> String {
+    var last = NATS_OK
+    // A string of the library's for this thread, copied here; it exists for every status.
+    let detail = unsafe nats_GetLastError(&last).map { unsafe String(cString: $0) } ?? ""
+    // It begins with the place in the library's source, such as `(js.c:1750): `.
+    let words = detail.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? ""
+    let text = unsafe String(cString: natsStatus_GetText(status))
+    return last == status && !words.isEmpty && words != text ? words : text
+}

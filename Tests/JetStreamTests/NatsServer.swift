@@ -1,0 +1,140 @@
+import CNATS
+import Feeds
+import Foundation
+import Glibc
+import Testing
+
+/// A real nats-server with JetStream, on a free port and a folder of its own, and what a test does to it.
+final class NatsServer {
+    let port: UInt16
+    private let folder: URL
+    private let configuration: String
+    private var process: Process?
+    private var connection: OpaquePointer?
+    private var context: OpaquePointer?
+
+    var url: String { "nats://127.0.0.1:\(port)" }
+
+    /// Started and ready.
+    init(configuration: String = "") throws {
+        port = freePort()
+        self.configuration = configuration
+        folder = FileManager.default.temporaryDirectory.appending(path: "nats-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try start()
+        try #require(natsConnection_ConnectTo(&connection, url) == NATS_OK)
+        try #require(natsConnection_JetStream(&context, connection, nil) == NATS_OK)
+    }
+
+    deinit {
+        jsCtx_Destroy(context)
+        natsConnection_Destroy(connection)
+        kill()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    func start() throws {
+        let file = folder.appending(path: "server.conf")
+        try Data(configuration.utf8).write(to: file)
+        let started = Process()
+        started.executableURL = URL(filePath: "/usr/sbin/nats-server")
+        started.arguments = [
+            "-c", file.path, "-js", "-sd", folder.appending(path: "data").path, "-a", "127.0.0.1", "-p", "\(port)",
+        ]
+        started.standardOutput = FileHandle.nullDevice
+        started.standardError = FileHandle.nullDevice
+        try started.run()
+        process = started
+        for _ in 0..<2_000 where !answers(port: port) { usleep(10_000) }
+    }
+
+    /// kill -9.
+    func kill() {
+        guard let process else { return }
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        self.process = nil
+    }
+
+    func addStream(_ name: String, subject: String) throws {
+        var terms = jsStreamConfig()
+        jsStreamConfig_Init(&terms)
+        let status = name.withCString { name in
+            subject.withCString { subject in
+                var subjects: [UnsafePointer<CChar>?] = [subject]
+                return subjects.withUnsafeMutableBufferPointer { subjects in
+                    terms.Name = name
+                    terms.Subjects = subjects.baseAddress
+                    terms.SubjectsLen = 1
+                    return js_AddStream(nil, context, &terms, nil, nil)
+                }
+            }
+        }
+        try #require(status == NATS_OK)
+    }
+
+    func publish(_ subject: String, _ body: String) throws {
+        let status = js_Publish(nil, context, subject, body, Int32(body.utf8.count), nil, nil)
+        try #require(status == NATS_OK)
+    }
+
+    func deleteConsumer(_ name: String, of stream: String) throws {
+        try #require(js_DeleteConsumer(context, stream, name, nil, nil) == NATS_OK)
+    }
+
+    /// Up to which sequence all is acknowledged, and how many are handed out and not; nil: there is no such consumer.
+    func consumer(_ name: String, of stream: String) -> (acknowledged: UInt64, unacknowledged: Int64)? {
+        var found: UnsafeMutablePointer<jsConsumerInfo>?
+        guard js_GetConsumerInfo(&found, context, stream, name, nil, nil) == NATS_OK, let info = found?.pointee else {
+            return nil
+        }
+        defer { jsConsumerInfo_Destroy(found) }
+        return (info.AckFloor.Stream, info.NumAckPending)
+    }
+
+    func messages(in stream: String) -> UInt64? {
+        var found: UnsafeMutablePointer<jsStreamInfo>?
+        guard js_GetStreamInfo(&found, context, stream, nil, nil) == NATS_OK else { return nil }
+        defer { jsStreamInfo_Destroy(found) }
+        return found?.pointee.State.Msgs
+    }
+}
+
+private func withSocket<Result>(_ body: (Int32) -> Result) -> Result {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    return body(descriptor)
+}
+
+private func loopback(_ port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    return address
+}
+
+private func freePort() -> UInt16 {
+    withSocket { descriptor in
+        var address = loopback(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, length)
+                getsockname(descriptor, pointer, &length)
+            }
+            return UInt16(bigEndian: $0.pointee.sin_port)
+        }
+    }
+}
+
+private func answers(port: UInt16) -> Bool {
+    withSocket { descriptor in
+        var address = loopback(port)
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}
