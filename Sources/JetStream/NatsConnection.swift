@@ -83,7 +83,7 @@ struct NatsConnection: ~Copyable, @unchecked Sendable {
         // Freed below; the array lives while the call runs.
         var servers = unsafe endpoint.url.split(separator: ",").map { unsafe UnsafePointer(strdup(String($0))) }
         let isSet = unsafe natsOptions_SetServers(options, &servers, Int32(servers.count))
-        for unsafeserver in unsafe servers { unsafe free(UnsafeMutablePointer(mutating: server)) }
+        unsafe servers.forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
         try check(isSet, endpoint.shown)
         try unsafe check(natsOptions_SetName(options, endpoint.name), "name")
         // For ever: how long the feed has had no connection is for `SubjectReader` to judge.

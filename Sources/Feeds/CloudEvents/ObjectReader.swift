@@ -119,11 +119,12 @@ struct ObjectReader {
     private mutating func number<Number: FixedWidthInteger & Decodable>(
         _ name: String, _ wrong: String
     ) throws(EventRejection) -> Number? {
-        try value(name, wrong) { container, key in
+        let rejection = problem(name, wrong)
+        return try value(name, wrong) { container, key in
             guard let text = try? container.decode(String.self, forKey: key) else {
                 return try container.decode(Number.self, forKey: key)
             }
-            guard let number = Number(text) else { throw problem(name, wrong) }
+            guard let number = Number(text) else { throw rejection }
             return number
         }
     }
