@@ -1,4 +1,4 @@
-internal import Inventory
+public import Inventory
 
 extension InventoryEventKind {
     /// By the contract's numbers, which begin with 1.
@@ -14,7 +14,7 @@ extension InventoryEventKind {
     ]
 
     /// From the contract's name, with or without its prefix; nil: there is none.
-    init?(contractName text: String) {
+    public init?(contractName text: String) {
         let prefix = "INVENTORY_EVENT_TYPE_"
         let name = text.hasPrefix(prefix) ? text.dropFirst(prefix.count) : text[...]
         guard let kind = Self.named.first(where: { $0.name == name })?.kind else { return nil }
