@@ -198,13 +198,11 @@ extension MappingReader {
         guard let section = child(key) else { return names }
         for (theirs, node) in section.mapping {
             guard let theirs = theirs.string else { continue }
-            let ours = section.value(theirs, expected: "\(kind): a name of 1 to \(bytesMax) bytes") {
+            let expected = "\(kind): a name of 1 to \(bytesMax) bytes"
+            let ours = section.scalar(node, key: theirs, expected: expected) {
                 Quantities.identifier($0, bytesMax: bytesMax)
             }
-            guard let ours else {
-                if node.isAbsentValue { section.report(theirs, "expected \(kind) of ours") }
-                continue
-            }
+            guard let ours else { continue }
             if let known, !known.contains(ours) {
                 let meant = Suggestion.nearest(to: ours, among: known).map { "; did you mean \($0)?" } ?? ""
                 section.report(theirs, "'\(ours)' is not \(kind) of this file\(meant)", at: node)

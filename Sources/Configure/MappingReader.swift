@@ -25,7 +25,8 @@ struct MappingReader {
 
     /// The node of `key` unless it is absent or empty.
     func node(_ key: String) -> Node? {
-        guard let node = mapping[key], !node.isAbsentValue else { return nil }
+        // Not by the mapping's own look-up: there '001' in quotes is another key than 001.
+        guard let node = mapping.first(where: { $0.key.string == key })?.value, !node.isAbsentValue else { return nil }
         return node
     }
 
@@ -108,7 +109,7 @@ struct MappingReader {
         return MappingReader(file: file, path: keyPath(key), mapping: mapping, problems: problems)
     }
 
-    private func scalar<Value>(_ node: Node, key: String, expected: String, _ parse: (String) -> Value?) -> Value? {
+    func scalar<Value>(_ node: Node, key: String, expected: String, _ parse: (String) -> Value?) -> Value? {
         guard case .scalar(let scalar) = node else {
             report(key, "expected \(expected), not \(node.kindName)", at: node)
             return nil

@@ -1,6 +1,7 @@
+import Inventory
 import Testing
 
-import Inventory
+@testable import Catalogue
 
 @Suite struct TimestampTests {
     @Test(arguments: [

@@ -51,7 +51,7 @@ struct FeedFolder: Sendable {
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
-            throw .system("read the folder", path)
+            throw FeedFailure("cannot read the folder \(path): \(error.localizedDescription)")
         }
         var entries: [Entry] = []
         for name in names where !name.hasPrefix(".") && !name.hasSuffix(".tmp") && !name.hasSuffix(".part") {
