@@ -17,7 +17,8 @@ public struct Avail: AsyncParsableCommand {
             """,
         subcommands: [
             CheckCommand.self, ExplainCommand.self, WatchCommand.self, ReserveCommand.self, ReservationCommand.self,
-            EventCommand.self, ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self, StatusCommand.self,
+            EventCommand.self, ChannelCommand.self, PositionCommand.self, SourceCommand.self, ErpCommand.self,
+            StatusCommand.self,
             HealthCommand.self,
         ])
 
