@@ -53,6 +53,7 @@ struct WatchTests {
         #expect(WatchCommand.line(fresh) == "A                                12  IN_STOCK")
         #expect(
             WatchCommand.line(stale)
-                == "B?@EAST                           0  WITHHELD  STALE, \(DurationText.brief(milliseconds: 90_000)) old")
+                == "B?@EAST                           0  WITHHELD  STALE, \(DurationText.brief(milliseconds: 90_000)) old"
+        )
     }
 }

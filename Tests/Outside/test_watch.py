@@ -109,7 +109,7 @@ def test_policy_change_is_told_with_its_version(api, watching):
     watch = watching(api, channel, sku)
     watch.snapshot()
     changed = api.update_channel(
-        channel, policy_pb2.ChannelPolicy(sourcing=["WH1"], buffer=policy_pb2.StockBuffer(units=4)))
+        channel, policy_pb2.ChannelPolicy(sourcing=["WH1"], buffer_units=4))
     watch.until_available(sku, 6)
     assert watch.messages[-1].policy_version == changed.policy_version
 
@@ -283,7 +283,7 @@ def test_snapshot_and_changes_equal_polling_after_random_events(new_server, watc
             watches[watch].latest = old.latest
             old.cancel()
     # At rest: whatever can expire has, and whatever can grow stale.
-    eventually(lambda: metric(server, "availability_ledger_open_reservations") == 0, "the holds running out")
+    eventually(lambda: metric(server, "availability_open_reservations") == 0, "the holds running out")
     eventually(lambda: all(line.freshness == STALE for line in api.check(channels[2], *skus).lines
                            if line.status != UNKNOWN_SKU and line.age_ms), "the figures growing old")
     for (channel, asked), watch in zip(questions, watches):
@@ -300,7 +300,9 @@ def test_snapshot_and_changes_equal_polling_after_random_events(new_server, watc
 def test_slow_reader_costs_no_memory_and_then_hears_the_latest(server, api, watching):
     channel = api.new_channel()
     skus = [stocked(api, 1) for _ in range(1_000)]
-    slow = watching(Api(server.channel()), channel, *skus)
+    # A client that takes little ahead of its reader.
+    narrow = server.channel(**{"grpc.http2.bdp_probe": 0, "grpc.http2.lookahead_bytes": 1 << 14})
+    slow = watching(Api(narrow), channel, *skus)
     slow.snapshot()
     brisk = watching(Api(server.channel()), channel, skus[0])
     brisk.snapshot()

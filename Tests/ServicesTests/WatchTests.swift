@@ -1,3 +1,4 @@
+import Calls
 import Inventory
 import Testing
 
@@ -151,5 +152,39 @@ import Testing
     func aReferenceNamesSlotAndLine(slot: Int, index: Int) {
         let reference = LineReference(slot: slot, index: index)
         #expect(reference.slot == slot && reference.index == index && reference != .none)
+    }
+}
+
+@Suite struct WatchCountsTests {
+    private func refusal(_ body: () throws -> Void) -> CallStatus? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return error as? CallStatus
+        }
+    }
+
+    @Test func watchesBeyondTheLimitAreRefusedByName() throws {
+        let counts = WatchCounts()
+        for _ in 0..<Limits.watchesMax { try counts.take(lineCount: 1) }
+        let refused = try #require(refusal { try counts.take(lineCount: 1) })
+        #expect(refused.code == .resourceExhausted && refused.message.contains("20000 watches"))
+        counts.release(lineCount: 1)
+        #expect(refusal { try counts.take(lineCount: 1) } == nil)
+        #expect(counts.statistics.watches == Limits.watchesMax && counts.statistics.lines == Limits.watchesMax)
+    }
+
+    @Test func linesBeyondTheLimitAreRefusedByName() throws {
+        let counts = WatchCounts()
+        for _ in 0..<(Limits.watchLinesMax / 1_000) { try counts.take(lineCount: 1_000) }
+        let refused = try #require(refusal { try counts.take(lineCount: 1) })
+        #expect(refused.code == .resourceExhausted && refused.message.contains("2000000 lines"))
+        #expect(counts.statistics.lines == Limits.watchLinesMax)
+        // A watch of all skus names none.
+        try counts.take(lineCount: 0)
+        #expect(counts.takeSkus(Limits.watchSkusMax) && !counts.takeSkus(1))
+        counts.releaseSkus(1)
+        #expect(counts.takeSkus(1))
     }
 }

@@ -4,13 +4,24 @@ internal import Synchronization
 /// One WatchAvailability call as the threads share it: what was asked, where answers go, whether it still goes on. How far
 /// it has come is the shard's own (`WatchStream`).
 final class AvailabilityWatch: Sendable {
+    /// Without its lines.
     let question: WatchQuestion
+    private let lines: Mutex<[WatchQuestion.Line]>
     let sink: any ResponseSink
     private let over = Atomic(false)
 
     init(question: WatchQuestion, sink: any ResponseSink) {
-        self.question = question
+        self.question = question.withoutLines
+        lines = Mutex(question.lines)
         self.sink = sink
+    }
+
+    /// What it names; once, for whoever makes its own of it.
+    func takeLines() -> [WatchQuestion.Line] {
+        lines.withLock { lines in
+            defer { lines = [] }
+            return lines
+        }
     }
 
     /// The caller left, or the call failed.

@@ -44,7 +44,7 @@ public final class AvailabilityWatches: Sendable {
 
     /// Begins to serve a watch; the thread it belongs to. Any thread.
     func add(_ watch: AvailabilityWatch) throws(CallStatus) -> WatchShard {
-        try counts.take(watch.question)
+        try counts.take(lineCount: watch.question.lineCount)
         // What all skus are called is remembered once a shard: those who watch all share one.
         let shard = watch.question.isAboutAll ? shards[0] : shards.min { $0.load < $1.load } ?? shards[0]
         shard.add(watch)

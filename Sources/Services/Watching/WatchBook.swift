@@ -76,8 +76,8 @@ final class WatchBook {
             aboutAll.append(stream)
             growAboutAll()
         } else {
-            stream.grow(to: watch.question.lines.count)
-            link(stream)
+            stream.grow(to: watch.question.lineCount)
+            link(stream, watch.takeLines())
         }
         enqueue(stream)
     }
@@ -107,7 +107,7 @@ final class WatchBook {
     }
 
     private func release(_ watch: AvailabilityWatch) {
-        counts.release(watch.question)
+        counts.release(lineCount: watch.question.lineCount)
         onRemoved(watch.question)
     }
 
@@ -118,9 +118,9 @@ final class WatchBook {
 
     // MARK: Lines by sku
 
-    private func link(_ stream: WatchStream) {
-        stream.named.reserveCapacity(stream.question.lines.count)
-        for (index, line) in stream.question.lines.enumerated() {
+    private func link(_ stream: WatchStream, _ lines: [WatchQuestion.Line]) {
+        stream.named.reserveCapacity(lines.count)
+        for (index, line) in lines.enumerated() {
             let sku = intern(line.sku)
             let reference = LineReference(slot: stream.slot, index: index)
             let head = skus[head: sku]

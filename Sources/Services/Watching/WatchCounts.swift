@@ -18,19 +18,19 @@ final class WatchCounts: Sendable {
     }
 
     /// Takes room for a watch, which `release` gives back.
-    func take(_ question: WatchQuestion) throws(CallStatus) {
+    func take(lineCount: Int) throws(CallStatus) {
         guard Self.take(1, of: watches, most: Limits.watchesMax) else {
             throw .watchLimit("watches", Limits.watchesMax)
         }
-        guard Self.take(question.lines.count, of: lines, most: Limits.watchLinesMax) else {
+        guard Self.take(lineCount, of: lines, most: Limits.watchLinesMax) else {
             watches.subtract(1, ordering: .relaxed)
             throw .watchLimit("lines in all watches", Limits.watchLinesMax)
         }
     }
 
-    func release(_ question: WatchQuestion) {
+    func release(lineCount: Int) {
         watches.subtract(1, ordering: .relaxed)
-        lines.subtract(question.lines.count, ordering: .relaxed)
+        lines.subtract(lineCount, ordering: .relaxed)
     }
 
     /// Takes room for what a watch of all skus remembers.

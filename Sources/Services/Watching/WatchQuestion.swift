@@ -20,8 +20,9 @@ struct WatchQuestion: Sendable {
     }
 
     let channel: String
-    /// None: every sku that the channel may sell.
-    let lines: [Line]
+    /// None: every sku that the channel may sell. Only until a shard has taken them over.
+    private(set) var lines: [Line]
+    let lineCount: Int
     let places: [Place]
     /// Nil: the caller did not say.
     let maxStalenessNanoseconds: Int64?
@@ -31,7 +32,14 @@ struct WatchQuestion: Sendable {
     /// Where to go on from; nil: begin with a snapshot.
     let token: WatchToken?
 
-    var isAboutAll: Bool { lines.isEmpty }
+    var isAboutAll: Bool { lineCount == 0 }
+
+    /// Without the lines, which take more memory than all the rest.
+    var withoutLines: WatchQuestion {
+        var question = self
+        question.lines = []
+        return question
+    }
 
     /// Checks and admits a request by the code that does so for CheckAvailability: a read unit for each line.
     init(
@@ -68,6 +76,7 @@ struct WatchQuestion: Sendable {
             lines.append(Line(sku: line.sku, place: number))
         }
         self.lines = lines
+        lineCount = lines.count
         self.places = lines.isEmpty ? [Place(location: "", quantity: 1)] : places
         digest = Self.digest(channel, lines, self.places, maxStalenessNanoseconds, bands)
         try question.admit(monotonicNanoseconds: monotonicNanoseconds)

@@ -52,7 +52,7 @@ final class WatchShard: Sendable {
 
     /// Any thread. Its room was taken; the shard gives it back.
     func add(_ watch: AvailabilityWatch) {
-        lineCount.add(watch.question.lines.count + 1, ordering: .relaxed)
+        lineCount.add(watch.question.lineCount + 1, ordering: .relaxed)
         mail.withLock { $0.arrived.append(watch) }
         bell.ring()
     }
@@ -66,7 +66,7 @@ final class WatchShard: Sendable {
     private func run(_ stock: StockView, epoch: UInt64) {
         let book = WatchBook(
             stock: stock, counts: counts, epoch: epoch, clocks: clocks,
-            onRemoved: { [self] in lineCount.subtract($0.lines.count + 1, ordering: .relaxed) })
+            onRemoved: { [self] in lineCount.subtract($0.lineCount + 1, ordering: .relaxed) })
         while !isStopping.load(ordering: .acquiring) {
             if !book.hasQueue { bell.wait(deadlineNanoseconds: book.deadlineNanoseconds) }
             turn(book, stock)
