@@ -9,16 +9,26 @@ enum FeedMaking {
     /// The one place where a kind of feed is joined to its implementation. Nil: not part of this build.
     private static func maker(of feed: ConfiguredFeed) -> Maker? {
         switch feed.kind {
-        case .files(let settings) where settings.format != .x12Inventory:
+        case .files(let settings):
             { feed, mapping in
                 FolderFeed(
                     id: feed.id, source: feed.source, folder: settings.folder,
-                    format: RowFormat(source: feed.source, mapping: mapping, isCSV: settings.format == .csv),
+                    format: fileFormat(settings, source: feed.source, mapping),
                     settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
             }
         case .http(let settings): { feed, mapping in CloudEventsFeed(feed, settings, mapping) }
         case .shopify(let settings): { feed, mapping in ShopifyFeed(feed, settings, mapping) }
-        case .files, .nats, .erp: nil
+        case .nats, .erp: nil
+        }
+    }
+
+    private static func fileFormat(
+        _ settings: FilesFeedSettings, source: String, _ mapping: FeedMapping
+    ) -> any FileFormat {
+        switch settings.format {
+        case .csv, .jsonLines: RowFormat(source: source, mapping: mapping, isCSV: settings.format == .csv)
+        case .x12Inventory:
+            Inventory846Format(source: source, partner: PartnerMap(settings.partner), mapping: mapping)
         }
     }
 
@@ -87,5 +97,28 @@ extension FeedMapping {
             skus: try map.skusFile.map { try SkuFile.read($0) } ?? map.skus, passesUnlistedSkus: map.passesUnlistedSkus,
             locations: map.locations,
             passesUnlistedLocations: map.passesUnlistedLocations, reasons: map.reasons)
+    }
+}
+
+extension PartnerMap {
+    init(_ settings: X12PartnerSettings) {
+        let location: LocationRule =
+            if let fixed = settings.fixedLocation {
+                .fixed(fixed)
+            } else {
+                .named(
+                    LocationSegment(
+                        kind: settings.location == .n1 ? .party : .reference, qualifier: settings.locationQualifier,
+                        order: settings.locationOrder == .before ? .before : .after))
+            }
+        self.init(
+            skuQualifiers: settings.skuQualifiers, quantityQualifiers: settings.quantityQualifiers, location: location)
+        sender = settings.sender ?? ""
+        receiver = settings.receiver ?? ""
+        takesTests = settings.takesTests
+        units = settings.units
+        timeQualifiers = settings.dateQualifiers
+        expectedQualifiers = settings.expectedQualifiers
+        utcOffsetMinutes = settings.utcOffsetMinutes.map { Int($0) }
     }
 }

@@ -30,8 +30,11 @@ enum X12Judge {
         do throws(X12Fault) {
             var inventory = try Inventory846(file, source: "partner", partner: partner, mapping: FeedMapping())
             var count = 0
-            while let events = inventory.next() {
-                check(events)
+            var line = 1
+            while let row = inventory.next() {
+                expect(row.line >= line, "a line goes back")
+                line = row.line
+                check(row.events)
                 count += 1
             }
             expect(count == lines(of: file), "a line is told twice or not at all")

@@ -6,7 +6,7 @@ internal import Inventory
 ///
 /// The envelopes of the whole file are checked first, so that of a damaged one nothing is given out. Memory: the file, one
 /// LIN loop, and the skus seen in one transaction set.
-public struct Inventory846: Sendable {
+public struct Inventory846: FileRows, Sendable {
     /// Largest file, in bytes.
     public static let fileBytesMax = 64 * 1_024 * 1_024
     /// Largest heading or LIN loop, in bytes: more could not be kept as a dead letter.
@@ -42,7 +42,7 @@ public struct Inventory846: Sendable {
 
     /// What the next LIN loop comes to, in the order of the file: an event for each location that it tells of and for each
     /// supply, or one with a rejection that names line and segment. Nil: there are no more.
-    public mutating func next() -> [IncomingEvent]? {
+    public mutating func next() -> FileRow? {
         // The file was checked whole: what is read now was read before.
         while let segment = try? reader.next() {
             var finished: [X12Segment] = []
@@ -52,7 +52,10 @@ public struct Inventory846: Sendable {
                 heading = X12Heading(reader.interchange, reader.group, segment)
                 told = [:]
             case let id where heading?.isInventory != true:
-                if id == "SE", let heading { return [refusal(of: heading, endingWith: segment)] }
+                if id == "SE", let heading {
+                    return FileRow(
+                        line: heading.transaction.place.line, events: [refusal(of: heading, endingWith: segment)])
+                }
             case "SE", "CTT": swap(&finished, &loop)
             case "LIN":
                 swap(&finished, &loop)
@@ -60,7 +63,9 @@ public struct Inventory846: Sendable {
             default:
                 if loop.isEmpty { heading?.append(segment) } else { loop.append(segment) }
             }
-            if !finished.isEmpty, let heading { return events(of: finished, under: heading) }
+            if !finished.isEmpty, let heading {
+                return FileRow(line: finished[0].place.line, events: events(of: finished, under: heading))
+            }
         }
         return nil
     }
@@ -214,21 +219,14 @@ struct X12Heading: Sendable {
     let transaction: X12Segment
     /// Between ST and the first LIN.
     private(set) var segments: [X12Segment] = []
-    /// Of everything that the lines take from here.
-    private(set) var digest: UInt64
-
     init?(_ interchange: X12Segment?, _ group: X12Segment?, _ transaction: X12Segment) {
         guard let interchange, let group else { return nil }
         self.interchange = interchange
         self.group = group
         self.transaction = transaction
-        digest = [interchange, group, transaction].reduce(X12Digest.empty) { $1.digest(after: $0) }
     }
 
-    mutating func append(_ segment: X12Segment) {
-        segments.append(segment)
-        digest = segment.digest(after: digest)
-    }
+    mutating func append(_ segment: X12Segment) { segments.append(segment) }
 
     var isInventory: Bool { transaction.has(1, "846") }
 

@@ -24,7 +24,7 @@ struct X12Item {
             func event(_ kind: InventoryEventKind, _ suffix: String) -> InventoryEvent {
                 InventoryEvent(
                     id: id(suffix), source: terms.source, kind: kind, occurredAtNanoseconds: occurredAt, sku: sku,
-                    location: location, bodyDigest: bodyDigest)
+                    location: location)
             }
             let figures = try figures(place.quantities)
             if !figures.touched.isEmpty {
@@ -51,20 +51,20 @@ struct X12Item {
     func refused(_ problem: X12Problem, original: [UInt8]) -> IncomingEvent {
         let event = InventoryEvent(
             id: id(""), source: terms.source, kind: .positionSnapshot,
-            occurredAtNanoseconds: (try? occurredAtNanoseconds()) ?? 0, sku: (try? sku()) ?? "", bodyDigest: bodyDigest)
+            occurredAtNanoseconds: (try? occurredAtNanoseconds()) ?? 0, sku: (try? sku()) ?? "")
         return IncomingEvent(
             event: event, original: original, contentType: .x12,
             rejection: EventRejection(.invalidField, problem.description))
     }
-
-    private var bodyDigest: UInt64 { loop.reduce(heading.digest) { $1.digest(after: $0) } }
 
     /// Sender, interchange, group, transaction set and the LIN's number in it. Numbers are padded: of two messages of one
     /// time the later one's id is the greater, which decides.
     private func id(_ suffix: String) -> String {
         let id = message + padded(String(number), 6) + suffix
         if id.utf8.count <= Limits.idBytesMax { return id }
-        let digest = padded(String(X12Digest.of(id), radix: 16), 16)
+        // FNV-1a, 64 bits (draft-eastlake-fnv): not for secrets.
+        let number = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let digest = padded(String(number, radix: 16), 16)
         return "\(text(id.utf8.prefix(Limits.idBytesMax - digest.utf8.count - 1)))-\(digest)"
     }
 

@@ -69,31 +69,7 @@ public struct X12Segment: Sendable {
         X12Fault(place, number == 0 ? reason : "\(name(number)): \(reason)")
     }
 
-    /// Of the elements alone: what stands between segments may change on the way.
-    func digest(after digest: UInt64) -> UInt64 {
-        var digest = digest
-        for element in elements {
-            for byte in element { digest = X12Digest.adding(byte, to: digest) }
-            // No text has it.
-            digest = X12Digest.adding(0xFF, to: digest)
-        }
-        return digest
-    }
-
     func name(_ number: Int) -> String { "\(id)\(number < 10 ? "0" : "")\(number)" }
-}
-
-/// FNV-1a, 64 bits (draft-eastlake-fnv): to tell a repeat from another body. Not for secrets.
-enum X12Digest {
-    static let empty: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    static func adding(_ byte: UInt8, to digest: UInt64) -> UInt64 {
-        (digest ^ UInt64(byte)) &* 0x100_0000_01B3
-    }
-
-    static func of(_ text: String) -> UInt64 {
-        text.utf8.reduce(empty) { adding($1, to: $0) }
-    }
 }
 
 extension ArraySlice<UInt8> {

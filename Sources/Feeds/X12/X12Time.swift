@@ -14,53 +14,35 @@ enum X12Time {
     /// Without a time of day the day's first moment: earlier than the figure, so that what moved since is not lost.
     static func nanoseconds(_ told: Told, utcOffsetMinutes: Int?) throws(X12Problem) -> WallNanoseconds {
         let (segment, date) = (told.segment, told.segment.element(told.date))
-        guard let days = daysSince1970(date) else {
-            throw segment.problem(told.date, "\(X12Text.shown(date)) is no date")
+        guard let day = day(date), Timestamp.nanoseconds("\(day)T23:59:59Z") != nil else {
+            throw segment.problem(told.date, "\(X12Text.shown(date)) is no date between 1970 and 2262")
         }
         let time = segment.element(told.time)
-        guard let ofDay = time.isEmpty ? 0 : nanosecondsOfDay(time) else {
+        guard let clock = clock(time), Timestamp.nanoseconds("2000-01-01T\(clock)Z") != nil else {
             throw segment.problem(told.time, "\(X12Text.shown(time)) is no time of day")
         }
-        let offset = try offsetMinutes(told, utcOffsetMinutes: utcOffsetMinutes)
-        let seconds = days * 86_400 - Int64(offset) * 60
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: .perSecond)
-        let (sum, carry) = scaled.addingReportingOverflow(ofDay)
-        guard !overflow, !carry, sum > 0 else {
-            throw segment.problem(told.date, "\(X12Text.shown(date)) is not between 1970 and 2262")
+        let offset = try Int64(offsetMinutes(told, utcOffsetMinutes: utcOffsetMinutes)) * 60 * .perSecond
+        guard let local = Timestamp.nanoseconds("\(day)T\(clock)Z"), local > offset, local < .max - abs(offset) else {
+            throw segment.problem(told.date, "\(X12Text.shown(date)) is no date between 1970 and 2262")
         }
-        return sum
+        return local - offset
     }
 
-    private static func daysSince1970(_ text: ArraySlice<UInt8>) -> Int64? {
-        guard text.count == 8 || text.count == 6, let number = X12Text.number(text) else { return nil }
-        let (month, day) = (number / 100 % 100, number % 100)
+    /// Such as `2024-02-29`.
+    private static func day(_ digits: ArraySlice<UInt8>) -> String? {
+        guard digits.count == 8 || digits.count == 6, digits.allSatisfy(X12Text.isDigit) else { return nil }
         // Of years with two digits the standard says nothing; none was written before 1970.
-        let short = number / 10_000
-        let year = text.count == 8 ? short : short + (short < 70 ? 2_000 : 1_900)
-        guard year >= 1970, (1...12).contains(month), (1...daysInMonth(month, year)).contains(day) else { return nil }
-        // Years that begin in March: the leap day is then a year's last (Hinnant, chrono-Compatible Low-Level Date
-        // Algorithms).
-        let shifted = month <= 2 ? year - 1 : year
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
+        let century = digits.count == 8 ? "" : digits[digits.startIndex] >= UInt8(ascii: "7") ? "19" : "20"
+        let text = century + String(decoding: digits, as: UTF8.self)
+        return "\(text.prefix(4))-\(text.dropFirst(4).prefix(2))-\(text.suffix(2))"
     }
 
-    private static func daysInMonth(_ month: Int64, _ year: Int64) -> Int64 {
-        switch month {
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
-
-    private static func nanosecondsOfDay(_ text: ArraySlice<UInt8>) -> Int64? {
-        guard [4, 6, 7, 8].contains(text.count), let number = X12Text.number(text) else { return nil }
-        let digits = [Int64(1), 10, 100, 1_000, 10_000][8 - text.count]
-        let hundredths = number * digits
-        let (hour, minute) = (hundredths / 1_000_000, hundredths / 10_000 % 100)
-        let second = hundredths / 100 % 100
-        guard hour <= 23, minute <= 59, second <= 59 else { return nil }
-        return (hour * 3_600 + minute * 60 + second) * .perSecond + hundredths % 100 * (.perSecond / 100)
+    /// Such as `23:59:00.00`.
+    private static func clock(_ digits: ArraySlice<UInt8>) -> String? {
+        guard [0, 4, 6, 7, 8].contains(digits.count), digits.allSatisfy(X12Text.isDigit) else { return nil }
+        let text = String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: 8 - digits.count)
+        let parts = [0, 2, 4, 6].map { text.dropFirst($0).prefix(2) }
+        return "\(parts[0]):\(parts[1]):\(parts[2]).\(parts[3])"
     }
 
     /// East of Greenwich. `ET`, `CT`, `MT`, `PT` and `LT` may be either of two: they need the partner's offset.

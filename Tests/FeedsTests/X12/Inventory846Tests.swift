@@ -40,7 +40,7 @@ import Testing
                     var reader = try? Inventory846(
                         bytes, source: "s", partner: sample.partner, mapping: FeedMapping())
                 else { continue }
-                while let events = reader.next() { events.forEach(checkFields) }
+                while let row = reader.next() { row.events.forEach(checkFields) }
             }
         }
     }
@@ -69,8 +69,8 @@ import Testing
         var reader = try Inventory846(
             sample.bytes, source: "s", partner: sample.partner, mapping: FeedMapping())
         var originals: [String] = []
-        while let events = reader.next() {
-            for incoming in events where incoming.rejection != nil {
+        while let row = reader.next() {
+            for incoming in row.events where incoming.rejection != nil {
                 originals.append(String(decoding: incoming.original, as: UTF8.self))
                 #expect(incoming.event.id == "MEDICAL-000005101-5101-0001-000005" && incoming.event.sku == "MC-CF-24")
                 #expect(incoming.rejection?.reason == .invalidField)
@@ -83,8 +83,8 @@ import Testing
 
     @Test(arguments: Sample846.all) func deadLetterIsReadAgainAsItWasGivenOut(sample: Sample846) throws {
         var reader = try Inventory846(sample.bytes, source: "s", partner: sample.partner, mapping: FeedMapping())
-        while let events = reader.next() {
-            for incoming in events {
+        while let row = reader.next() {
+            for incoming in row.events {
                 let told = incoming.rejection?.message ?? ""
                 let again = Inventory846.reread(
                     incoming.original, eventID: incoming.event.id, wasRefused: incoming.rejection != nil, source: "s",
@@ -105,7 +105,7 @@ import Testing
         let sample = Sample846.tildesAndQuestionMarks
         let narrow = FeedMapping(passesUnlistedSkus: false)
         var reader = try Inventory846(sample.bytes, source: "s", partner: sample.partner, mapping: narrow)
-        let refused = try #require(reader.next()?.first)
+        let refused = try #require(reader.next()?.events.first)
         let again = Inventory846.reread(
             refused.original, eventID: refused.event.id, wasRefused: true, source: "s", partner: sample.partner,
             mapping: FeedMapping(skus: ["111": "ours"]))
@@ -167,7 +167,7 @@ import Testing
         ("LIN**VP*MC-IBU-200-100", "LIN**VP*", "has no VP to take the sku from"),
         ("LIN**VP*MC-IBU-200-100", "LIN**VP*\u{7}", "sku: must be printable UTF-8 without control characters"),
         ("*20260315*0800~\r\nLIN", "*20260315*2460~\r\nLIN", "\"2460\" is no time of day"),
-        ("*20260315*0800~\r\nLIN", "*20260230*0800~\r\nLIN", "\"20260230\" is no date"),
+        ("*20260315*0800~\r\nLIN", "*20260230*0800~\r\nLIN", "\"20260230\" is no date between 1970 and 2262"),
     ])
     func badLineIsLeftOutAndTheOthersAreTold(was: String, becomes: String, says: String) throws {
         var text = Sample846.plain5010.text.replacing(was, with: becomes, maxReplacements: 1)
@@ -191,7 +191,7 @@ import Testing
     ) throws -> [IncomingEvent] {
         var reader = try Inventory846(bytes, source: "s", partner: partner, mapping: mapping)
         var events: [IncomingEvent] = []
-        while let told = reader.next() { events += told.filter { $0.rejection == nil } }
+        while let row = reader.next() { events += row.events.filter { $0.rejection == nil } }
         return events
     }
 
@@ -200,9 +200,9 @@ import Testing
     ) throws -> [String] {
         var reader = try Inventory846(bytes, source: "s", partner: partner, mapping: mapping)
         var told: [String] = []
-        while let events = reader.next() {
-            events.forEach(checkFields)
-            told += events.map { incoming in
+        while let row = reader.next() {
+            row.events.forEach(checkFields)
+            told += row.events.map { incoming in
                 incoming.rejection.map { "refused: \($0.message)" } ?? words(for: incoming.event)
             }
         }
