@@ -96,7 +96,7 @@ let package = Package(
         .target(
             name: "Feeds",
             dependencies: [
-                "Engine", "Inventory", "Records", .product(name: "Crypto", package: "swift-crypto"), logging,
+                "Calls", "Engine", "Inventory", "Records", .product(name: "Crypto", package: "swift-crypto"), logging,
             ],
             swiftSettings: strict),
         .target(name: "JetStream", dependencies: ["CNATS", "Engine", "Feeds", "Inventory"], swiftSettings: raw),
@@ -161,7 +161,8 @@ let package = Package(
         .testTarget(name: "ConfigureTests", dependencies: ["Configure", "Inventory"], swiftSettings: strict),
         .testTarget(
             name: "EngineTests", dependencies: ["Engine", "HotTable", "Inventory", "Ledger"], swiftSettings: strict),
-        .testTarget(name: "FeedsTests", dependencies: ["Engine", "Feeds", "Inventory", logging], swiftSettings: strict),
+        .testTarget(
+            name: "FeedsTests", dependencies: ["Calls", "Engine", "Feeds", "Inventory", logging], swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

@@ -22,7 +22,7 @@ ALLOWED = {
     "Engine": {"HeapModule", "HotTable", "Ledger", "Inventory", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Erp": {"Engine", "Inventory", "Synchronization"},
     "Tryton": {"Erp", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
-    "Feeds": {"Engine", "Inventory", "Records", "Crypto", "Logging", "Foundation", "FoundationEssentials"} | SYSTEM,
+    "Feeds": {"Calls", "Engine", "Inventory", "Records", "Crypto", "Logging", "Foundation", "FoundationEssentials"} | SYSTEM,
     "JetStream": {"CNATS", "Engine", "Feeds", "Inventory"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},

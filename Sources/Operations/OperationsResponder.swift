@@ -4,14 +4,24 @@ import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// Answers the requests of the operations port. Every answer is small, and no request may have a body.
+/// Answers the requests of the operations port. Every answer is small, and only endpoints take a body.
 struct OperationsResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = OperationsContext
 
-    let sources: OperationsSources
+    private let sources: OperationsSources
+    private let budget: PortBudget
+    private let endpoints: EndpointResponder
 
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
-        var response = answer(request)
+    init(sources: OperationsSources, budget: PortBudget = PortBudget(limits: PortLimits())) {
+        self.sources = sources
+        self.budget = budget
+        endpoints = EndpointResponder(sources.endpoints, budget: budget)
+    }
+
+    func respond(to request: Request, context: OperationsContext) async throws -> Response {
+        budget.note(context.channel, isBusy: true)
+        defer { budget.note(context.channel, isBusy: false) }
+        var response = await endpoints.respond(to: request, context: context) ?? answer(request)
         response.headers[.cacheControl] = "no-store"
         if let nosniff = HTTPField.Name("X-Content-Type-Options") { response.headers[nosniff] = "nosniff" }
         return request.method == .head ? response.createHeadResponse() : response
@@ -26,8 +36,7 @@ struct OperationsResponder: HTTPResponder {
             response.headers[.allow] = "GET, HEAD"
             return response
         }
-        let hasBody = request.headers[.transferEncoding] != nil || (request.headers[.contentLength] ?? "0") != "0"
-        return hasBody ? text(.contentTooLarge, "no request body is taken\n") : page(request)
+        return request.hasBody ? text(.contentTooLarge, "no request body is taken\n") : page(request)
     }
 
     private static let erpPath = "/erps/"
@@ -75,7 +84,7 @@ struct OperationsResponder: HTTPResponder {
 
     private func metrics(_ request: Request) -> Response {
         let families = CallMetrics.families(loops: sources.callStatistics(), methods: sources.methods)
-        return text(.ok, PrometheusText.text(of: families + sources.families()), type: PrometheusText.contentType)
+        return text(.ok, PrometheusText.text(of: families + endpoints.families + sources.families()), type: PrometheusText.contentType)
     }
 
     private func text(

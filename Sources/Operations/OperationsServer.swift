@@ -4,21 +4,14 @@ public import Logging
 import NIOCore
 public import ServiceLifecycle
 
-/// The HTTP/1.1 port for operators: `/livez`, `/readyz` and `/metrics`.
+/// The HTTP/1.1 port: `/livez`, `/readyz` and `/metrics` for operators, and the endpoints that others register.
 public struct OperationsServer: Service {
-    /// Bounds of the port. Probes and scrapers need no more.
-    private enum Limits {
-        static let connectionsMax = 64
-        static let idleSeconds: Int64 = 60
-        static let headerListBytesMax = 8 << 10
-        static let headerFieldsMax = 100
-    }
-
     private let host: String
     private let port: Int
     private let sources: OperationsSources
     private let logger: Logger
     private let onRunning: @Sendable (Int) async -> Void
+    var limits = PortLimits()
 
     /// - Parameters:
     ///   - port: 0 lets the system choose.
@@ -36,18 +29,18 @@ public struct OperationsServer: Service {
 
     /// Serves until the service group shuts down gracefully or the task is cancelled. Throws when it cannot listen.
     public func run() async throws {
+        let budget = PortBudget(limits: limits)
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
-            maxHeaderFieldSize: Limits.headerListBytesMax, maxHeaderListSize: Limits.headerListBytesMax,
-            maxHeaderFieldCount: Limits.headerFieldsMax)
+            maxHeaderFieldSize: limits.headerListBytesMax, maxHeaderListSize: limits.headerListBytesMax,
+            maxHeaderFieldCount: limits.headerFieldsMax)
         let onRunning = self.onRunning
         let application = Application(
-            responder: OperationsResponder(sources: sources),
+            responder: OperationsResponder(sources: sources, budget: budget),
             server: .http1(
-                configuration: .init(idleTimeout: .seconds(Limits.idleSeconds), httpDecoderConfiguration: decoder)),
-            configuration: ApplicationConfiguration(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: MaximumAvailableConnections.maximum(
-                    Limits.connectionsMax, logger: logger)),
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionCounter(budget: budget)],
+                    idleTimeout: .seconds(limits.idleSeconds), httpDecoderConfiguration: decoder)),
+            configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
             logger: logger)
         try await application.run()

@@ -14,13 +14,18 @@ public struct OperationsSources: Sendable {
     /// The switches of an embedded ERP, by its name: shows them after setting those named. Nil: no such ERP.
     public var erpSwitches: @Sendable (_ erp: String, _ parameters: [(name: String, value: String)]) -> SwitchAnswer?
 
+    /// Paths that take bodies. They have a budget of their own: their senders never keep probes and scrapers out.
+    public var endpoints: [HTTPEndpoint]
+
     public init(
         checks: @escaping @Sendable () -> [ReadinessCheck], callStatistics: @escaping @Sendable () -> [CallStatistics],
         methods: [MethodDescriptor], families: @escaping @Sendable () -> [MetricFamily],
         erpSwitches:
             @escaping @Sendable (_ erp: String, _ parameters: [(name: String, value: String)]) -> SwitchAnswer? =
-            { _, _ in nil }
+            { _, _ in nil },
+        endpoints: [HTTPEndpoint] = []
     ) {
+        self.endpoints = endpoints
         self.erpSwitches = erpSwitches
         self.checks = checks
         self.callStatistics = callStatistics
