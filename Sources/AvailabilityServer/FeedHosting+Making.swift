@@ -1,5 +1,6 @@
 internal import Configure
 internal import Feeds
+internal import Inventory
 
 /// How the feeds of the configuration are made. What this build is without is refused by check-config and at the start.
 enum FeedMaking {
@@ -15,7 +16,9 @@ enum FeedMaking {
                     format: RowFormat(source: feed.source, mapping: mapping, isCSV: settings.format == .csv),
                     settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
             }
-        case .files, .http, .shopify, .nats, .erp: nil
+        case .http(let settings): { feed, mapping in CloudEventsFeed(feed, settings, mapping) }
+        case .shopify(let settings): { feed, mapping in ShopifyFeed(feed, settings, mapping) }
+        case .files, .nats, .erp: nil
         }
     }
 
@@ -26,6 +29,11 @@ enum FeedMaking {
             return ConfigurationProblem(
                 place: loaded.file ?? "", key: "feeds.\(feed.id).kind",
                 reason: "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")
+        } + loaded.catalogue.feeds.flatMap { feed in
+            feed.unknownTypes.map { type in
+                ConfigurationProblem(
+                    place: loaded.file ?? "", key: "feeds.\(feed.id).types", reason: "there is no event type \(type)")
+            }
         }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
     }
@@ -36,7 +44,37 @@ enum FeedMaking {
     }
 }
 
+extension CloudEventsFeed {
+    fileprivate convenience init(_ feed: ConfiguredFeed, _ settings: HTTPFeedSettings, _ mapping: FeedMapping) {
+        self.init(
+            Settings(
+                id: feed.id, path: settings.path,
+                terms: CloudEventTerms(
+                    source: feed.source, sources: settings.sources,
+                    types: settings.types.compactMapValues { InventoryEventKind(contractName: $0) }, mapping: mapping),
+                bearerFile: settings.bearerFile,
+                allowedOrigins: settings.allowedOrigins.isEmpty ? nil : settings.allowedOrigins))
+    }
+}
+
+extension ShopifyFeed {
+    fileprivate convenience init(_ feed: ConfiguredFeed, _ settings: ShopifyFeedSettings, _ mapping: FeedMapping) {
+        self.init(
+            Settings(
+                id: feed.id, path: settings.path, shop: settings.shop, secretFiles: settings.secretFiles,
+                terms: ShopifyTerms(
+                    source: feed.source, availableAs: settings.availableAs,
+                    orderReference: settings.ordersByName ? .name : .id, mapping: mapping)))
+    }
+}
+
 extension ConfiguredFeed {
+    /// Of CloudEvents: what the configuration names and the contract does not have.
+    fileprivate var unknownTypes: [String] {
+        guard case .http(let settings) = kind else { return [] }
+        return settings.types.values.filter { InventoryEventKind(contractName: $0) == nil }.sorted()
+    }
+
     /// Of files: their format, with a blank before it.
     fileprivate var formatName: String {
         if case .files(let settings) = kind { " \(settings.format.rawValue)" } else { "" }

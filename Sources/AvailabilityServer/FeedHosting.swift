@@ -1,3 +1,4 @@
+internal import Calls
 internal import Configure
 internal import Engine
 internal import Feeds
@@ -9,6 +10,9 @@ internal import ServiceLifecycle
 /// The feeds of the configuration at work, and one look at them all now and then, by which channels tighten and relax.
 final class FeedHosting: Sendable {
     let supervisor: FeedSupervisor
+    /// Where senders reach the feeds that are called.
+    let endpoints: [HTTPEndpoint]
+    private let shops: [ShopifyFeed]
     fileprivate let alarm = AlarmClock()
     private let configured: [ConfiguredFeed]
     private let board: StateBoard
@@ -31,13 +35,19 @@ final class FeedHosting: Sendable {
         }
         let server = FeedServer(ledger: ledger, writer: writer, tenant: tenant, alarm: alarm)
         let alarm = self.alarm
+        let feeds = try configured.map { try FeedMaking.make($0) }
+        endpoints = Feeds.endpoints(of: feeds.compactMap { $0 as? any HTTPFeed })
+        shops = feeds.compactMap { $0 as? ShopifyFeed }
         supervisor = FeedSupervisor(
-            try configured.map { try FeedMaking.make($0) }, pauses: pauses,
+            feeds, pauses: pauses,
             clock: FeedClock(
                 sleep: { await alarm.sleep(nanoseconds: $0) }, monotonicNow: monotonicClockNanoseconds,
                 now: wallClockNanoseconds),
             logger: logger, server: server.port)
     }
+
+    /// Webhooks of topics that say nothing of stock, by feed.
+    var ignoredDeliveries: [(feed: String, count: UInt64)] { shops.map { ($0.id, $0.ignoredDeliveries) } }
 
     // MARK: Degradation
 

@@ -135,9 +135,9 @@ struct ServerHost {
             sources: OperationsSources(
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
                 families: ServerMetrics(
-                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds.supervisor
+                    ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds
                 ).families,
-                erpSwitches: EmbeddedErpSwitches(hosting: erps).answer),
+                erpSwitches: EmbeddedErpSwitches(hosting: erps).answer, endpoints: feeds.endpoints),
             logger: logger,
             onRunning: { [settings, logger] port in
                 let grpc = ListenAddress(host: settings.listen.host, port: wire.port)

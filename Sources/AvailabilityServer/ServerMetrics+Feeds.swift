@@ -3,7 +3,7 @@ internal import Operations
 
 extension ServerMetrics {
     func feedFamilies() -> [MetricFamily] {
-        let conditions = feeds.conditions
+        let conditions = feeds.supervisor.conditions
         func family(
             _ name: String, _ help: String, _ kind: MetricFamily.Kind = .gauge, _ value: (FeedCondition) -> MetricValue?
         ) -> MetricFamily {
@@ -33,6 +33,12 @@ extension ServerMetrics {
             family("errors_total", "The feed's failures, and its batches that were not taken.", .counter) {
                 .count($0.errors)
             },
+            MetricFamily(
+                "availability_feed_ignored_total", help: "Webhooks of topics that say nothing of stock.",
+                kind: .counter,
+                samples: feeds.ignoredDeliveries.map {
+                    MetricFamily.Sample([MetricLabel("feed", $0.feed)], .count($0.count))
+                }),
         ]
     }
 }

@@ -12,7 +12,7 @@ struct ServerMetrics: Sendable {
     let writer: EngineThread
     let board: StateBoard
     let erps: ErpHosting
-    let feeds: FeedSupervisor
+    let feeds: FeedHosting
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state

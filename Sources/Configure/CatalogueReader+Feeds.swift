@@ -12,8 +12,8 @@ extension CatalogueReader.Keys {
         "location_qualifier", "location_order", "fixed_location", "date_qualifiers", "expected_qualifiers",
         "utc_offset",
     ]
-    static let httpFeed = ["path", "bearer_file", "allowed_origins"]
-    static let shopifyFeed = ["secret_files", "shop", "available_as"]
+    static let httpFeed = ["path", "bearer_file", "allowed_origins", "sources", "types"]
+    static let shopifyFeed = ["path", "secret_files", "shop", "available_as", "order_reference"]
     static let natsFeed = ["url", "stream", "subjects", "durable", "credentials_file", "ca_file", "batch"]
     static let erpFeed = ["erp", "poll_every", "overlap"]
     /// The keys of each kind's own.
@@ -26,6 +26,8 @@ extension CatalogueReader {
     mutating func readFeeds() {
         var folders: [String: String] = [:]
         var paths: [String: String] = [:]
+        var shopPaths: Set<String> = []
+        var shops: [String: String] = [:]
         for (id, reader) in root.child("feeds")?.entries(named: "a feed") ?? [] {
             guard let kind = reader.feedKind(id: id, erps: catalogue.erps.map(\.id)) else { continue }
             var source = reader.name("source", "a source")
@@ -39,7 +41,11 @@ extension CatalogueReader {
             switch kind {
             case .files(let settings): reader.claim("folder", settings.folder, of: id, in: &folders)
             case .http(let settings): reader.claim("path", settings.path, of: id, in: &paths)
-            case .shopify, .nats, .erp: break
+            case .shopify(let settings):
+                // Shops share a path, and are told apart by their domains.
+                if shopPaths.insert(settings.path).inserted { reader.claim("path", settings.path, of: id, in: &paths) }
+                reader.claim("shop", settings.shop.lowercased(), of: id, in: &shops)
+            case .nats, .erp: break
             }
             catalogue.feeds.append(feed)
         }
@@ -101,28 +107,37 @@ extension MappingReader {
 
     private func httpFeed() -> HTTPFeedSettings {
         var settings = HTTPFeedSettings()
+        if let path = httpPath() { settings.path = path }
+        settings.bearerFile = value("bearer_file", expected: "a file's path") { $0 }
+        settings.allowedOrigins = list("allowed_origins", expected: "host names; *: any") { $0 }?.map(\.value) ?? []
+        settings.sources = names("sources", "a source", bytesMax: Limits.nameBytesMax)
+        settings.types = names("types", "an event type", bytesMax: Limits.idBytesMax)
+        return settings
+    }
+
+    private func httpPath() -> String? {
         let path = value("path", expected: "a path such as /events, of letters, digits and ./_-") { text in
             let isPath = text.hasPrefix("/") && text.utf8.count > 1 && text.utf8.count <= 128
             return isPath && text.utf8.allSatisfy { "./_-".utf8.contains($0) || $0.isLetterOrDigit } ? text : nil
         }
-        if let path { settings.path = path }
-        for served in ["/livez", "/readyz", "/metrics", "/erps"]
-        where settings.path == served || settings.path.hasPrefix(served + "/") {
+        guard let path else { return nil }
+        for served in ["/livez", "/readyz", "/metrics", "/erps"] where path == served || path.hasPrefix(served + "/") {
             report("path", "the server answers \(served) itself")
         }
-        settings.bearerFile = value("bearer_file", expected: "a file's path") { $0 }
-        settings.allowedOrigins = list("allowed_origins", expected: "host names; *: any") { $0 }?.map(\.value) ?? []
-        return settings
+        return path
     }
 
     private func shopifyFeed() -> ShopifyFeedSettings {
         var settings = ShopifyFeedSettings()
+        if let path = httpPath() { settings.path = path }
         settings.secretFiles = list("secret_files", expected: "files' paths") { $0 }?.map(\.value) ?? []
         if !(1...2).contains(settings.secretFiles.count) {
             report("secret_files", "one or two are required: the app's client secret, and the next during a rotation")
         }
         settings.shop = required("shop", "the shop's domain, such as example.myshopify.com")
         if let bucket = fedBucket("available_as") { settings.availableAs = bucket }
+        let byName = value("order_reference", expected: "id or name") { ["id": false, "name": true][$0] }
+        if let byName { settings.ordersByName = byName }
         return settings
     }
 

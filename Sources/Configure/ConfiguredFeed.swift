@@ -117,19 +117,28 @@ public struct HTTPFeedSettings: Sendable, Equatable {
     public var path = Self.pathDefault
     /// Has the token that callers must show; nil: none.
     public var bearerFile: String?
-    /// Who may register by the webhook handshake.
+    /// Who may register by the webhook handshake, and send; empty: anybody.
     public var allowedOrigins: [String] = []
+    /// The sources of CloudEvents by their `source` attribute; empty: all are the feed's.
+    public var sources: [String: String] = [:]
+    /// Types by their `type` attribute, besides those that follow our pattern: the contract's names without prefix.
+    public var types: [String: String] = [:]
 
     public init() {}
 }
 
 /// Shopify's webhooks of one shop.
 public struct ShopifyFeedSettings: Sendable, Equatable {
+    public static let pathDefault = "/webhooks/shopify"
+
+    public var path = Self.pathDefault
     /// One or two, since a rotation lasts an hour.
     public var secretFiles: [String] = []
     public var shop = ""
     /// The bucket that Shopify's `available` fills.
     public var availableAs = Bucket.onHand
+    /// Whether reservations have an order's name, such as `#1001`, as their reference, and not its id.
+    public var ordersByName = false
 
     public init() {}
 }

@@ -165,9 +165,9 @@ import Testing
         let event = reader.event(structured(data: #"{"quantity":7,"reason":"7","to_location":"WH1"}"#)).event
         #expect(event.sku == "ours" && event.location == "EAST" && event.reason == "BREAKAGE" && event.toLocation == "EAST")
         #expect(
-            reader.event(structured(["subject": "\"skus/B/locations/WH1\""])).refusal == "sku: the map has none for B")
+            reader.event(structured(["subject": "\"skus/B/locations/WH1\""])).refusal == "sku: B is not in the feed's map")
         #expect(
-            reader.event(structured(["subject": "\"skus/A/locations/W\""])).refusal == "location: the map has none for W")
+            reader.event(structured(["subject": "\"skus/A/locations/W\""])).refusal == "location: W is not in the feed's map")
     }
 
     // MARK: Data

@@ -60,7 +60,5 @@ extension HTTPHead {
 
 extension IncomingEvent {
     /// What the feed found wrong with it; nil: nothing.
-    var refusal: String? {
-        if case .unsupported(let name) = event.kind { name } else { nil }
-    }
+    var refusal: String? { rejection?.message }
 }

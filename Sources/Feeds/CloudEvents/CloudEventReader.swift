@@ -72,7 +72,7 @@ public struct CloudEventReader: Sendable {
         .rejected(
             EventRejection(.invalidField, problem.message),
             known: InventoryEvent(
-                id: "", source: terms.source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0, bodyDigest: 0),
+                id: "", source: terms.source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0),
             original: original, contentType: .cloudEvent)
     }
 
@@ -80,7 +80,7 @@ public struct CloudEventReader: Sendable {
         let source = terms.sources.isEmpty ? terms.source : terms.sources[cloudEvent["source"]]
         var event = InventoryEvent(
             id: cloudEvent["id"], source: source ?? terms.source, kind: .unsupported(name: ""),
-            occurredAtNanoseconds: Timestamp.nanoseconds(cloudEvent["time"]) ?? 0, bodyDigest: 0)
+            occurredAtNanoseconds: Timestamp.nanoseconds(cloudEvent["time"]) ?? 0)
         do throws(EventRejection) {
             if let problem = cloudEvent.problem { throw EventRejection(.invalidField, problem.message) }
             if source == nil {
@@ -88,7 +88,6 @@ public struct CloudEventReader: Sendable {
                     .invalidField, "source: no source is mapped to \(cloudEvent["source"].prefix(64))")
             }
             try fill(&event, from: cloudEvent)
-            event.bodyDigest = event.contentDigest
             return IncomingEvent(event: event, original: original, contentType: .cloudEvent)
         } catch {
             return .rejected(error, known: event, original: original, contentType: .cloudEvent)
@@ -107,11 +106,9 @@ public struct CloudEventReader: Sendable {
         event.occurredAtNanoseconds = try time(envelope["time"], data.occurredAtNanoseconds)
         event.correlationID = try agreed("correlation_id", envelope["correlationid"], data.correlationID)
         let subject = try Subject(envelope["subject"])
-        event.sku = try mapped("sku", agreed("sku", subject.sku, data.sku), terms.mapping.sku)
-        event.location = try mapped(
-            "location", agreed("location", subject.location, data.location), terms.mapping.location)
-        event.toLocation = try mapped("to_location", data.event.toLocation, terms.mapping.location)
-        event.reason = data.event.reason.isEmpty ? "" : terms.mapping.reason(data.event.reason)
+        event.sku = try agreed("sku", subject.sku, data.sku)
+        event.location = try agreed("location", subject.location, data.location)
+        try terms.mapping.translate(&event)
     }
 
     private func agreed(_ field: String, _ envelope: String, _ data: String) throws(EventRejection) -> String {
@@ -120,16 +117,6 @@ public struct CloudEventReader: Sendable {
                 .invalidField, "\(field): is \(envelope.prefix(64)) in the envelope and \(data.prefix(64)) in the data")
         }
         return envelope.isEmpty ? data : envelope
-    }
-
-    private func mapped(
-        _ field: String, _ theirs: String, _ map: (String) -> String?
-    ) throws(EventRejection) -> String {
-        if theirs.isEmpty { return "" }
-        guard let ours = map(theirs) else {
-            throw EventRejection(.invalidField, "\(field): the map has none for \(theirs.prefix(64))")
-        }
-        return ours
     }
 
     private func kind(

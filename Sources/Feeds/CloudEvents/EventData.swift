@@ -12,7 +12,7 @@ struct EventData: Sendable {
     var location = ""
     var correlationID = ""
     /// All that only the data says; the fields above are not set in it.
-    var event = InventoryEvent(id: "", source: "", kind: .unsupported(name: ""), occurredAtNanoseconds: 0, bodyDigest: 0)
+    var event = InventoryEvent(id: "", source: "", kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
 
     init() {}
 

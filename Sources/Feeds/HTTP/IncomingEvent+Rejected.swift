@@ -6,8 +6,6 @@ extension IncomingEvent {
     static func rejected(
         _ rejection: EventRejection, known event: InventoryEvent, original: [UInt8], contentType: ContentType
     ) -> IncomingEvent {
-        var event = event
-        event.kind = .unsupported(name: rejection.message)
-        return IncomingEvent(event: event, original: original, contentType: contentType)
+        IncomingEvent(event: event, original: original, contentType: contentType, rejection: rejection)
     }
 }

@@ -97,13 +97,11 @@ public struct ShopifyReader: Sendable {
         default: return nil
         }
         var event = InventoryEvent(
-            id: delivery.webhookID, source: terms.source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0,
-            bodyDigest: 0)
+            id: delivery.webhookID, source: terms.source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
         let original = delivery.message
         do throws(EventRejection) {
             var fields = try object(delivery.body)
             try fill(&event, &fields, delivery)
-            event.bodyDigest = event.contentDigest
             return IncomingEvent(event: event, original: original, contentType: .shopify)
         } catch {
             return .rejected(error, known: event, original: original, contentType: .shopify)
