@@ -189,7 +189,7 @@ if let fuzzerArchive {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Calls", "Catalogue", "Configure", "Engine", "Inventory", "Ledger", "Proto", "RPC", "Records",
+                "Calls", "Catalogue", "Configure", "Engine", "Feeds", "Inventory", "Ledger", "Proto", "RPC", "Records",
                 "Services", protobuf,
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "Regressions"], swiftSettings: strict,

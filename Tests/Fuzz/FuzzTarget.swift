@@ -10,6 +10,8 @@ enum FuzzTarget: String, CaseIterable {
     case configuration
     case csv
     case jsonLines = "json-lines"
+    case cloudEvents = "cloudevents"
+    case shopify
 
     /// Parses one input and stops the process when a property does not hold.
     func judge(_ input: UnsafeRawBufferPointer) {
@@ -22,6 +24,8 @@ enum FuzzTarget: String, CaseIterable {
         case .configuration: ConfigurationJudge.judge(Array(input))
         case .csv: PositionFileJudge(format: .csv).judge(Array(input))
         case .jsonLines: PositionFileJudge(format: .jsonLines).judge(Array(input))
+        case .cloudEvents: CloudEventJudge.judge(Array(input))
+        case .shopify: ShopifyJudge.judge(Array(input))
         }
     }
 }
