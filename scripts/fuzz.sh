@@ -47,6 +47,7 @@ inputs() {
     check-availability | event | policy) echo 50000 ;;
     csv | json-lines | x12) echo 6000 ;;
     session) echo 5000 ;;
+    cloudevents | shopify) echo 20000 ;;
     configuration) echo 5000 ;;
     *) echo 3000 ;;
     esac

@@ -203,7 +203,7 @@ import Testing
         let camel = words.map { word in
             guard word.contains("_"), word == word.lowercased() else { return String(word) }
             let parts = word.split(separator: "_")
-            return parts.dropFirst().reduce(String(parts[0])) { $0 + $1.capitalized }
+            return parts.dropFirst().reduce(String(parts[0])) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
         }.joined(separator: "\"")
         #expect(camel.contains("\"toLocation\"") && camel.contains("\"reservationLine\""))
         #expect(reader.event(structured(envelope, data: camel)).event == event)

@@ -11,6 +11,8 @@ enum FuzzTarget: String, CaseIterable {
     case csv
     case jsonLines = "json-lines"
     case x12
+    case cloudEvents = "cloudevents"
+    case shopify
 
     /// Parses one input and stops the process when a property does not hold.
     func judge(_ input: UnsafeRawBufferPointer) {
@@ -24,6 +26,8 @@ enum FuzzTarget: String, CaseIterable {
         case .csv: PositionFileJudge(format: .csv).judge(Array(input))
         case .jsonLines: PositionFileJudge(format: .jsonLines).judge(Array(input))
         case .x12: X12Judge.judge(Array(input))
+        case .cloudEvents: CloudEventJudge.judge(Array(input))
+        case .shopify: ShopifyJudge.judge(Array(input))
         }
     }
 }

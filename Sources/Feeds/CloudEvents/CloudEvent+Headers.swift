@@ -22,7 +22,9 @@ extension CloudEvent {
             Array("\(quoted(name)):\(quoted(value))".utf8)
         }
         if !data.isEmpty {
-            let isValue = (try? JSONShape.check(data)) != nil && String(validating: data, as: UTF8.self) != nil
+            // Within the event it lies one deeper.
+            let isValue =
+                (try? JSONShape.check(data, depthMax: JSONShape.depthMax - 1)) != nil
                 && isJSON(attributes["datacontenttype"] ?? "") && isDecodable(data)
             members.append(
                 isValue

@@ -34,12 +34,16 @@ enum JSONShape {
     }
 
     /// Whether the text is one value that is not too deep.
-    static func check(_ bytes: [UInt8]) throws(Problem) {
-        guard try endOfValue(bytes, skipBlanks(bytes, 0)) == bytes.count else { throw .unbalanced }
+    static func check(_ bytes: [UInt8], depthMax: Int = depthMax) throws(Problem) {
+        guard try endOfValue(bytes, skipBlanks(bytes, 0), depthMax) == bytes.count else { throw .unbalanced }
     }
 
     /// The index of the comma or bracket after the value that begins at `start`, or the text's end.
-    private static func endOfValue(_ bytes: [UInt8], _ start: Int) throws(Problem) -> Int {
+    private static func endOfValue(
+        _ bytes: [UInt8], _ start: Int, _ depthMax: Int = depthMax
+    ) throws(Problem) -> Int {
+        // A byte order mark is none of JSON's.
+        guard start < bytes.count, bytes[start] < 0x80 else { throw .unbalanced }
         var depth = 0
         var index = start
         while index < bytes.count {
