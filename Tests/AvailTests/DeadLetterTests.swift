@@ -1,5 +1,7 @@
 import Foundation
 import Proto
+import ArgumentParser
+import SwiftProtobuf
 import Testing
 
 @testable import AvailCommands
