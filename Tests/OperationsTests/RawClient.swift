@@ -28,7 +28,7 @@ final class RawClient {
 
     func write(_ text: String) {
         let bytes = Array(text.utf8)
-        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
