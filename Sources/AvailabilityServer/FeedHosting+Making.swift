@@ -34,17 +34,20 @@ enum FeedMaking {
 
     /// - Throws: every feed that this build cannot make.
     static func check(_ loaded: LoadedConfiguration) throws(ConfigurationError) {
-        let problems = loaded.catalogue.feeds.compactMap { feed -> ConfigurationProblem? in
-            guard maker(of: feed) == nil else { return nil }
-            return ConfigurationProblem(
-                place: loaded.file ?? "", key: "feeds.\(feed.id).kind",
-                reason: "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")
-        } + loaded.catalogue.feeds.flatMap { feed in
-            feed.unknownTypes.map { type in
-                ConfigurationProblem(
-                    place: loaded.file ?? "", key: "feeds.\(feed.id).types", reason: "there is no event type \(type)")
+        let problems =
+            loaded.catalogue.feeds.compactMap { feed -> ConfigurationProblem? in
+                guard maker(of: feed) == nil else { return nil }
+                return ConfigurationProblem(
+                    place: loaded.file ?? "", key: "feeds.\(feed.id).kind",
+                    reason: "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")
             }
-        }
+            + loaded.catalogue.feeds.flatMap { feed in
+                feed.unknownTypes.map { type in
+                    ConfigurationProblem(
+                        place: loaded.file ?? "", key: "feeds.\(feed.id).types",
+                        reason: "there is no event type \(type)")
+                }
+            }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
     }
 

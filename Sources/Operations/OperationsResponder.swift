@@ -84,7 +84,9 @@ struct OperationsResponder: HTTPResponder {
 
     private func metrics(_ request: Request) -> Response {
         let families = CallMetrics.families(loops: sources.callStatistics(), methods: sources.methods)
-        return text(.ok, PrometheusText.text(of: families + endpoints.families + sources.families()), type: PrometheusText.contentType)
+        return text(
+            .ok, PrometheusText.text(of: families + endpoints.families + sources.families()),
+            type: PrometheusText.contentType)
     }
 
     private func text(

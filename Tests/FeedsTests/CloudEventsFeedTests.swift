@@ -120,10 +120,11 @@ import Testing
 
     // MARK: The handshake
 
-    @Test(arguments: [
-        (nil, "a.example", 200), (["*"], "a.example", 200), (["A.example"], "a.example", 200),
-        (["b.example"], "a.example", 403), ([], "a.example", 403), (nil, nil, 400),
-    ] as [([String]?, String?, Int)])
+    @Test(
+        arguments: [
+            (nil, "a.example", 200), (["*"], "a.example", 200), (["A.example"], "a.example", 200),
+            (["b.example"], "a.example", 403), ([], "a.example", 403), (nil, nil, 400),
+        ] as [([String]?, String?, Int)])
     func consentIsGivenToAllowedOrigins(_ allowed: [String]?, _ origin: String?, _ status: Int) {
         var head = HTTPHead(method: "OPTIONS", path: "/events")
         head.fields.append(HTTPHeaderField("WebHook-Request-Rate", "120"))

@@ -25,7 +25,7 @@ final class ScriptedPort: Sendable {
 
     var port: FeedPort {
         FeedPort(
-            publish: { events, _ async throws(FeedFailure) in
+            publish: { (events, _) async throws(FeedFailure) in
                 if let gate = self.state.withLock({ $0.gate }) { for await _ in gate {} }
                 if let failure = self.state.withLock({ $0.failure }) { throw failure }
                 self.state.withLock { $0.published.append(events) }

@@ -16,12 +16,13 @@ import Testing
         #expect(try elements(text) == expected)
     }
 
-    @Test(arguments: [
-        ("", .notAnArray), ("{}", .notAnArray), ("[", .unbalanced), ("[{]", .unbalanced), ("[1] 2", .unbalanced),
-        ("[\"a]", .unbalanced), ("[\"a\\", .unbalanced), ("[,]", .unbalanced), ("[1,]", .unbalanced),
-        ("[\u{0}]", .unbalanced),
-        (String(repeating: "[", count: 40) + String(repeating: "]", count: 40), .tooDeep),
-    ] as [(String, JSONShape.Problem)])
+    @Test(
+        arguments: [
+            ("", .notAnArray), ("{}", .notAnArray), ("[", .unbalanced), ("[{]", .unbalanced), ("[1] 2", .unbalanced),
+            ("[\"a]", .unbalanced), ("[\"a\\", .unbalanced), ("[,]", .unbalanced), ("[1}2]", .unbalanced), ("[1,]", .unbalanced),
+            ("[\u{0}]", .unbalanced),
+            (String(repeating: "[", count: 40) + String(repeating: "]", count: 40), .tooDeep),
+        ] as [(String, JSONShape.Problem)])
     func whatDoesNotFitIsNoArray(_ text: String, _ problem: JSONShape.Problem) {
         #expect(throws: problem) { try elements(text) }
     }

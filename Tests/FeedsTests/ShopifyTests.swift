@@ -47,7 +47,8 @@ import Testing
     }
 
     @Test func aCancelledOrderReleasesItsHold() throws {
-        let body = ##"{"id":820982911946154508,"name":"#9999","cancelled_at":"2026-11-21T03:00:00Z","line_items":[{"id":1}]}"##
+        let body =
+            ##"{"id":820982911946154508,"name":"#9999","cancelled_at":"2026-11-21T03:00:00Z","line_items":[{"id":1}]}"##
         let told = try #require(event("orders/cancelled", body)).event
         #expect(told.kind == .orderCancelled && told.hold.orderReference == "820982911946154508")
         #expect(told.occurredAtNanoseconds == 1_795_230_000_000_000_000)
@@ -55,16 +56,24 @@ import Testing
     }
 
     @Test(arguments: [
-        ("inventory_levels/update", "[]", "body: is no JSON object"), ("inventory_levels/update", "", "body: is no JSON object"),
+        ("inventory_levels/update", "[]", "body: is no JSON object"),
+        ("inventory_levels/update", "", "body: is no JSON object"),
         ("inventory_levels/update", "{}", "updated_at: is required"),
         ("inventory_levels/update", #"{"updated_at":"2026-11-21T03:00:00Z"}"#, "inventory_item_id: is required"),
-        ("inventory_levels/update", #"{"updated_at":"2026-11-21T03:00:00Z","inventory_item_id":5}"#,
-            "inventory_item_id: the map has no sku for 5"),
-        ("inventory_levels/update", #"{"updated_at":"2026-11-21T03:00:00Z","inventory_item_id":808950810,"location_id":6}"#,
-            "location_id: the map has no location for 6"),
-        ("inventory_levels/update",
+        (
+            "inventory_levels/update", #"{"updated_at":"2026-11-21T03:00:00Z","inventory_item_id":5}"#,
+            "inventory_item_id: the map has no sku for 5"
+        ),
+        (
+            "inventory_levels/update",
+            #"{"updated_at":"2026-11-21T03:00:00Z","inventory_item_id":808950810,"location_id":6}"#,
+            "location_id: the map has no location for 6"
+        ),
+        (
+            "inventory_levels/update",
             #"{"updated_at":"2026-11-21T03:00:00Z","inventory_item_id":808950810,"location_id":655441491,"available":null}"#,
-            "available: is required"),
+            "available: is required"
+        ),
         ("orders/cancelled", #"{"cancelled_at":"2026-11-21T03:00:00Z"}"#, "id: is required"),
         ("orders/cancelled", #"{"cancelled_at":"soon"}"#, "cancelled_at: is no time of RFC 3339 after 1970"),
     ])
@@ -97,7 +106,9 @@ import Testing
                 terms: ShopifyTerms(source: "shop-1", mapping: FeedMapping())))
     }
 
-    private func head(_ topic: String, code: String?, id: String? = "w-1", shop: String = "One.myshopify.com") -> HTTPHead {
+    private func head(_ topic: String, code: String?, id: String? = "w-1", shop: String = "One.myshopify.com")
+        -> HTTPHead
+    {
         var fields = ["X-SHOPIFY-Topic": topic, "x-shopify-shop-domain": shop]
         if let code { fields["x-shopify-hmac-sha256"] = code }
         if let id { fields["X-Shopify-Webhook-Id"] = id }

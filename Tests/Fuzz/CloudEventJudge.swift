@@ -20,7 +20,8 @@ enum CloudEventJudge {
         let rest = source.remaining()
         switch mode % 3 {
         case 0: judge(HTTPHead(method: "POST", path: "/", fields: [type("application/cloudevents+json")]), rest)
-        case 1: judgeBatch(HTTPHead(method: "POST", path: "/", fields: [type("application/cloudevents-batch+json")]), rest)
+        case 1:
+            judgeBatch(HTTPHead(method: "POST", path: "/", fields: [type("application/cloudevents-batch+json")]), rest)
         default:
             var fields = [type("application/json")]
             var body = rest[...]
@@ -85,7 +86,9 @@ enum ShopifyJudge {
         expect(incoming.event.occurredAtNanoseconds > 0, "an event without a time")
         switch incoming.event.kind {
         case .positionSnapshot:
-            expect(["A", "B"].contains(incoming.event.sku) && incoming.event.location == "WH1", "a name that is not listed")
+            expect(
+                ["A", "B"].contains(incoming.event.sku) && incoming.event.location == "WH1", "a name that is not listed"
+            )
         case .orderCancelled: expect(!incoming.event.hold.orderReference.isEmpty, "no order")
         default: fatalError("another event")
         }

@@ -8,6 +8,10 @@ import Testing
 
 @testable import Operations
 
+private final class Counter: Sendable {
+    let value = Mutex(0)
+}
+
 /// Endpoints over real sockets.
 struct EndpointTests {
     private static let echo = HTTPEndpoint(
@@ -93,7 +97,7 @@ struct EndpointTests {
 
     @Test func aRefusedRequestsBodyIsNotWaitedFor() async throws {
         var limits = PortLimits()
-        limits.lingerSeconds = 0
+        limits.lingerSeconds = 1
         try await serve(Self.echo, limits) { port in
             for (fields, length, status) in [("Authorization: no\r\n", 5, "401"), ("", 10_001, "413")] {
                 let client = try RawClient(port: port)
@@ -125,9 +129,9 @@ struct EndpointTests {
     }
 
     @Test func aBodyThatEndsEarlyIsNoRequest() async throws {
-        let seen = Mutex(0)
+        let seen = Counter()
         let endpoint = HTTPEndpoint(path: "/events", methods: ["POST"]) { _, _ in
-            seen.withLock { $0 += 1 }
+            seen.value.withLock { $0 += 1 }
             return HTTPAnswer(202)
         }
         try await serve(endpoint) { port in
@@ -139,7 +143,7 @@ struct EndpointTests {
             }
             _ = try request(port, "POST", "/events", [], "x")
         }
-        #expect(seen.withLock { $0 } == 1)
+        #expect(seen.value.withLock { $0 } == 1)
     }
 
     @Test func sendersWhoTakeAllTheyMayLeaveRoomForProbes() async throws {
@@ -178,7 +182,9 @@ struct EndpointTests {
         limits.bodyBytesMax = 6_000
         try await serve(Self.echo, limits) { port in
             let first = try RawClient(port: port)
-            first.write("POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n\(String(repeating: "x", count: 4_999))")
+            first.write(
+                "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n\(String(repeating: "x", count: 4_999))"
+            )
             var answer = ""
             while !answer.hasPrefix("HTTP/1.1 503 ") {
                 answer = try request(port, "POST", "/events", [], String(repeating: "y", count: 2_000))

@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: every mode, each event once, bad ones kept apart, and senders that nobody else suffers from."""
+"""CloudEvents over HTTP: every mode, each event once, bad ones kept apart, senders that nobody else suffers from."""
 import base64
 import json
 import socket
@@ -81,7 +81,8 @@ def test_same_event_by_grpc_is_the_same_event(api, sender):
     sku, time = new_name(), now()
     event = adjustment(sku, 5, source="wms", at=time)
     api.apply(event)
-    told = cloud_event("ADJUSTMENT", sku, time=text_time(time), id=event.id, data={"quantity": "5", "reason": "COUNTED"})
+    data = {"quantity": "5", "reason": "COUNTED"}
+    told = cloud_event("ADJUSTMENT", sku, time=text_time(time), id=event.id, data=data)
     assert sender.results(told, STRUCTURED) == [("DUPLICATE", "")]
     told["data"]["quantity"] = 6
     outcome, reason = sender.results(told, STRUCTURED)[0]
@@ -123,10 +124,10 @@ def test_contradiction_is_a_dead_letter_that_names_the_field(api, sender):
 
 def test_one_poisoned_event_of_a_batch_is_kept_with_its_own_bytes(api, sender):
     sku = new_name()
-    poison = b'{ "specversion":"1.0", "id":"poison-%s", "source":"/wms", "type":"x.inventory.adjustment.v1", "data":7 }' % (
-        sku.encode())
+    poison = json.dumps(cloud_event("ADJUSTMENT", sku, data=7), indent=3).encode()
     broken = b'{"id": nonsense}'
-    good = [json.dumps(cloud_event("ADJUSTMENT", sku, data={"quantity": 1, "reason": "FOUND"})).encode() for _ in range(5)]
+    found = {"quantity": 1, "reason": "FOUND"}
+    good = [json.dumps(cloud_event("ADJUSTMENT", sku, data=found)).encode() for _ in range(5)]
     body = b"[" + b",".join([good[0], poison, good[1], good[2], broken, good[3], good[4]]) + b"]"
     results = sender.results(body, BATCH)
     assert [outcome for outcome, _ in results] == ["APPLIED", "DEAD_LETTERED", "APPLIED", "APPLIED", "DEAD_LETTERED",

@@ -1,4 +1,4 @@
-"""Shopify's webhooks: signed by either secret, each once, two shops beside each other, and nothing stored that is not signed."""
+"""Shopify's webhooks: signed by either secret, each once, two shops beside each other, nothing kept that is not signed."""
 import json
 
 import pytest
@@ -49,8 +49,9 @@ def api(fed):
 
 
 def level(item=808950810, location=655441491, available=12, time=None):
-    return json.dumps({"inventory_item_id": item, "location_id": location, "available": available,
-                       "updated_at": time or text_time(), "admin_graphql_api_id": "gid://shopify/InventoryLevel/1"}).encode()
+    told = {"inventory_item_id": item, "location_id": location, "available": available,
+            "updated_at": time or text_time(), "admin_graphql_api_id": "gid://shopify/InventoryLevel/1"}
+    return json.dumps(told).encode()
 
 
 def send(server, body, secret="secret-new", topic="inventory_levels/update", **options):
@@ -117,7 +118,8 @@ def test_cancelled_order_releases_its_hold(api, fed):
     send(fed, level(available=50))
     Holder(fed.channel()).create("web", wanted("SHIRT", 3, "WH1"), order_reference="820982911946154508")
     assert api.position("SHIRT").position.reserved == 3
-    body = json.dumps({"id": 820982911946154508, "name": "#9999", "cancelled_at": text_time(), "line_items": []}).encode()
+    order = {"id": 820982911946154508, "name": "#9999", "cancelled_at": text_time(), "line_items": []}
+    body = json.dumps(order).encode()
     assert send(fed, body, topic="orders/cancelled").results == [("APPLIED", "")]
     eventually(lambda: api.position("SHIRT").position.reserved == 0, "the hold returned")
     body = json.dumps({"id": 1, "cancelled_at": text_time()}).encode()

@@ -136,7 +136,9 @@ public struct CloudEventReader: Sendable {
     /// From `<prefix>.inventory.<event>.v1`, the event in snake case.
     private static func kind(ofType type: String) -> InventoryEventKind? {
         let parts = type.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[parts.count - 1] == "v1", parts[parts.count - 3] == "inventory" else { return nil }
+        guard parts.count >= 4, parts[parts.count - 1] == "v1", parts[parts.count - 3] == "inventory" else {
+            return nil
+        }
         let name = parts[parts.count - 2]
         guard name == name.lowercased() else { return nil }
         return InventoryEventKind(contractName: name.uppercased())

@@ -56,7 +56,8 @@ public final class CloudEventsFeed: HTTPFeed {
             return .text(403, "the origin \(origin) may not send here")
         }
         if case .unknown = CloudEventMode(contentType: head["Content-Type"] ?? "") {
-            return .text(415, "taken are application/cloudevents+json, application/cloudevents-batch+json and JSON data")
+            return .text(
+                415, "taken are application/cloudevents+json, application/cloudevents-batch+json and JSON data")
         }
         return nil
     }

@@ -29,34 +29,35 @@ enum JSONShape {
                 try checkEnd(bytes, end + 1)
                 return elements
             }
+            guard bytes[end] == UInt8(ascii: ",") else { throw .unbalanced }
             index = skipBlanks(bytes, end + 1)
         }
     }
 
     /// Whether the text is one value that is not too deep.
-    static func check(_ bytes: [UInt8], depthMax: Int = depthMax) throws(Problem) {
+    static func check(_ bytes: [UInt8], depthMax: Int = JSONShape.depthMax) throws(Problem) {
         guard try endOfValue(bytes, skipBlanks(bytes, 0), depthMax) == bytes.count else { throw .unbalanced }
     }
 
     /// The index of the comma or bracket after the value that begins at `start`, or the text's end.
     private static func endOfValue(
-        _ bytes: [UInt8], _ start: Int, _ depthMax: Int = depthMax
+        _ bytes: [UInt8], _ start: Int, _ depthMax: Int = JSONShape.depthMax
     ) throws(Problem) -> Int {
         // A byte order mark is none of JSON's.
         guard start < bytes.count, bytes[start] < 0x80 else { throw .unbalanced }
         var depth = 0
         var index = start
-        while index < bytes.count {
+        value: while index < bytes.count {
             switch bytes[index] {
             case UInt8(ascii: "\""): index = try endOfString(bytes, index)
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
                 if depth > depthMax { throw .tooDeep }
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                if depth == 0 { return index }
+                if depth == 0 { break value }
                 depth -= 1
             case UInt8(ascii: ","):
-                if depth == 0 { return index }
+                if depth == 0 { break value }
             // No other encoding than UTF-8 gets by.
             case 0: throw .unbalanced
             default: break

@@ -17,6 +17,9 @@ struct FieldName: CodingKey {
     init?(intValue: Int) { nil }
 }
 
+/// A text that is no number.
+private struct NoNumber: Error {}
+
 /// Reads the fields of one message as proto JSON writes them: each by its name in the proto or in lowerCamelCase, null as
 /// absent, 64-bit numbers as numbers or strings (protobuf.dev, ProtoJSON Format). Errors name the field by its path.
 struct ObjectReader {
@@ -119,12 +122,11 @@ struct ObjectReader {
     private mutating func number<Number: FixedWidthInteger & Decodable>(
         _ name: String, _ wrong: String
     ) throws(EventRejection) -> Number? {
-        let rejection = problem(name, wrong)
-        return try value(name, wrong) { container, key in
+        try value(name, wrong) { container, key in
             guard let text = try? container.decode(String.self, forKey: key) else {
                 return try container.decode(Number.self, forKey: key)
             }
-            guard let number = Number(text) else { throw rejection }
+            guard let number = Number(text) else { throw NoNumber() }
             return number
         }
     }
@@ -143,7 +145,8 @@ struct ObjectReader {
         let key = FieldName(isSnake ? name : camel)
         guard container.contains(key) else { return nil }
         do {
-            return try container.decodeNil(forKey: key) ? nil : try decode(container, key)
+            if try container.decodeNil(forKey: key) { return nil }
+            return try decode(container, key)
         } catch {
             throw problem(name, wrong)
         }
@@ -155,6 +158,8 @@ struct ObjectReader {
 
     private static func camelCase(_ name: String) -> String {
         let words = name.split(separator: "_")
-        return words.dropFirst().reduce(into: String(words.first ?? "")) { $0 += $1.prefix(1).uppercased() + $1.dropFirst() }
+        return words.dropFirst().reduce(into: String(words.first ?? "")) {
+            $0 += $1.prefix(1).uppercased() + $1.dropFirst()
+        }
     }
 }

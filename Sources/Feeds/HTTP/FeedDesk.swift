@@ -39,8 +39,8 @@ final class FeedDesk<Credentials: Sendable>: Sendable {
     /// Returns after the commit of the events, at most `Limits.eventsPerBatchMax`.
     func publish(_ events: [IncomingEvent]) async -> DeskAnswer {
         if events.isEmpty { return .published([]) }
-        let (shift, isFull) = state.withLock { state in
-            guard let shift = state.shift else { return (nil as Shift<Credentials>?, false) }
+        let (shift, isFull) = state.withLock { state -> (Shift<Credentials>?, Bool) in
+            guard let shift = state.shift else { return (nil, false) }
             // More events than all may wait for still pass when nobody else waits.
             let isFull = state.waitingEvents > 0 && state.waitingEvents + events.count > waitingEventsMax
             if !isFull { state.waitingEvents += events.count }

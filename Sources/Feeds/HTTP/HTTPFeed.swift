@@ -1,5 +1,4 @@
 public import Calls
-internal import Inventory
 
 /// A feed whose events are sent to the HTTP port. Its endpoint is there for as long as the server runs and answers 503
 /// while the feed does not.
