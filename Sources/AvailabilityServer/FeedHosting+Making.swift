@@ -1,6 +1,7 @@
 internal import Configure
 internal import Feeds
 internal import Inventory
+internal import JetStream
 
 /// How the feeds of the configuration are made. What this build is without is refused by check-config and at the start.
 enum FeedMaking {
@@ -18,7 +19,8 @@ enum FeedMaking {
             }
         case .http(let settings): { feed, mapping in CloudEventsFeed(feed, settings, mapping) }
         case .shopify(let settings): { feed, mapping in ShopifyFeed(feed, settings, mapping) }
-        case .nats, .erp: nil
+        case .nats(let settings): { try JetStreamFeed($0, settings, $1) }
+        case .erp: nil
         }
     }
 
@@ -34,21 +36,23 @@ enum FeedMaking {
 
     /// - Throws: every feed that this build cannot make.
     static func check(_ loaded: LoadedConfiguration) throws(ConfigurationError) {
-        let problems =
-            loaded.catalogue.feeds.compactMap { feed -> ConfigurationProblem? in
-                guard maker(of: feed) == nil else { return nil }
-                return ConfigurationProblem(
-                    place: loaded.file ?? "", key: "feeds.\(feed.id).kind",
-                    reason: "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")
-            }
-            + loaded.catalogue.feeds.flatMap { feed in
-                feed.unknownTypes.map { type in
-                    ConfigurationProblem(
-                        place: loaded.file ?? "", key: "feeds.\(feed.id).types",
-                        reason: "there is no event type \(type)")
-                }
-            }
+        let problems = loaded.catalogue.feeds.flatMap { problems(of: $0, in: loaded.file ?? "") }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    }
+
+    private static func problems(of feed: ConfiguredFeed, in file: String) -> [ConfigurationProblem] {
+        func problem(_ key: String, _ reason: String) -> ConfigurationProblem {
+            ConfigurationProblem(place: file, key: "feeds.\(feed.id)\(key)", reason: reason)
+        }
+        if case .nats(let settings) = feed.kind {
+            do throws(FeedFailure) { _ = try JetStreamFeed.Settings(feed, settings) } catch {
+                return [problem("", error.description)]
+            }
+        }
+        guard maker(of: feed) != nil else {
+            return [problem(".kind", "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")]
+        }
+        return feed.unknownTypes.map { problem(".types", "there is no event type \($0)") }
     }
 
     static func make(_ feed: ConfiguredFeed) throws -> any Feed {

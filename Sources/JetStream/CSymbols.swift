@@ -30,7 +30,7 @@ func natsProblem(_ status: natsStatus) -> String {
     // A string of the library's for this thread, copied here; it exists for every status.
     let detail = unsafe nats_GetLastError(&last).map { unsafe String(cString: $0) } ?? ""
     // It begins with the place in the library's source, such as `(js.c:1750): `.
-    let words = detail.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? ""
+    let words = String(detail.firstRange(of: "): ").map { detail[$0.upperBound...] } ?? detail[...])
     let text = unsafe String(cString: natsStatus_GetText(status))
     return last == status && !words.isEmpty && words != text ? words : text
 }

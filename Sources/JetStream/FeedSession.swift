@@ -38,9 +38,12 @@ final class FeedSession: Sendable {
     init(subjects: [String], stored: StreamPosition?, report: @escaping @Sendable (FeedBacklog) -> Void) {
         self.subjects = subjects
         self.report = report
+        var position = stored ?? StreamPosition()
+        // The place of a subject that is no longer read takes no room.
+        position.sequences = position.sequences.filter { subjects.contains($0.key) }
         state = Mutex(
             State(
-                position: stored ?? StreamPosition(), progress: subjects.map { _ in nil },
+                position: position, progress: subjects.map { _ in nil },
                 backlogs: subjects.map { _ in FeedBacklog(waiting: 0) }))
         // Bounded by what a thread hands over before it waits: two batches.
         (arrivals, sender) = AsyncStream.makeStream()

@@ -21,6 +21,7 @@ struct SubjectReplay: ~Copyable {
         let consumer = try link.jetStream.addConsumer(
             durable: nil, of: settings.stream, subject: subject, from: start)
         defer { link.jetStream.deleteConsumer(consumer.name, of: settings.stream) }
+        context.session.began(index, in: try link.jetStream.stream(settings.stream), consumer: consumer)
         let subscription = try link.jetStream.subscribe(
             consumer: consumer.name, of: settings.stream, subject: subject)
         var (reached, waiting) = (UInt64(0), consumer.waiting)

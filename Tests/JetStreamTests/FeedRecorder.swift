@@ -67,7 +67,7 @@ func testFeed(_ server: NatsServer, subjects: [String], batch: Int = 1_000) thro
     return JetStreamFeed(settings) { body, _, _ in
         let event = InventoryEvent(
             id: String(decoding: body.prefix(64), as: UTF8.self), source: "wms", kind: .sourceHeartbeat,
-            occurredAtNanoseconds: 0, bodyDigest: 0)
+            occurredAtNanoseconds: 0)
         return IncomingEvent(event: event, original: body)
     }
 }

@@ -114,6 +114,7 @@ import Testing
             let replayed = FeedRecorder()
             try await feed.replay(from: start, replayed.port)
             #expect(replayed.bodies == expected.map { "e\($0)" })
+            #expect(replayed.position == recorder.position)
         }
         await #expect(throws: FeedFailure.self) { try await feed.replay(from: .position("x"), recorder.port) }
         let beyond = FeedRecorder()

@@ -1,0 +1,68 @@
+internal import Configure
+internal import Engine
+internal import Feeds
+internal import Inventory
+internal import JetStream
+internal import Services
+
+extension JetStreamFeed {
+    /// - Throws: what is wrong with the settings, by the name of its key.
+    init(_ feed: ConfiguredFeed, _ settings: NatsFeedSettings, _ mapping: FeedMapping) throws(FeedFailure) {
+        let reader = NatsEventReader(source: feed.source, mapping: mapping)
+        self.init(try Settings(feed, settings)) { body, contentType, _ in reader.event(body, contentType: contentType) }
+    }
+}
+
+extension JetStreamFeed.Settings {
+    init(_ feed: ConfiguredFeed, _ settings: NatsFeedSettings) throws(FeedFailure) {
+        try self.init(
+            id: feed.id, source: feed.source, url: settings.url, stream: settings.stream, subjects: settings.subjects,
+            durable: settings.durable, credentialsFile: settings.credentialsFile, caFile: settings.caFile,
+            batch: Int(settings.batch))
+    }
+}
+
+/// Makes events of what comes over NATS: serialized InventoryEvents where the header `Content-Type` says so, else CloudEvents
+/// in their JSON format (the only one that the NATS binding 1.0.2 of CloudEvents has).
+struct NatsEventReader: Sendable {
+    /// The media types of protobuf.
+    private static let protobuf = ["application/x-protobuf", "application/protobuf"]
+
+    private let source: String
+    private let mapping: FeedMapping
+    private let cloudEvents: CloudEventReader
+
+    init(source: String, mapping: FeedMapping) {
+        self.source = source
+        self.mapping = mapping
+        cloudEvents = CloudEventReader(CloudEventTerms(source: source, mapping: mapping))
+    }
+
+    func event(_ body: [UInt8], contentType: String) -> IncomingEvent {
+        let mediaType = contentType.prefix { $0 != ";" && $0 != " " }.lowercased()
+        return Self.protobuf.contains(mediaType) ? event(protobuf: body) : cloudEvents.event(body)
+    }
+
+    private func event(protobuf body: [UInt8]) -> IncomingEvent {
+        guard let incoming = IncomingEvent(protobuf: body) else {
+            let unknown = InventoryEvent(
+                id: "", source: source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
+            return IncomingEvent(
+                event: unknown, original: body,
+                rejection: EventRejection(.invalidField, "the body is no availability.v1.InventoryEvent"))
+        }
+        var event = incoming.event
+        do throws(EventRejection) {
+            if event.source.isEmpty { event.source = source }
+            if event.source != source {
+                let named = event.source.prefix(64)
+                event.source = source
+                throw EventRejection(.invalidField, "source: is \(named), the feed brings \(source)")
+            }
+            try mapping.translate(&event)
+            return IncomingEvent(event: event, original: body)
+        } catch {
+            return IncomingEvent(event: event, original: body, rejection: error)
+        }
+    }
+}
