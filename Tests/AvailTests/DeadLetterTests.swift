@@ -1,5 +1,7 @@
+import ArgumentParser
 import Foundation
 import Proto
+import SwiftProtobuf
 import Testing
 
 @testable import AvailCommands
