@@ -1,6 +1,6 @@
+import ArgumentParser
 import Foundation
 import Proto
-import ArgumentParser
 import SwiftProtobuf
 import Testing
 

@@ -24,12 +24,14 @@ class Tail:
         if is_read:
             threading.Thread(target=self.read, daemon=True).start()
 
-    def read(self):
+    def read(self, messages_max=None):
         try:
-            for message in self.call:
+            for count, message in enumerate(self.call, 1):
                 self.missed += message.missed
                 for told in message.events:
                     self.told.put(told)
+                if count == messages_max:
+                    return
         except grpc.RpcError as error:
             self.told.put(error)
 
@@ -124,8 +126,18 @@ def test_slow_reader_is_told_how_many_it_missed(api, tail):
     source = new_name("src")
     everything = tail(source=source).begin(api, source)
     stream = tail(source=source, is_read=False)
-    eventually(lambda: stream.call.initial_metadata() is not None, "the stream")
+    threading.Thread(target=stream.read, args=[1], daemon=True).start()
     sent = 0
+
+    def is_heard():
+        nonlocal sent
+        beat = heartbeat(source)
+        api.publish(beat)
+        sent += 1
+        assert everything.next().event.id == beat.id
+        return not stream.told.empty()
+
+    eventually(is_heard, "the stream's first event")
     for _ in range(40):
         events = [heartbeat(source, correlation_id="x" * 60) for _ in range(1_000)]
         api.publish(*events)
