@@ -53,7 +53,7 @@ enum X12Judge {
             if let rejection = incoming.rejection {
                 expect(rejection.message.hasPrefix("line "), "a refusal that does not say where")
                 expect((1...Limits.idBytesMax).contains(incoming.event.id.utf8.count), "an id beyond its limit")
-            } else if incoming.event.kind == .positionSnapshot {
+            } else {
                 do throws(EventRejection) {
                     try EventRules.checkFields(incoming.event)
                 } catch {

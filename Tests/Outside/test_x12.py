@@ -24,6 +24,7 @@ feeds:
       quantity_qualifiers: {"33": on_hand, "74": damaged}
       location: n1
       date_qualifiers: ["405"]
+      expected_qualifiers: ["018"]
 """
 
 
@@ -152,6 +153,8 @@ def test_example_is_read_by_the_map_of_the_documentation(folder):
     example = (ROOT / "Examples" / "feeds" / "supplier-846.edi").read_text()
     assert folder.drop("supplier-846.edi", example) == "failed"
     assert folder.on_hand("SKU-000001") == 120 and folder.on_hand("SKU-000002") == 0
+    # Two snapshots and a supply.
+    assert folder.counters.applied == 3
     row, = folder.errors("supplier-846.edi")
     assert "line 14, segment 12 (QTY): QTY02: " in row
 

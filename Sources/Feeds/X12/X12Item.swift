@@ -179,7 +179,9 @@ extension X12Item {
         var open = Place()
         for segment in loop {
             if let location = try locationNamed(by: segment) {
-                if places.contains(where: { $0.location?.code == location.code }) || open.location?.code == location.code {
+                if places.contains(where: { $0.location?.code == location.code })
+                    || open.location?.code == location.code
+                {
                     throw segment.problem(0, "names \(shown(location.code)) a second time")
                 }
                 if order == .after { open.location = location }

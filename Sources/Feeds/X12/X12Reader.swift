@@ -75,7 +75,8 @@ public struct X12Reader: Sendable {
             separators = known
             let most = min(bytes.count, start + Self.segmentBytesMax)
             guard let terminator = bytes[start..<most].firstIndex(of: known.segment) ?? unterminatedEnd(most) else {
-                throw X12Fault(place, "a segment of more than \(Self.segmentBytesMax) bytes, or its terminator is missing")
+                throw X12Fault(
+                    place, "a segment of more than \(Self.segmentBytesMax) bytes, or its terminator is missing")
             }
             end = min(terminator + 1, bytes.count)
         } else {

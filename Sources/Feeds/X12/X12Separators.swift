@@ -18,7 +18,8 @@ public struct X12Separators: Sendable, Equatable {
         _ bytes: [UInt8], at start: Int, place: X12Place
     ) throws(X12Fault) -> (separators: X12Separators, end: Int) {
         guard bytes.count - start > 3, bytes[start..<start + 3].elementsEqual("ISA".utf8) else {
-            throw X12Fault(place, "an interchange begins with ISA, not with \(X12Text.shown(bytes[start...].prefix(3)))")
+            throw X12Fault(
+                place, "an interchange begins with ISA, not with \(X12Text.shown(bytes[start...].prefix(3)))")
         }
         let element = bytes[start + 3]
         guard isSeparator(element) else {
@@ -40,7 +41,8 @@ public struct X12Separators: Sendable, Equatable {
             segment != component
         else {
             throw X12Fault(
-                place, "ISA16: one component separator and the segment terminator must follow, not "
+                place,
+                "ISA16: one component separator and the segment terminator must follow, not "
                     + X12Text.shown([component, segment]))
         }
         var repetition: UInt8?

@@ -51,22 +51,26 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        // Of signature, time and now: what comes of it. 0: believed.
-        ("S", "1614265330", 0, nil), ("S", "1614265330", 300, nil), ("S", "1614265330", -300, nil),
-        ("F S", "1614265330", 0, nil), ("v1a,abc v2,abc S F", "1614265330", 0, nil),
-        ("F", "1614265330", 0, .signatureUnknown), ("v1,", "1614265330", 0, .signatureUnknown),
-        ("v1,g0hM9SsE", "1614265330", 0, .signatureUnknown), ("", "1614265330", 0, .signatureUnknown),
-        ("S", "1614265331", 0, .signatureUnknown), ("S", "1614265330", 301, .timestampTooOld),
-        ("S", "1614265330", -301, .timestampTooNew), ("S", "", 0, .timestampMalformed), ("S", "+1", 0, .timestampMalformed),
-        ("S", "99999999999999999999", 0, .timestampMalformed), (nil, "1614265330", 0, .headersMissing),
-    ] as [(String?, String, Int64, StandardWebhook.Refusal?)])
+    @Test(
+        arguments: [
+            // Of signature, time and now: what comes of it. 0: believed.
+            ("S", "1614265330", 0, nil), ("S", "1614265330", 300, nil), ("S", "1614265330", -300, nil),
+            ("F S", "1614265330", 0, nil), ("v1a,abc v2,abc S F", "1614265330", 0, nil),
+            ("F", "1614265330", 0, .signatureUnknown), ("v1,", "1614265330", 0, .signatureUnknown),
+            ("v1,g0hM9SsE", "1614265330", 0, .signatureUnknown), ("", "1614265330", 0, .signatureUnknown),
+            ("S", "1614265331", 0, .signatureUnknown), ("S", "1614265330", 301, .timestampTooOld),
+            ("S", "1614265330", -301, .timestampTooNew), ("S", "", 0, .timestampMalformed),
+            ("S", "+1", 0, .timestampMalformed),
+            ("S", "99999999999999999999", 0, .timestampMalformed), (nil, "1614265330", 0, .headersMissing),
+        ] as [(String?, String, Int64, StandardWebhook.Refusal?)])
     func deliveryIsBelievedOnlyWithASignatureOfOursAndInTime(
         given: String?, timestamp: String, secondsLater: Int64, refusal: StandardWebhook.Refusal?
     ) throws {
         var headers = ["webhook-id": id, "webhook-timestamp": timestamp]
-        headers["webhook-signature"] = given?.split(separator: " ").map { ["S": signature, "F": foreign][$0] ?? String($0) }
-            .joined(separator: " ")
+        headers["webhook-signature"] = given?.split(separator: " ").map {
+            ["S": signature, "F": foreign][$0] ?? String($0)
+        }
+        .joined(separator: " ")
         let secret = try #require(secret)
         let told: StandardWebhook.Refusal?
         do throws(StandardWebhook.Refusal) {

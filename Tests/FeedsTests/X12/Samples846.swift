@@ -88,7 +88,8 @@ struct Sample846: Sendable, CustomTestStringConvertible {
             IEA*1*000000042~
             """,
         partner: PartnerMap(
-            ["UK", "EN"], [.onHand: ["1", "QA"]], .named(.init(kind: .reference, qualifier: "ZZ", order: .after))) {
+            ["UK", "EN"], [.onHand: ["1", "QA"]], .named(.init(kind: .reference, qualifier: "ZZ", order: .after))
+        ) {
             $0.sender = "PARTNERXYZ"
             $0.receiver = "INVPLATFORM"
         },
