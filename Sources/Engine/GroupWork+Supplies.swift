@@ -15,21 +15,22 @@ extension GroupWork {
     func refusal(
         of supply: AcceptedEvent.Supply, _ event: InventoryEvent
     ) throws(LedgerError) -> EventRejection? {
-        guard case .told = supply.part, let problem = try roomProblem(of: supply, event) else { return nil }
-        return EventRejection(.outOfRange, problem)
+        guard case .told = supply.part, try stored(supply, event) == nil else { return nil }
+        return try roomProblem(event.sku, at: supply.location).map { EventRejection(.outOfRange, $0) }
     }
 
     mutating func take(
         _ supply: AcceptedEvent.Supply, of event: InventoryEvent
     ) throws(LedgerError) -> SupplyResult {
         var result = SupplyResult()
-        var line = try stored(supply, event) ?? SupplyLine()
+        let known = try stored(supply, event)
+        var line = known ?? SupplyLine()
         switch supply.part {
         case .told(let figure):
             guard line.tell(figure) else { return SupplyResult(outcome: .superseded) }
             try makeKnown(event.sku, at: supply.location)
         case .received(let receipt):
-            if let problem = try roomProblem(of: supply, event) {
+            if known == nil, let problem = try roomProblem(event.sku, at: supply.location) {
                 // Nothing to keep it by: it lowers what is undated, for good.
                 result.remark = "OUT_OF_RANGE: \(problem)"
                 if receipt.mayLowerIncoming {
@@ -69,14 +70,11 @@ extension GroupWork {
         try batch.supply(tenant: tenant, sku: event.sku, location: supply.location, id: event.supply.id)
     }
 
-    /// Nil: it is known, or there is room for it.
-    private func roomProblem(
-        of supply: AcceptedEvent.Supply, _ event: InventoryEvent
-    ) throws(LedgerError) -> String? {
-        guard try stored(supply, event) == nil else { return nil }
+    /// Why one more cannot be kept; nil: it can.
+    private func roomProblem(_ sku: String, at location: LocationNumber) throws(LedgerError) -> String? {
         if batch.state.supplies >= Limits.suppliesMax { return "supply.id: at most \(Limits.suppliesMax) are kept" }
         let most = Limits.suppliesPerPositionMax
-        let count = try batch.supplyCount(tenant: tenant, sku: event.sku, location: supply.location, most: most)
+        let count = try batch.supplyCount(tenant: tenant, sku: sku, location: location, most: most)
         return count < most ? nil : "supply.id: at most \(most) are kept of one position"
     }
 

@@ -121,7 +121,8 @@ public struct SupplyLine: Sendable, Equatable {
         if let figure { receipts.removeAll { $0.occurredAtNanoseconds <= figure.occurredAtNanoseconds } }
         while receipts.count > receiptsMax {
             let first = receipts.removeFirst()
-            foldedUnits += first.units
+            // No figure is as great: beyond it nothing is open whatever comes.
+            foldedUnits = min(Limits.bucketMax, foldedUnits + first.units)
             foldedThroughNanoseconds = max(foldedThroughNanoseconds, first.occurredAtNanoseconds)
         }
     }

@@ -20,6 +20,9 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
     case .eventIDs where key.count >= 4:
         let id = unsafe String(decoding: key.from(4), as: UTF8.self)
         return unsafe "event \"\(id)\" of tenant \(key.big(0, UInt16.self)), source \(key.big(2, UInt16.self))"
+    case .supplies:
+        guard let stock = unsafe StockKey(key) else { break }
+        return unsafe "supply \"\(String(decoding: stock.rest, as: UTF8.self))\" of \(stock.place)"
     case .documents where key.count >= 3:
         let id = unsafe String(decoding: key.from(3), as: UTF8.self)
         return unsafe "document \"\(id)\" of tenant \(key.big(0, UInt16.self)), kind \(key[2])"
