@@ -36,8 +36,8 @@ enum FeedMaking {
 
     /// - Throws: every feed that this build cannot make.
     static func check(_ loaded: LoadedConfiguration) throws(ConfigurationError) {
-        let problems = loaded.catalogue.feeds.flatMap { problems(of: $0, in: loaded.file ?? "") }
-        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        let found = loaded.catalogue.feeds.flatMap { problems(of: $0, in: loaded.file ?? "") }
+        guard found.isEmpty else { throw ConfigurationError(problems: found) }
     }
 
     private static func problems(of feed: ConfiguredFeed, in file: String) -> [ConfigurationProblem] {
