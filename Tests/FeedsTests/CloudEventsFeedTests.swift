@@ -23,7 +23,7 @@ import Testing
     @Test func anEventIsAnsweredAfterItsCommit() async throws {
         let port = ScriptedPort()
         let feed = feed()
-        await port.run(feed) {
+        try await port.run(feed) {
             #expect(await feed.answer(.post("/events", structured), event) == HTTPAnswer(202))
             #expect(port.published.map(\.event.id) == ["e-1"])
             var preferring = structured
@@ -39,7 +39,7 @@ import Testing
     @Test func theTokenIsAskedForAndComparedWhole() async throws {
         let port = ScriptedPort()
         let feed = feed(bearer: try secretFile("s3cret\n"))
-        await port.run(feed) {
+        try await port.run(feed) {
             for wrong in [nil, "Bearer", "Bearer s3cre", "Bearer s3crett", "Basic s3cret", "s3cret", "Bearer "] {
                 var head = HTTPHead.post("/events", structured)
                 if let wrong { head.fields.append(HTTPHeaderField("Authorization", wrong)) }
@@ -105,7 +105,7 @@ import Testing
     @Test func bodiesThatCannotBeReadAreRefused() async throws {
         let port = ScriptedPort()
         let feed = feed()
-        await port.run(feed) {
+        try await port.run(feed) {
             #expect(feed.admit(.post("/events", ["Content-Type": "application/cloudevents+avro"]))?.status == 415)
             #expect(feed.admit(.post("/events", ["Content-Type": "text/plain"]))?.status == 415)
             let answer = await feed.answer(.post("/events", structured), Array("{}".utf8))
@@ -139,7 +139,7 @@ import Testing
 
     @Test func aDeliveryOfAnotherOriginIsRefused() async {
         let feed = feed(origins: ["a.example"])
-        await ScriptedPort().run(feed) {
+        try await ScriptedPort().run(feed) {
             func status(_ origin: String?) -> Int? {
                 var fields = structured
                 if let origin { fields["WebHook-Request-Origin"] = origin }

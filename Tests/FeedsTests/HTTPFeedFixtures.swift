@@ -34,12 +34,15 @@ final class ScriptedPort: Sendable {
     }
 
     /// Runs the feed until the body has ended.
-    func run(_ feed: some HTTPFeed, _ body: () async throws -> Void) async rethrows {
+    func run(_ feed: some HTTPFeed, _ body: () async throws -> Void) async throws {
         let port = self.port
         let running = Task { try? await feed.run(port) }
         while feed.admit(HTTPHead(method: "POST", path: feed.path))?.status == 503 { await Task.yield() }
-        defer { running.cancel() }
-        try await body()
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        running.cancel()
+        await running.value
+        try result.get()
     }
 }
 

@@ -119,7 +119,7 @@ import Testing
         let body = Array("{}".utf8)
         let feed = try feed()
         let port = ScriptedPort()
-        await port.run(feed) {
+        try await port.run(feed) {
             for code in codes.values {
                 #expect(await feed.answer(head("products/update", code: code), body).status == 200)
                 #expect(await feed.answer(head("products/update", code: code), Array("{} ".utf8)).status == 401)
@@ -142,8 +142,8 @@ import Testing
         let (one, two) = (ScriptedPort(), ScriptedPort())
         let endpoint = try #require(endpoints(of: feeds).first)
         #expect(endpoints(of: feeds).count == 1 && endpoint.methods == ["POST"])
-        await one.run(feeds[0]) {
-            await two.run(feeds[1]) {
+        try await one.run(feeds[0]) {
+            try await two.run(feeds[1]) {
                 func status(_ shop: String, _ code: String) async -> Int {
                     let head = head("orders/cancelled", code: codes[code], shop: shop)
                     if let refusal = endpoint.admit(head) { return refusal.status }
