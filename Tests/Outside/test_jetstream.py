@@ -125,7 +125,8 @@ def test_paused_feed_reads_nothing_until_it_is_resumed(bed):
     bed.api.operations.PauseFeed(pause, timeout=PATIENCE)
     bed.send(bed.plus_one(sku))
     # The reader ends within a moment; a message that it had been handed goes back.
-    bed.server.restart()
+    assert bed.server.terminate() == 0
+    bed.start()
     assert (bed.feed().state, bed.on_hand(sku)) == (source_pb2.FEED_STATE_PAUSED, 1)
     bed.api.operations.ResumeFeed(operations_service_pb2.ResumeFeedRequest(id="stock"), timeout=PATIENCE)
     eventually(lambda: bed.on_hand(sku) == 2, "what waited")
@@ -191,7 +192,7 @@ def test_our_server_that_is_killed_while_events_flow_applies_each_once(bed):
     sender.start()
     for reached in (1, count // 4, count // 2):
         eventually(lambda: (known(lambda: bed.on_hand(sku)) or 0) >= reached, "some of the stock")
-        bed.server.kill()
+        bed.kill()
         bed.start()
     sender.join()
     eventually(lambda: bed.on_hand(sku) == count, "all of the stock")

@@ -147,19 +147,18 @@ feeds:
     subjects: [{", ".join(self.subjects)}]
     durable: {self.durable}
 {extra}""")
-        self.sent = 0
 
     def start(self):
         self.server.start()
+        self.api = Api(self.server.channel())
         return self
 
-    @property
-    def api(self):
-        return Api(self.server.channel())
+    def kill(self):
+        """kill -9 of our server."""
+        self.server.kill()
 
     def send(self, *events, subject=None):
         self.nats.publish(subject or self.subjects[0], *(event.SerializeToString() for event in events), headers=PROTOBUF)
-        self.sent += len(events)
 
     def plus_one(self, sku):
         return adjustment(sku, 1, source=self.source)

@@ -28,7 +28,7 @@ def test_a_million_events_take_effect_once_while_both_servers_are_killed(new_ser
         reached = 0
         while reached < COUNT:
             time.sleep(choose.uniform(1, 5))
-            victim = choose.choice([bed.server, nats])
+            victim = choose.choice([bed, nats])
             victim.kill()
             victim.start()
             reached = eventually(lambda: (now := applied()) and (now > reached or now == COUNT) and now, "more events")
