@@ -6,12 +6,15 @@ internal import Inventory
 internal import Ledger
 internal import Logging
 internal import ServiceLifecycle
+internal import Services
 
 /// The feeds of the configuration at work, and one look at them all now and then, by which channels tighten and relax.
 final class FeedHosting: Sendable {
     let supervisor: FeedSupervisor
     /// Where senders reach the feeds that are called.
     let endpoints: [HTTPEndpoint]
+    /// Reads what feeds could make no event of once more.
+    let letters: DeadLetterDecoder
     private let shops: [ShopifyFeed]
     fileprivate let alarm = AlarmClock()
     private let configured: [ConfiguredFeed]
@@ -37,6 +40,7 @@ final class FeedHosting: Sendable {
         let alarm = self.alarm
         let feeds = try configured.map { try FeedMaking.make($0) }
         endpoints = Feeds.endpoints(of: feeds.compactMap { $0 as? any HTTPFeed })
+        letters = try FeedLetters.decoder(configured, feeds)
         shops = feeds.compactMap { $0 as? ShopifyFeed }
         supervisor = FeedSupervisor(
             feeds, pauses: pauses,

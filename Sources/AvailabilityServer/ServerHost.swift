@@ -113,7 +113,7 @@ struct ServerHost {
             environment: ServiceEnvironment(
                 ledger: ledger, engine: writer, board: board, health: health, settings: EngineSettings(loaded),
                 clock: clock, outbox: outbox, watches: watches, availabilityWatches: availabilityWatches,
-                tails: tails, tenant: tenant,
+                tails: tails, deadLetterDecoder: feeds.letters, tenant: tenant,
                 tenantName: settings.tenant,
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,

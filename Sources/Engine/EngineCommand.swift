@@ -6,7 +6,7 @@ public enum ContentType: UInt8, Sendable, Equatable, CaseIterable {
     case protobuf = 1
     /// One CloudEvent in its JSON format.
     case cloudEvent = 2
-    /// The body of a Shopify webhook.
+    /// A Shopify webhook: its own headers and its body, as HTTP has them.
     case shopify = 3
     /// One LIN loop of an X12 846.
     case x12 = 4

@@ -142,3 +142,23 @@ def test_paused_shop_does_not_hold_up_the_other(api, fed):
     assert send(fed, level(item=77), "secret-second", shop="two.myshopify.com").status == 200
     api.operations.ResumeFeed(operations_service_pb2.ResumeFeedRequest(id="shop-1"), timeout=PATIENCE)
     eventually(lambda: send(fed, level()).status == 200, "the feed at work")
+
+
+def test_mended_map_mends_its_dead_letters(new_server, tmp_path):
+    (tmp_path / "secret").write_text("secret-new")
+
+    def configuration(skus):
+        return SMALL + f"""
+feeds:
+  shop: {{kind: shopify, source: shop, shop: one.myshopify.com, secret_files: ['{tmp_path}/secret'],
+          map: {{skus: {skus}, locations: {{"655441491": WH1}}}}}}
+"""
+    server = new_server(configuration=configuration('{"1": MUG}')).start()
+    assert send(server, level(available=7)).results[0][0] == "DEAD_LETTERED"
+    server.configuration = configuration('{"808950810": SHIRT}')
+    server.restart()
+    operations = Api(server.channel()).operations
+    letter, = operations.ListDeadLetters(operations_service_pb2.ListDeadLettersRequest(), timeout=PATIENCE).dead_letters
+    operations.ReplayDeadLetters(operations_service_pb2.ReplayDeadLettersRequest(ids=[letter.id]), timeout=PATIENCE)
+    assert Api(server.channel()).position("SHIRT").position.on_hand == 7
+    assert operations.ListDeadLetters(operations_service_pb2.ListDeadLettersRequest(), timeout=PATIENCE).total == 0

@@ -1,5 +1,5 @@
 public import Calls
-internal import Engine
+public import Engine
 internal import Inventory
 
 /// CloudEvents over HTTP, with the handshake of the webhook specification (CloudEvents HTTP webhook 1.0.2).
@@ -40,6 +40,10 @@ public final class CloudEventsFeed: HTTPFeed {
     public var source: String { settings.terms.source }
     public var path: String { settings.path }
     public var methods: [String] { ["POST", "OPTIONS"] }
+    public var contentType: ContentType { .cloudEvent }
+    public var sources: [String] { [source] + settings.terms.sources.values }
+
+    public func event(ofOriginal original: [UInt8]) -> IncomingEvent? { reader.event(original) }
 
     public func run(_ port: FeedPort) async throws(FeedFailure) {
         try await desk.work(port, try settings.bearerFile.map { path throws(FeedFailure) in try Secret(file: path) })

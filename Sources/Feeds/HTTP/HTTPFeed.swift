@@ -1,4 +1,5 @@
 public import Calls
+public import Engine
 
 /// A feed whose events are sent to the HTTP port. Its endpoint is there for as long as the server runs and answers 503
 /// while the feed does not.
@@ -11,10 +12,18 @@ public protocol HTTPFeed: Feed {
     /// What ends a request before its body is read; nil: nothing.
     func admit(_ head: HTTPHead) -> HTTPAnswer?
     func answer(_ head: HTTPHead, _ body: [UInt8]) async -> HTTPAnswer
+
+    /// What the originals of its dead letters are.
+    var contentType: ContentType { get }
+    /// The sources of its events.
+    var sources: [String] { get }
+    /// Reads a dead letter's original once more; nil: there is nothing to be read.
+    func event(ofOriginal original: [UInt8]) -> IncomingEvent?
 }
 
 extension HTTPFeed {
     public func isAddressed(by head: HTTPHead) -> Bool { true }
+    public var sources: [String] { [source] }
 }
 
 /// The endpoints of feeds: one for each path.

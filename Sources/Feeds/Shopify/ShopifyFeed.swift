@@ -1,5 +1,5 @@
 public import Calls
-internal import Engine
+public import Engine
 internal import FoundationEssentials
 internal import Inventory
 internal import Synchronization
@@ -41,6 +41,9 @@ public final class ShopifyFeed: HTTPFeed {
     public var source: String { settings.terms.source }
     public var path: String { settings.path }
     public var methods: [String] { ["POST"] }
+    public var contentType: ContentType { .shopify }
+
+    public func event(ofOriginal original: [UInt8]) -> IncomingEvent? { reader.event(original) }
 
     /// Webhooks of topics that say nothing of stock, since the start.
     public var ignoredDeliveries: UInt64 { ignored.load(ordering: .relaxed) }
