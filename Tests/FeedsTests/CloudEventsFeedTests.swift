@@ -137,7 +137,7 @@ import Testing
         #expect(fields["WebHook-Allowed-Rate"] == (status == 200 ? "*" : nil))
     }
 
-    @Test func aDeliveryOfAnotherOriginIsRefused() async {
+    @Test func aDeliveryOfAnotherOriginIsRefused() async throws {
         let feed = feed(origins: ["a.example"])
         try await ScriptedPort().run(feed) {
             func status(_ origin: String?) -> Int? {
