@@ -133,9 +133,9 @@ private final class BodyReading: Sendable {
                 bytes.append(contentsOf: part.readableBytesView)
             }
         } catch {
-            return .cut
+            return Task.isCancelled ? .tooSlow : .cut
         }
-        // Cancelled, the body ends as if it were whole.
+        // Cancelled, the body may also end as if it were whole.
         return Task.isCancelled ? .tooSlow : .whole(bytes)
     }
 }
