@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Inventory
 import Synchronization
+import Testing
 
 @testable import Feeds
 
@@ -36,13 +37,24 @@ final class ScriptedPort: Sendable {
     /// Runs the feed until the body has ended.
     func run(_ feed: some HTTPFeed, _ body: () async throws -> Void) async throws {
         let port = self.port
-        let running = Task { try? await feed.run(port) }
-        while feed.admit(HTTPHead(method: "POST", path: feed.path))?.status == 503 { await Task.yield() }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body()) } catch { result = .failure(error) }
+        let running = Task { () async -> FeedFailure? in
+            do throws(FeedFailure) {
+                try await feed.run(port)
+                return nil
+            } catch {
+                Issue.record(error)
+                return error
+            }
+        }
+        await eventually { feed.admit(HTTPHead(method: "POST", path: feed.path))?.status != 503 }
+        do {
+            try await body()
+        } catch {
+            running.cancel()
+            throw error
+        }
         running.cancel()
-        await running.value
-        try result.get()
+        _ = await running.value
     }
 }
 

@@ -148,7 +148,7 @@ struct EndpointTests {
 
     @Test func sendersWhoTakeAllTheyMayLeaveRoomForProbes() async throws {
         var limits = PortLimits()
-        limits.connectionsMax = 8
+        limits.connectionsMax = 32
         limits.endpointRequestsMax = 4
         try await serve(Self.echo, limits) { port in
             let begun = "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"
@@ -166,7 +166,7 @@ struct EndpointTests {
                 refused = try RawClient(port: port)
             }
             // More connections than there may be, and not a word on them.
-            let idle = try (0..<20).map { _ in try RawClient(port: port) }
+            let idle = try (0..<64).map { _ in try RawClient(port: port) }
             #expect(try request(port, "GET", "/livez").hasSuffix("\r\n\r\nok\n"))
             #expect(try request(port, "GET", "/metrics").hasPrefix("HTTP/1.1 200 "))
             #expect(idle[0].readToEnd().isEmpty, "the one that was idle longest made room")
