@@ -156,7 +156,9 @@ let package = Package(
         .executableTarget(
             name: "Simulator", dependencies: ["Engine", "Erp", "Inventory", "Ledger"], path: "Tests/Simulation",
             swiftSettings: strict, linkerSettings: [.unsafeFlags(["-Xlinker", "-export-dynamic"])]),
-        .testTarget(name: "AvailTests", dependencies: ["AvailCommands", "Proto", argumentParser, protobuf], swiftSettings: strict),
+        .testTarget(
+            name: "AvailTests", dependencies: ["AvailCommands", "Proto", argumentParser, protobuf],
+            swiftSettings: strict),
         .testTarget(
             name: "CatalogueTests", dependencies: ["Catalogue", "Engine", "Inventory", "Ledger", "Records"],
             swiftSettings: strict),

@@ -1,6 +1,7 @@
 internal import Configure
 internal import Engine
 internal import Feeds
+internal import Ledger
 internal import Services
 
 /// Reads the dead letters of feeds anew: by the feed that now brings the letter's source in the letter's form, with its map

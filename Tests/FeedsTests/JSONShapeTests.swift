@@ -19,7 +19,8 @@ import Testing
     @Test(
         arguments: [
             ("", .notAnArray), ("{}", .notAnArray), ("[", .unbalanced), ("[{]", .unbalanced), ("[1] 2", .unbalanced),
-            ("[\"a]", .unbalanced), ("[\"a\\", .unbalanced), ("[,]", .unbalanced), ("[1}2]", .unbalanced), ("[1,]", .unbalanced),
+            ("[\"a]", .unbalanced), ("[\"a\\", .unbalanced), ("[,]", .unbalanced), ("[1}2]", .unbalanced),
+            ("[1,]", .unbalanced),
             ("[\u{0}]", .unbalanced),
             (String(repeating: "[", count: 40) + String(repeating: "]", count: 40), .tooDeep),
         ] as [(String, JSONShape.Problem)])
