@@ -46,9 +46,9 @@ def main():
 
     request = messages.WatchAvailabilityRequest(channel=arguments.channel, lines=arguments.lines)
     with connect(arguments.address) as channel:
-        for number, line in enumerate(follow(channel, request), 1):
-            status = availability.AvailabilityStatus.Name(line.status).removeprefix("AVAILABILITY_STATUS_")
-            print(f"{line.sku}@{line.location or 'any'}: {line.available} {status}", flush=True)
+        for number, told in enumerate(follow(channel, request), 1):
+            status = availability.AvailabilityStatus.Name(told.status).removeprefix("AVAILABILITY_STATUS_")
+            print(f"{told.sku}@{told.location or 'any'}: {told.available} {status}", flush=True)
             if number == arguments.count:
                 return
 

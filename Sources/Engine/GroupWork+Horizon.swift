@@ -81,9 +81,12 @@ private struct JournalHorizons {
                 continue
             }
             var progress = source.progress
-            // A source that fell silent keeps nothing for longer than two horizons.
-            progress.newestOccurredAtNanoseconds = max(
-                progress.newestOccurredAtNanoseconds, nowNanoseconds - settings.horizonNanoseconds)
+            // A source that fell silent keeps nothing for longer than two horizons. By when its events came, not by when they
+            // occurred: one that tells of a past month is not silent.
+            if progress.lastEventNanoseconds < nowNanoseconds - settings.horizonNanoseconds {
+                progress.newestOccurredAtNanoseconds = max(
+                    progress.newestOccurredAtNanoseconds, nowNanoseconds - settings.horizonNanoseconds)
+            }
             guard
                 let horizon = EventRules.horizonPrimary(source.terms, progress, bounds: settings.eventBounds)
             else { return nil }

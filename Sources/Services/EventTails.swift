@@ -49,6 +49,8 @@ public final class EventTails: Sendable {
             guard all.count < Self.streamsMax else { return nil }
             let stream = EventTailStream(filter: filter, sink: sink, place: tail.beginWatching())
             all.append(stream)
+            // Empty: the caller knows that from here on nothing is missed.
+            sink.send([])
             return stream
         }
     }

@@ -284,14 +284,7 @@ def test_unbuilt_method_of_the_policy_service_says_so(api, method, request_type)
 
 
 def test_unbuilt_methods_of_other_services_say_so(api):
-    assert_unimplemented(api.operations.StartReconciliation, operations_service_pb2.StartReconciliationRequest())
-
-
-def test_unbuilt_stream_says_so(api):
-    stream = api.availability.WatchAvailability(availability_service_pb2.WatchAvailabilityRequest(), timeout=PATIENCE)
-    with pytest.raises(grpc.RpcError) as caught:
-        list(stream)
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED and caught.value.details()
+    assert_unimplemented(api.operations.ListPositionHistory, operations_service_pb2.ListPositionHistoryRequest())
 
 
 def assert_unimplemented(call, request):

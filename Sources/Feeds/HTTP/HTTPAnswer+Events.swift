@@ -11,12 +11,18 @@ extension HTTPAnswer {
     /// The results as a `PublishEventsResponse` in proto JSON.
     static func results(_ results: [EventResult]) -> HTTPAnswer {
         struct Row: Encodable {
-            var event_id: String
+            var eventID: String
             var outcome: String
             var reason: String
+
+            enum CodingKeys: String, CodingKey {
+                case eventID = "event_id"
+                case outcome
+                case reason
+            }
         }
         let rows = results.map { result in
-            Row(event_id: result.id, outcome: "EVENT_OUTCOME_" + result.outcome.contractName, reason: result.reason)
+            Row(eventID: result.id, outcome: "EVENT_OUTCOME_" + result.outcome.contractName, reason: result.reason)
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -674,7 +674,7 @@ public nonisolated struct Availability_V1_TailEventsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// One or more, or none with `missed`.
+  /// One or more; none with `missed`, and in the first response, from which on nothing is missed untold.
   public var events: [Availability_V1_TailedEvent] = []
 
   /// Events that matched and were not told, since the caller read too slowly.
