@@ -10,7 +10,7 @@ enum FeedLetters {
     private struct Reader: Sendable {
         let contentType: ContentType
         let sources: [String]
-        let event: @Sendable ([UInt8]) -> IncomingEvent?
+        let event: @Sendable (DeadLetter) -> IncomingEvent?
     }
 
     /// - Throws: when a map cannot be read.
@@ -19,20 +19,41 @@ enum FeedLetters {
         for (settings, feed) in zip(configured, feeds) {
             if let feed = feed as? any HTTPFeed {
                 readers.append(
-                    Reader(contentType: feed.contentType, sources: feed.sources) { feed.event(ofOriginal: $0) })
+                    Reader(contentType: feed.contentType, sources: feed.sources) {
+                        feed.event(ofOriginal: $0.original)
+                    })
             } else if case .nats = settings.kind {
                 let reader = NatsEventReader(source: settings.source, mapping: try FeedMapping(settings.map))
                 readers.append(
                     Reader(contentType: .cloudEvent, sources: [settings.source]) {
-                        reader.event($0, contentType: "application/cloudevents+json")
+                        reader.event($0.original, contentType: "application/cloudevents+json")
                     })
+            } else if case .files(let file) = settings.kind {
+                readers.append(try Self.reader(of: file, settings))
             }
         }
         return DeadLetterDecoder(
             Dictionary(grouping: readers, by: \.contentType).mapValues { readers in
                 { letter in
-                    readers.first { $0.sources.contains(letter.source) }.flatMap { $0.event(letter.original) }
+                    readers.first { $0.sources.contains(letter.source) }.flatMap { $0.event(letter) }
                 }
             })
+    }
+
+    private static func reader(of file: FilesFeedSettings, _ feed: ConfiguredFeed) throws -> Reader {
+        let mapping = try FeedMapping(feed.map)
+        switch file.format {
+        case .csv, .jsonLines:
+            let isCSV = file.format == .csv
+            let format = RowFormat(source: feed.source, mapping: mapping, isCSV: isCSV)
+            return Reader(contentType: isCSV ? .csv : .json, sources: [feed.source]) {
+                format.event(of: $0.original, id: $0.eventID)
+            }
+        case .x12Inventory:
+            let format = Inventory846Format(source: feed.source, partner: PartnerMap(file.partner), mapping: mapping)
+            return Reader(contentType: .x12, sources: [feed.source]) {
+                format.event(of: $0.original, id: $0.eventID, reason: $0.reason)
+            }
+        }
     }
 }
