@@ -126,7 +126,7 @@ def test_slow_reader_is_told_how_many_it_missed(api, tail):
     source = new_name("src")
     everything = tail(source=source).begin(api, source)
     stream = tail(source=source, is_read=False)
-    threading.Thread(target=stream.read, args=[1], daemon=True).start()
+    threading.Thread(target=stream.read, args=[2], daemon=True).start()
     sent = 0
 
     def is_heard():
