@@ -80,6 +80,9 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.streams = 0
+        # What the peer takes of each stream, and in all (stream 0), in bytes: RFC 9113, section 5.2.
+        self.windows = {0: 65_535}
+        self.stream_window = 65_535
         self.rest = b""
         self.partial = {}
         self.socket.sendall(
@@ -97,6 +100,7 @@ class Connection:
         if body is not None:
             data += frame(DATA, stream, message(body), 1)
         self.socket.sendall(data)
+        self.windows[stream] = self.stream_window
         return stream
 
     def send(self, stream, body):
@@ -120,9 +124,28 @@ class Connection:
                 yield from self.messages(stream, payload)
             elif kind in (RST_STREAM, GOAWAY) or kind == HEADERS and flags & 1:
                 raise SystemExit(f"stream {stream} ended: frame {kind} {payload!r}")
+            elif kind == WINDOW_UPDATE:
+                self.windows[stream] = self.windows.get(stream, 0) + int.from_bytes(payload, "big")
             elif kind in (SETTINGS, PING) and not flags & 1:
+                self.take_settings(payload if kind == SETTINGS else b"")
                 self.socket.sendall(frame(kind, 0, payload if kind == PING else b"", 1))
         self.rest = data[at:]
+
+    def take_settings(self, payload):
+        for at in range(0, len(payload), 6):
+            value = int.from_bytes(payload[at + 2:at + 6], "big")
+            if payload[at:at + 2] == b"\x00\x04":
+                for stream in self.windows.keys() - {0}:
+                    self.windows[stream] += value - self.stream_window
+                self.stream_window = value
+
+    def takes(self, stream, size):
+        """Whether the peer takes so many bytes more; then they count as sent."""
+        if min(self.windows[0], self.windows[stream]) < size:
+            return False
+        self.windows[0] -= size
+        self.windows[stream] -= size
+        return True
 
     def messages(self, stream, payload):
         data = self.partial.pop(stream, b"") + payload
@@ -231,7 +254,10 @@ def publish(port, rate, seconds, skus, first):
         batch = bytearray()
         while sent < due:
             number = choose.randrange(1, skus) if skus > 1 else 0
-            batch += frame(DATA, stream, message(count_event(number, f"{run}-{sent}", 3 + 5 * (first + sent))))
+            data = message(count_event(number, f"{run}-{sent}", 3 + 5 * (first + sent)))
+            if not connection.takes(stream, len(data)):
+                break
+            batch += frame(DATA, stream, data)
             order.append(first + sent)
             sent += 1
         if batch:
