@@ -100,7 +100,7 @@ struct ErpReconciler: Sendable {
                 let name = ErpHoldName(reservationID: hold.reservationID, lineID: hold.lineID)
                 holds[name, default: 0] += hold.quantity
             }
-            comparison.figures = page.positions.compactMap { figures($0, record) }
+            comparison.figures = page.positions.filter { record.skus.isEmpty || record.skus.contains($0.sku) }
             comparison.cursor = page.next ?? page.positions.last?.sku ?? after
             let isLast = page.next == nil || record.skus.max().map { $0 <= comparison.cursor } ?? false
             if isLast { comparison.end = .succeeded }
@@ -115,13 +115,6 @@ struct ErpReconciler: Sendable {
             "a reconciliation is done",
             metadata: ["erp": "\(erp.id)", "id": "\(record.id)", "variances": "\(variances)"])
         try await applyByPolicy(record)
-    }
-
-    private func figures(_ position: ErpPosition, _ record: Reconciliation) -> ErpFigures? {
-        guard record.skus.isEmpty || record.skus.contains(position.sku) else { return nil }
-        return ErpFigures(
-            sku: position.sku, location: position.location, onHand: position.onHand, allocated: position.allocated,
-            contains: position.contains)
     }
 
     private func read(after sku: String, _ record: Reconciliation) async throws(ErpFailure) -> ErpPositionPage {

@@ -68,51 +68,55 @@ extension GroupWork {
 
     /// The number of variances found.
     private mutating func compare(
-        _ figures: ErpFigures, at location: LocationNumber, _ page: ComparisonPage
+        _ figures: ErpPosition, at location: LocationNumber, _ page: ComparisonPage
     ) throws(LedgerError) -> UInt64 {
         let position = try batch.position(tenant: tenant, sku: figures.sku, location: location) ?? Position()
         let contained = try containedLines(figures.contains, sku: figures.sku, location: location)
-        let theirs: [(Bucket, Int64)] = [
-            (.onHand, figures.onHand), (.allocated, figures.allocated - contained.values.reduce(0, +)),
+        let theirs: [Bucket: Int64] = [
+            .onHand: figures.onHand, .allocated: figures.allocated - contained.values.reduce(0, +),
         ]
         var found: UInt64 = 0
-        for (bucket, units) in theirs {
-            let known = try batch.openVariance(
-                tenant: tenant, sku: figures.sku, location: location, bucket: bucket)
-            let former = try known.flatMap { number throws(LedgerError) in
-                try batch.variance(tenant: tenant, number: number)
-            }
-            guard position.buckets[bucket] != units else {
-                if let known, var former {
-                    former.state = .resolved
-                    former.reconciliation = page.reconciliationID
-                    try batch.setVariance(former, number: known, tenant: tenant)
-                    try batch.setOpenVariance(
-                        nil, tenant: tenant, sku: figures.sku, location: location, bucket: bucket)
-                }
-                continue
-            }
-            found += 1
-            var variance = former ?? Variance(cause: .drift)
-            let wasFoundBefore =
-                former.map { ($0.ours, $0.theirs) == (position.buckets[bucket], units) } ?? false
-            variance.cause = try evidence(position, figures.sku, location, page, wasFoundBefore: wasFoundBefore).cause
+        for bucket in Self.comparedBuckets {
+            var variance = Variance(cause: .drift)
+            (variance.sku, variance.location, variance.bucket) = (figures.sku, location, bucket.name)
+            (variance.ours, variance.theirs) = (position.buckets[bucket], theirs[bucket, default: 0])
             variance.reconciliation = page.reconciliationID
-            variance.sku = figures.sku
-            variance.location = location
-            variance.bucket = bucket.name
-            variance.ours = position.buckets[bucket]
-            variance.theirs = units
-            variance.positionSequence = position.sequence
-            if let known {
-                try batch.setVariance(variance, number: known, tenant: tenant)
-            } else {
-                let number = try keep(variance)
-                try batch.setOpenVariance(
-                    number, tenant: tenant, sku: figures.sku, location: location, bucket: bucket)
-            }
+            variance.newestPrimary = position.newestPrimary
+            if try note(variance, of: bucket, position, page) { found += 1 }
         }
         return found
+    }
+
+    /// Brings the open variance of a bucket up to date: resolved where the figures are equal, or a new one where they were.
+    /// Returns whether they differ.
+    private mutating func note(
+        _ compared: Variance, of bucket: Bucket, _ position: Position, _ page: ComparisonPage
+    ) throws(LedgerError) -> Bool {
+        let (sku, location) = (compared.sku, compared.location)
+        let known = try batch.openVariance(tenant: tenant, sku: sku, location: location, bucket: bucket)
+        let former = try known.flatMap { number throws(LedgerError) in
+            try batch.variance(tenant: tenant, number: number)
+        }
+        guard compared.ours != compared.theirs else {
+            if let known, var former {
+                former.state = .resolved
+                former.reconciliation = page.reconciliationID
+                try batch.setVariance(former, number: known, tenant: tenant)
+                try batch.setOpenVariance(nil, tenant: tenant, sku: sku, location: location, bucket: bucket)
+            }
+            return false
+        }
+        var variance = compared
+        let wasFoundBefore = former.map { ($0.ours, $0.theirs) == (variance.ours, variance.theirs) } ?? false
+        variance.cause = try evidence(position, sku, location, page, wasFoundBefore: wasFoundBefore).cause
+        if let known, let former {
+            variance.createTimeNanoseconds = former.createTimeNanoseconds
+            try batch.setVariance(variance, number: known, tenant: tenant)
+        } else {
+            let number = try keep(variance)
+            try batch.setOpenVariance(number, tenant: tenant, sku: sku, location: location, bucket: bucket)
+        }
+        return true
     }
 
     private mutating func evidence(
@@ -192,11 +196,11 @@ extension GroupWork {
         let (sku, location) = (variance.sku, variance.location)
         guard let bucket = Bucket.allCases.first(where: { $0.name == variance.bucket }) else { return "NOT_APPLICABLE" }
         var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
-        guard position.sequence == variance.positionSequence, position.buckets[bucket] == variance.ours else {
+        guard position.newestPrimary == variance.newestPrimary, position.buckets[bucket] == variance.ours else {
             return "FIGURE_CHANGED"
         }
         if isTrial { return nil }
-        let shortfall = position.shortfall
+        let (shortfall, newest) = (position.shortfall, position.newestPrimary)
         journalPlace = (sku, location)
         // One behind: at equal places absolute events come after differences.
         let last = max(position.newestPrimary, position.prunedThroughPrimary, 0)
@@ -209,10 +213,27 @@ extension GroupWork {
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
         try batch.setOpenVariance(nil, tenant: tenant, sku: sku, location: location, bucket: bucket)
+        try restamp(sku, location, from: newest, to: position.newestPrimary)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
         changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
         return nil
     }
+
+    /// A repair is news of its own bucket only: what else was found of the position stays as good as it was.
+    private mutating func restamp(
+        _ sku: String, _ location: LocationNumber, from before: Int64, to newest: Int64
+    ) throws(LedgerError) {
+        for bucket in Self.comparedBuckets {
+            guard
+                let number = try batch.openVariance(tenant: tenant, sku: sku, location: location, bucket: bucket),
+                var variance = try batch.variance(tenant: tenant, number: number), variance.newestPrimary == before
+            else { continue }
+            variance.newestPrimary = newest
+            try batch.setVariance(variance, number: number, tenant: tenant)
+        }
+    }
+
+    private static let comparedBuckets: [Bucket] = [.onHand, .allocated]
 
     private mutating func audit(
         _ action: String, _ subject: String, actor: String, reason: String, requestID: String

@@ -1,30 +1,9 @@
 public import Inventory
 
-/// An ERP's figures of one position, as a comparison read them.
-public struct ErpFigures: Sendable, Equatable {
-    public var sku: String
-    /// Our location's id.
-    public var location: String
-    /// Gross.
-    public var onHand: Int64
-    /// `contains` included.
-    public var allocated: Int64
-    /// Holds of ours that `allocated` includes.
-    public var contains: [ContainedHold]
-
-    public init(sku: String, location: String, onHand: Int64, allocated: Int64, contains: [ContainedHold]) {
-        self.sku = sku
-        self.location = location
-        self.onHand = onHand
-        self.allocated = allocated
-        self.contains = contains
-    }
-}
-
 /// A page of a comparison. Judged in the writer, so that every cause is found against one state.
 public struct ComparisonPage: Sendable {
     public var reconciliationID: String
-    public var figures: [ErpFigures]
+    public var figures: [ErpPosition]
     /// When the page was asked for: wall time, ledger time, and the ledger's sequence then.
     public var askedWallNanoseconds: WallNanoseconds
     public var askedLedgerNanoseconds: WallNanoseconds
@@ -37,7 +16,7 @@ public struct ComparisonPage: Sendable {
     public var error: String
 
     public init(
-        reconciliationID: String, figures: [ErpFigures] = [], askedWallNanoseconds: WallNanoseconds = 0,
+        reconciliationID: String, figures: [ErpPosition] = [], askedWallNanoseconds: WallNanoseconds = 0,
         askedLedgerNanoseconds: WallNanoseconds = 0, askedSequence: UInt64 = 0, cursor: String = "",
         end: ReconciliationState? = nil, error: String = ""
     ) {

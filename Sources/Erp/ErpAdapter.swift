@@ -100,26 +100,6 @@ public enum ErpFailure: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The ERP's figures for one sku at one of our locations.
-public struct ErpPosition: Sendable, Equatable {
-    public var sku: String
-    public var location: String
-    /// Gross: what is there, whoever holds it.
-    public var onHand: Int64
-    /// Held for whomever, `contains` included.
-    public var allocated: Int64
-    /// Our holds that `allocated` includes.
-    public var contains: [ContainedHold]
-
-    public init(sku: String, location: String, onHand: Int64, allocated: Int64, contains: [ContainedHold]) {
-        self.sku = sku
-        self.location = location
-        self.onHand = onHand
-        self.allocated = allocated
-        self.contains = contains
-    }
-}
-
 /// A page of the ERP's figures, in the order of skus.
 public struct ErpPositionPage: Sendable, Equatable {
     public var positions: [ErpPosition]

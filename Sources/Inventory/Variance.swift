@@ -39,8 +39,9 @@ public struct Variance: Sendable, Equatable, Codable {
     public var reservationID = ""
     public var eventID = ""
     public var createTimeNanoseconds: WallNanoseconds = 0
-    /// Of the position, when the figures were compared: a repair is for that figure and no other.
-    public var positionSequence: UInt64 = 0
+    /// The newest place on the position's time line when the figures were compared: a repair is for what was known then.
+    /// Not the position's sequence, which every hold moves.
+    public var newestPrimary: Int64 = 0
 
     public init(cause: VarianceCause) {
         self.cause = cause

@@ -27,7 +27,7 @@ private struct Comparing {
         let page = ComparisonPage(
             reconciliationID: id ?? record.id,
             figures: [
-                ErpFigures(sku: "S", location: "WH1", onHand: onHand, allocated: allocated, contains: contains)
+                ErpPosition(sku: "S", location: "WH1", onHand: onHand, allocated: allocated, contains: contains)
             ],
             askedWallNanoseconds: asked, askedLedgerNanoseconds: asked + 1,
             askedSequence: try askedSequence ?? store.ledgerState().sequence, cursor: "S", end: end)
@@ -120,7 +120,7 @@ extension TestStore {
             .compare(
                 ComparisonPage(
                     reconciliationID: "c-1",
-                    figures: [ErpFigures(sku: "S", location: "WH1", onHand: 10, allocated: 4, contains: [])],
+                    figures: [ErpPosition(sku: "S", location: "WH1", onHand: 10, allocated: 4, contains: [])],
                     askedWallNanoseconds: TestStore.now, askedLedgerNanoseconds: TestStore.now + 1,
                     askedSequence: try store.ledgerState().sequence)))
         let reader = try store.ledger.makeReader()
@@ -181,6 +181,18 @@ extension TestStore {
         _ = try comparing.store.publish(Make.adjustment("2", by: 1))
         #expect(try comparing.repair(1) == [VarianceOutcome(number: 1, state: .open, reason: "FIGURE_CHANGED")])
         #expect(try comparing.store.position("S", "WH1")?.buckets[.onHand] == 11)
+    }
+
+    @Test func bothFiguresOfAPositionAreRepairedThoughHoldsComeAndGo() throws {
+        let comparing = try Comparing()
+        try comparing.compare(onHand: 7, allocated: 2)
+        #expect(try comparing.variances.map(\.bucket) == ["on_hand", "allocated"])
+        _ = try comparing.store.hold("S", 1)
+        let outcomes = try comparing.repair(1, 2)
+        #expect(outcomes.map(\.reason) == ["", ""])
+        let buckets = try #require(try comparing.store.position("S", "WH1")).buckets
+        #expect((buckets[.onHand], buckets[.allocated], buckets[.reserved]) == (7, 2, 1))
+        #expect(try comparing.store.ledger.verify().problems == [])
     }
 
     @Test func oneComparisonOfAnErpRunsAtATimeAndARepeatedRequestIsTheSameOne() throws {
