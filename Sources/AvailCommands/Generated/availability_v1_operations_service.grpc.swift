@@ -242,6 +242,97 @@ internal enum Availability_V1_OperationsService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ListPublications" metadata.
+        internal enum ListPublications: Sendable {
+            /// Request type for "ListPublications".
+            internal typealias Input = Availability_V1_ListPublicationsRequest
+            /// Response type for "ListPublications".
+            internal typealias Output = Availability_V1_ListPublicationsResponse
+            /// Descriptor for "ListPublications".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "ListPublications",
+                type: .unary
+            )
+        }
+        /// Namespace for "PausePublication" metadata.
+        internal enum PausePublication: Sendable {
+            /// Request type for "PausePublication".
+            internal typealias Input = Availability_V1_PausePublicationRequest
+            /// Response type for "PausePublication".
+            internal typealias Output = Availability_V1_PausePublicationResponse
+            /// Descriptor for "PausePublication".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "PausePublication",
+                type: .unary
+            )
+        }
+        /// Namespace for "ResumePublication" metadata.
+        internal enum ResumePublication: Sendable {
+            /// Request type for "ResumePublication".
+            internal typealias Input = Availability_V1_ResumePublicationRequest
+            /// Response type for "ResumePublication".
+            internal typealias Output = Availability_V1_ResumePublicationResponse
+            /// Descriptor for "ResumePublication".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "ResumePublication",
+                type: .unary
+            )
+        }
+        /// Namespace for "StartRebuild" metadata.
+        internal enum StartRebuild: Sendable {
+            /// Request type for "StartRebuild".
+            internal typealias Input = Availability_V1_StartRebuildRequest
+            /// Response type for "StartRebuild".
+            internal typealias Output = Availability_V1_StartRebuildResponse
+            /// Descriptor for "StartRebuild".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "StartRebuild",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetRebuild" metadata.
+        internal enum GetRebuild: Sendable {
+            /// Request type for "GetRebuild".
+            internal typealias Input = Availability_V1_GetRebuildRequest
+            /// Response type for "GetRebuild".
+            internal typealias Output = Availability_V1_GetRebuildResponse
+            /// Descriptor for "GetRebuild".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "GetRebuild",
+                type: .unary
+            )
+        }
+        /// Namespace for "SwitchRebuild" metadata.
+        internal enum SwitchRebuild: Sendable {
+            /// Request type for "SwitchRebuild".
+            internal typealias Input = Availability_V1_SwitchRebuildRequest
+            /// Response type for "SwitchRebuild".
+            internal typealias Output = Availability_V1_SwitchRebuildResponse
+            /// Descriptor for "SwitchRebuild".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "SwitchRebuild",
+                type: .unary
+            )
+        }
+        /// Namespace for "AbandonRebuild" metadata.
+        internal enum AbandonRebuild: Sendable {
+            /// Request type for "AbandonRebuild".
+            internal typealias Input = Availability_V1_AbandonRebuildRequest
+            /// Response type for "AbandonRebuild".
+            internal typealias Output = Availability_V1_AbandonRebuildResponse
+            /// Descriptor for "AbandonRebuild".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "availability.v1.OperationsService"),
+                method: "AbandonRebuild",
+                type: .unary
+            )
+        }
         /// Namespace for "ListAuditEntries" metadata.
         internal enum ListAuditEntries: Sendable {
             /// Request type for "ListAuditEntries".
@@ -287,6 +378,13 @@ internal enum Availability_V1_OperationsService: Sendable {
             GetReconciliation.descriptor,
             ListVariances.descriptor,
             ApplyVariances.descriptor,
+            ListPublications.descriptor,
+            PausePublication.descriptor,
+            ResumePublication.descriptor,
+            StartRebuild.descriptor,
+            GetRebuild.descriptor,
+            SwitchRebuild.descriptor,
+            AbandonRebuild.descriptor,
             ListAuditEntries.descriptor,
             GetServerStatus.descriptor
         ]
@@ -314,8 +412,8 @@ extension Availability_V1_OperationsService {
     /// > the audit log.
     /// > 
     /// > Errors of all methods: INVALID_ARGUMENT / INVALID_FIELD, PERMISSION_DENIED / ROLE_REQUIRED,
-    /// > UNAUTHENTICATED / CREDENTIAL_INVALID, and NOT_FOUND with POSITION_NOT_FOUND, ERP_WRITE_NOT_FOUND or
-    /// > RECONCILIATION_NOT_FOUND.
+    /// > UNAUTHENTICATED / CREDENTIAL_INVALID, and NOT_FOUND with POSITION_NOT_FOUND, ERP_WRITE_NOT_FOUND,
+    /// > RECONCILIATION_NOT_FOUND, PUBLICATION_NOT_FOUND or REBUILD_NOT_FOUND.
     internal protocol ClientProtocol: Sendable {
         /// Call the "GetPosition" method.
         ///
@@ -713,6 +811,170 @@ extension Availability_V1_OperationsService {
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ApplyVariancesResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
+        /// Call the "ListPublications" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The publications and how they do, by id.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ListPublicationsRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ListPublicationsRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ListPublicationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listPublications<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ListPublicationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ListPublicationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ListPublicationsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ListPublicationsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "PausePublication" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a publication until it is resumed, over restarts. What changes meanwhile is told afterwards, the newest figure
+        /// > of each sku once.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_PausePublicationRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_PausePublicationRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_PausePublicationResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func pausePublication<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_PausePublicationRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_PausePublicationRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_PausePublicationResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PausePublicationResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ResumePublication" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused publication go on.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ResumePublicationRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ResumePublicationRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ResumePublicationResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func resumePublication<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ResumePublicationRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ResumePublicationRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ResumePublicationResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumePublicationResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "StartRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Begins to make all figures anew from the feeds and the ERPs, beside those that answer. One at a time:
+        /// > FAILED_PRECONDITION / REBUILD_RUNNING.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_StartRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_StartRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_StartRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func startRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_StartRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_StartRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_StartRebuildResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_StartRebuildResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The newest rebuild, or the one named.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_GetRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_GetRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_GetRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_GetRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_GetRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_GetRebuildResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_GetRebuildResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "SwitchRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
+        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_SwitchRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_SwitchRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func switchRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_SwitchRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_SwitchRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_SwitchRebuildResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_SwitchRebuildResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "AbandonRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives a rebuild up that was not switched to.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_AbandonRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_AbandonRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_AbandonRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func abandonRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_AbandonRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_AbandonRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_AbandonRebuildResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_AbandonRebuildResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
         /// Call the "ListAuditEntries" method.
         ///
         /// > Source IDL Documentation:
@@ -772,8 +1034,8 @@ extension Availability_V1_OperationsService {
     /// > the audit log.
     /// > 
     /// > Errors of all methods: INVALID_ARGUMENT / INVALID_FIELD, PERMISSION_DENIED / ROLE_REQUIRED,
-    /// > UNAUTHENTICATED / CREDENTIAL_INVALID, and NOT_FOUND with POSITION_NOT_FOUND, ERP_WRITE_NOT_FOUND or
-    /// > RECONCILIATION_NOT_FOUND.
+    /// > UNAUTHENTICATED / CREDENTIAL_INVALID, and NOT_FOUND with POSITION_NOT_FOUND, ERP_WRITE_NOT_FOUND,
+    /// > RECONCILIATION_NOT_FOUND, PUBLICATION_NOT_FOUND or REBUILD_NOT_FOUND.
     internal struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1364,6 +1626,247 @@ extension Availability_V1_OperationsService {
             )
         }
 
+        /// Call the "ListPublications" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The publications and how they do, by id.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ListPublicationsRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ListPublicationsRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ListPublicationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func listPublications<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ListPublicationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ListPublicationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ListPublicationsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ListPublicationsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.ListPublications.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "PausePublication" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a publication until it is resumed, over restarts. What changes meanwhile is told afterwards, the newest figure
+        /// > of each sku once.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_PausePublicationRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_PausePublicationRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_PausePublicationResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func pausePublication<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_PausePublicationRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_PausePublicationRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_PausePublicationResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PausePublicationResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.PausePublication.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ResumePublication" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused publication go on.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_ResumePublicationRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_ResumePublicationRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_ResumePublicationResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func resumePublication<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_ResumePublicationRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_ResumePublicationRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_ResumePublicationResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumePublicationResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.ResumePublication.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "StartRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Begins to make all figures anew from the feeds and the ERPs, beside those that answer. One at a time:
+        /// > FAILED_PRECONDITION / REBUILD_RUNNING.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_StartRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_StartRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_StartRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func startRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_StartRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_StartRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_StartRebuildResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_StartRebuildResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.StartRebuild.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The newest rebuild, or the one named.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_GetRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_GetRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_GetRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func getRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_GetRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_GetRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_GetRebuildResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_GetRebuildResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.GetRebuild.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "SwitchRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
+        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_SwitchRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_SwitchRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func switchRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_SwitchRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_SwitchRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_SwitchRebuildResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_SwitchRebuildResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.SwitchRebuild.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "AbandonRebuild" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives a rebuild up that was not switched to.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Availability_V1_AbandonRebuildRequest` message.
+        ///   - serializer: A serializer for `Availability_V1_AbandonRebuildRequest` messages.
+        ///   - deserializer: A deserializer for `Availability_V1_AbandonRebuildResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func abandonRebuild<Result>(
+            request: GRPCCore.ClientRequest<Availability_V1_AbandonRebuildRequest>,
+            serializer: some GRPCCore.MessageSerializer<Availability_V1_AbandonRebuildRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Availability_V1_AbandonRebuildResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_AbandonRebuildResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Availability_V1_OperationsService.Method.AbandonRebuild.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "ListAuditEntries" method.
         ///
         /// > Source IDL Documentation:
@@ -1926,6 +2429,212 @@ extension Availability_V1_OperationsService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_ApplyVariancesRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_ApplyVariancesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListPublications" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The publications and how they do, by id.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_ListPublicationsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func listPublications<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_ListPublicationsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ListPublicationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listPublications(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_ListPublicationsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_ListPublicationsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PausePublication" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops a publication until it is resumed, over restarts. What changes meanwhile is told afterwards, the newest figure
+    /// > of each sku once.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_PausePublicationRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func pausePublication<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_PausePublicationRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PausePublicationResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.pausePublication(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_PausePublicationRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_PausePublicationResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumePublication" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused publication go on.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_ResumePublicationRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func resumePublication<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_ResumePublicationRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumePublicationResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.resumePublication(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_ResumePublicationRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_ResumePublicationResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "StartRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Begins to make all figures anew from the feeds and the ERPs, beside those that answer. One at a time:
+    /// > FAILED_PRECONDITION / REBUILD_RUNNING.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_StartRebuildRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func startRebuild<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_StartRebuildRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_StartRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.startRebuild(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_StartRebuildRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_StartRebuildResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The newest rebuild, or the one named.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_GetRebuildRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func getRebuild<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_GetRebuildRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_GetRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getRebuild(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_GetRebuildRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_GetRebuildResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SwitchRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
+    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func switchRebuild<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_SwitchRebuildRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_SwitchRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.switchRebuild(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_SwitchRebuildRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_SwitchRebuildResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "AbandonRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gives a rebuild up that was not switched to.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Availability_V1_AbandonRebuildRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func abandonRebuild<Result>(
+        request: GRPCCore.ClientRequest<Availability_V1_AbandonRebuildRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_AbandonRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.abandonRebuild(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Availability_V1_AbandonRebuildRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Availability_V1_AbandonRebuildResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -2549,6 +3258,240 @@ extension Availability_V1_OperationsService.ClientProtocol {
             metadata: metadata
         )
         return try await self.applyVariances(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListPublications" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The publications and how they do, by id.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func listPublications<Result>(
+        _ message: Availability_V1_ListPublicationsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ListPublicationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_ListPublicationsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listPublications(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PausePublication" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops a publication until it is resumed, over restarts. What changes meanwhile is told afterwards, the newest figure
+    /// > of each sku once.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func pausePublication<Result>(
+        _ message: Availability_V1_PausePublicationRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_PausePublicationResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_PausePublicationRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.pausePublication(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumePublication" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused publication go on.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func resumePublication<Result>(
+        _ message: Availability_V1_ResumePublicationRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_ResumePublicationResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_ResumePublicationRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.resumePublication(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "StartRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Begins to make all figures anew from the feeds and the ERPs, beside those that answer. One at a time:
+    /// > FAILED_PRECONDITION / REBUILD_RUNNING.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func startRebuild<Result>(
+        _ message: Availability_V1_StartRebuildRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_StartRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_StartRebuildRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.startRebuild(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The newest rebuild, or the one named.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func getRebuild<Result>(
+        _ message: Availability_V1_GetRebuildRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_GetRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_GetRebuildRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getRebuild(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SwitchRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
+    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func switchRebuild<Result>(
+        _ message: Availability_V1_SwitchRebuildRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_SwitchRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_SwitchRebuildRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.switchRebuild(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "AbandonRebuild" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gives a rebuild up that was not switched to.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func abandonRebuild<Result>(
+        _ message: Availability_V1_AbandonRebuildRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Availability_V1_AbandonRebuildResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Availability_V1_AbandonRebuildRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.abandonRebuild(
             request: request,
             options: options,
             onResponse: handleResponse
