@@ -49,6 +49,7 @@ public final class Bell: @unchecked Sendable {
             isLate = pthread_cond_timedwait(rung, mutex, &until) == ETIMEDOUT
         }
         pthread_mutex_unlock(mutex)
-        isRung.store(false, ordering: .releasing)
+        // Not a plain store: what was told of by a ring just now must be seen by whoever returns.
+        _ = isRung.exchange(false, ordering: .acquiringAndReleasing)
     }
 }

@@ -14,9 +14,8 @@ public final class EventTails: Sendable {
 
     private let tail: EventTail
     private let streams = Mutex<[EventTailStream]>([])
-    private let hasNews = Atomic(false)
     private let isStopping = Atomic(false)
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     public init(tail: EventTail) {
         self.tail = tail
@@ -37,10 +36,7 @@ public final class EventTails: Sendable {
 
     /// There may be something to tell, or somebody has gone. Any thread; cheap.
     func notify() {
-        guard !hasNews.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        condition.lock()
-        condition.signal()
-        condition.unlock()
+        bell.ring()
     }
 
     /// Nil when there are too many.
@@ -57,10 +53,7 @@ public final class EventTails: Sendable {
 
     private func run() {
         while !isStopping.load(ordering: .acquiring) {
-            condition.lock()
-            while !hasNews.load(ordering: .acquiring) { condition.wait() }
-            condition.unlock()
-            hasNews.store(false, ordering: .releasing)
+            bell.wait(deadlineNanoseconds: nil)
             let all = streams.withLock { all in
                 let before = all.count
                 all.removeAll(where: \.isOver)

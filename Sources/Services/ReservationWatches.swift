@@ -13,9 +13,8 @@ public final class ReservationWatches: Sendable {
     private let board: StateBoard
     private let tenant: TenantNumber
     private let watches = Mutex<[ReservationWatch]>([])
-    private let hasNews = Atomic(false)
     private let isStopping = Atomic(false)
-    private let condition = NSCondition()
+    private let bell = Bell()
 
     /// Streams at a time; each costs a read of the log after every commit.
     static let watchesMax = 1_000
@@ -39,10 +38,7 @@ public final class ReservationWatches: Sendable {
 
     /// There may be something to tell. Any thread; cheap.
     public func notify() {
-        guard !hasNews.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        condition.lock()
-        condition.signal()
-        condition.unlock()
+        bell.ring()
     }
 
     /// False when there are too many.
@@ -59,10 +55,7 @@ public final class ReservationWatches: Sendable {
     private func run() {
         guard let reader = try? ledger.makeReader() else { return }
         while !isStopping.load(ordering: .acquiring) {
-            condition.lock()
-            while !hasNews.load(ordering: .acquiring) { condition.wait() }
-            condition.unlock()
-            hasNews.store(false, ordering: .releasing)
+            bell.wait(deadlineNanoseconds: nil)
             tell(reader)
         }
     }

@@ -369,11 +369,11 @@ def test_avail_watch_tells_each_change_and_a_token_to_go_on_from(server, api):
         finally:
             child.kill()
         assert child.returncode == 130 and not rest, errors
-        return lines, re.search(r"--resume (\S+)", errors)[1]
+        return lines, re.search(r"--resume-token (\S+)", errors)[1]
 
     lines, token = lines_of([], 2, lambda: api.apply(adjustment(sku, -3)))
     assert [line.split() for line in lines] == [[sku, "10", "IN_STOCK"], [sku, "7", "IN_STOCK"]]
     api.apply(adjustment(sku, 1))
-    lines, _ = lines_of(["--resume", token, "--output", "json"], 1)
+    lines, _ = lines_of(["--resume-token", token, "--output", "json"], 1)
     message, = map(json.loads, lines)
     assert message["phase"] == "WATCH_PHASE_CHANGES" and message["lines"][0]["available"] == "8"

@@ -36,33 +36,19 @@ struct EventTailCommand: ClientCommand {
     }
 
     func run(_ connection: Connection) async throws {
-        let interruption = try await withThrowingTaskGroup(of: Int32?.self) { group in
-            group.addTask { await Interruption.wait() }
-            group.addTask {
-                try await follow(connection)
-                return nil
+        try await untilInterrupted(connection) { options in
+            try await connection.operations.tailEvents(
+                request, metadata: connection.metadata, options: options
+            ) { response in
+                for try await message in response.messages { try show(message) }
             }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
         }
-        if let interruption { throw ExitCode(ExitStatus.of(signal: interruption)) }
     }
 
-    private func follow(_ connection: Connection) async throws {
-        var options = connection.options
-        options.timeout = nil
-        try await connection.operations.tailEvents(
-            request, metadata: connection.metadata, options: options
-        ) { response in
-            for try await message in response.messages {
-                if client.output == .json {
-                    try Output.write(message)
-                    continue
-                }
-                if message.missed > 0 { Diagnostics.write("\(message.missed) events came too fast to be shown") }
-                for event in message.events { try Output.write(Self.line(event)) }
-            }
-        }
+    private func show(_ message: Availability_V1_TailEventsResponse) throws {
+        guard client.output == .table else { return try Output.write(message) }
+        if message.missed > 0 { Diagnostics.write("\(message.missed) events came too fast to be shown") }
+        for event in message.events { try Output.write(Self.line(event)) }
     }
 
     static func line(_ told: Availability_V1_TailedEvent) -> String {

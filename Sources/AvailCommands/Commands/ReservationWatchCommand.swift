@@ -37,34 +37,12 @@ struct ReservationWatchCommand: ClientCommand {
     }
 
     func run(_ connection: Connection) async throws {
-        let interruption = try await withThrowingTaskGroup(of: Int32?.self) { group in
-            group.addTask { await Interruption.wait() }
-            group.addTask {
-                try await follow(connection)
-                return nil
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
-        }
-        if let interruption { throw ExitCode(ExitStatus.of(signal: interruption)) }
-    }
-
-    private func follow(_ connection: Connection) async throws {
-        var options = connection.options
-        options.timeout = nil
-        try await connection.reservations.watchReservations(
-            request, metadata: connection.metadata, options: options
-        ) { response in
-            // However it ends, what was shown is not shown again.
-            var token = resumeToken ?? ""
-            defer {
-                if !token.isEmpty {
-                    Diagnostics.write(TextTable.printable("to go on from here: --resume-token \(token)"))
-                }
-            }
-            for try await message in response.messages {
-                try show(message)
-                if !message.resumeToken.isEmpty { token = message.resumeToken }
+        try await untilInterrupted(connection) { options in
+            try await connection.reservations.watchReservations(
+                request, metadata: connection.metadata, options: options
+            ) { response in
+                try await show(
+                    response.messages, after: resumeToken, \.resumeToken, show)
             }
         }
     }

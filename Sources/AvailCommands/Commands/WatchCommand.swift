@@ -12,7 +12,7 @@ struct WatchCommand: ClientCommand {
             interrupted; --timeout does not apply. Changes that follow each other quickly may be merged; the newest is \
             always told. At the end a resume token is told on standard error, with which the next watch of the same \
             lines goes on from there:
-              avail watch --channel web SKU-1 SKU-2 --resume TOKEN
+              avail watch --channel web SKU-1 SKU-2 --resume-token TOKEN
             """)
 
     @Option(help: "The selling channel. Default: the credential's own.")
@@ -31,7 +31,7 @@ struct WatchCommand: ClientCommand {
     var bands: BandsArgument?
 
     @Option(help: ArgumentHelp("Where an earlier watch of the same lines ended.", valueName: "TOKEN"))
-    var resume: String?
+    var resumeToken: String?
 
     @Argument(
         help: ArgumentHelp(
@@ -47,37 +47,17 @@ struct WatchCommand: ClientCommand {
             $0.lines = lines.map(\.message)
             if let maxStaleness { $0.maxStaleness = maxStaleness.message }
             $0.bands = bands?.bounds ?? []
-            $0.resumeToken = resume ?? ""
+            $0.resumeToken = resumeToken ?? ""
         }
     }
 
     func run(_ connection: Connection) async throws {
-        let interruption = try await withThrowingTaskGroup(of: Int32?.self) { group in
-            group.addTask { await Interruption.wait() }
-            group.addTask {
-                try await follow(connection)
-                return nil
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
-        }
-        if let interruption { throw ExitCode(ExitStatus.of(signal: interruption)) }
-    }
-
-    private func follow(_ connection: Connection) async throws {
-        var options = connection.options
-        options.timeout = nil
-        try await connection.availability.watchAvailability(
-            request, metadata: connection.metadata, options: options
-        ) { response in
-            // However it ends, what was shown is not shown again.
-            var token = resume ?? ""
-            defer {
-                if !token.isEmpty { Diagnostics.write(TextTable.printable("to go on from here: --resume \(token)")) }
-            }
-            for try await message in response.messages {
-                try show(message)
-                if !message.resumeToken.isEmpty { token = message.resumeToken }
+        try await untilInterrupted(connection) { options in
+            try await connection.availability.watchAvailability(
+                request, metadata: connection.metadata, options: options
+            ) { response in
+                try await show(
+                    response.messages, after: resumeToken, \.resumeToken, show)
             }
         }
     }
