@@ -156,11 +156,24 @@ struct ServerMetrics: Sendable {
         return families
     }
 
+    private var commitSeconds: MetricFamily {
+        let times = writer.commitTimes
+        return MetricFamily(
+            "availability_ledger_commit_seconds",
+            help: "How long commits took, their sync included: what a reservation waits for at most twice.",
+            kind: .histogram,
+            value: .histogram(
+                MetricHistogram(
+                    bounds: CommitTimes.boundsNanoseconds.map { Double($0) / 1e9 }, counts: times.counts,
+                    sum: Double(times.sumNanoseconds) / 1e9)))
+    }
+
     private func ledgerFamilies() -> [MetricFamily] {
         var families = [
             MetricFamily(
                 "availability_ledger_waiting_records", help: "Records waiting for the writer.", kind: .gauge,
-                value: .whole(Int64(writer.waitingWeight)))
+                value: .whole(Int64(writer.waitingWeight))),
+            commitSeconds,
         ]
         let statistics: LedgerStatistics
         do throws(LedgerError) { statistics = try ledger.statistics() } catch { return families }

@@ -4,6 +4,8 @@ internal import Inventory
 /// A command waiting for the writer, and who wants to know.
 final class QueuedCommand: Sendable {
     let command: EngineCommand
+    /// The command's, worked out once: it walks over the events of a batch.
+    let weight: Int
     /// When a reply is due though the ERP has not decided yet, in nanoseconds of the monotonic clock; nil: at once.
     let answerByNanoseconds: Int64?
     /// Called once on the writer's thread, after the commit.
@@ -13,6 +15,7 @@ final class QueuedCommand: Sendable {
         command: EngineCommand, answerByNanoseconds: Int64?, completion: @escaping @Sendable (EngineReply) -> Void
     ) {
         self.command = command
+        weight = command.weight
         self.answerByNanoseconds = answerByNanoseconds
         self.completion = completion
     }
@@ -65,7 +68,7 @@ final class CommandQueue: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         if isClosed { return .closed }
-        let added = queued.command.weight
+        let added = queued.weight
         // What gives stock back or brings an ERP's answer has room of its own: a flood of wishes does not hold it up. A
         // command heavier than the whole queue still passes when nothing else waits.
         let most = queued.command.isGrowing ? weightMax : weightMax + weightMax / 2
@@ -96,7 +99,7 @@ final class CommandQueue: @unchecked Sendable {
         var taken = 0
         var takenWeight = 0
         while taken < commands.count {
-            let next = commands[taken].command.weight
+            let next = commands[taken].weight
             if taken > 0 && takenWeight + next > groupWeightMax { break }
             takenWeight += next
             taken += 1

@@ -18,7 +18,7 @@ public struct EngineSettings: Sendable {
     public var expiriesPerCommitMax = 1_000
     /// Records waiting for the writer; beyond it unary calls get RetryInfo and streams stop reading.
     public var queueWeightMax = 20_000
-    /// Records that one commit may take.
+    /// Records that one commit may take, however fast they are written; see `CommitPace`.
     public var groupWeightMax = 5_000
 
     public init() {}

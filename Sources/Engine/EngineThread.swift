@@ -11,6 +11,7 @@ public final class EngineThread: Sendable {
     private let thread = Mutex<pthread_t?>(nil)
     private let commitListener = Mutex<(@Sendable () -> Void)?>(nil)
     private let brokenInvariant = Mutex<String?>(nil)
+    private let times = Mutex(CommitTimes())
 
     public init(settings: EngineSettings, clock: LedgerClock) {
         self.settings = settings
@@ -70,20 +71,29 @@ public final class EngineThread: Sendable {
     /// Records waiting for the writer.
     public var waitingWeight: Int { queue.waitingWeight }
 
+    /// How long commits took since the start: reading, deciding, writing and the sync.
+    public var commitTimes: CommitTimes { times.withLock { $0 } }
+
     /// What broke, once an invariant has failed before writing; readiness is off until a restart.
     public var faultDescription: String? { brokenInvariant.withLock { $0 } }
 
     fileprivate func run(_ engine: Engine, onFatal: @Sendable (String) -> Void) {
         var held = HeldReplies()
+        var pace = CommitPace(weightMax: settings.groupWeightMax)
         while let group = queue.take(
-            groupWeightMax: settings.groupWeightMax, deadlineNanoseconds: wakeNanoseconds(engine, held))
+            groupWeightMax: pace.groupWeightMax, deadlineNanoseconds: wakeNanoseconds(engine, held))
         {
             let now = clock.nowNanoseconds
             // Without anything to do but to answer those who have waited long enough, nothing is written.
             let isDue = engine.nextExpiryNanoseconds.map { $0 <= now } ?? false
             if !group.isEmpty || isDue {
                 let time = EngineTime(wallNanoseconds: wallClockNanoseconds(), ledgerNanoseconds: now)
-                switch engine.step(group.map(\.command), time: time) {
+                let begun = monotonicNow()
+                let outcome = engine.step(group.map(\.command), time: time)
+                let took = monotonicNow() - begun
+                pace.note(weight: group.reduce(0) { $0 + $1.weight }, nanoseconds: took)
+                times.withLock { $0.add(nanoseconds: took) }
+                switch outcome {
                 case .replies(let replies): answer(group, replies, &held)
                 case .fatal(let description): return onFatal(description)
                 }

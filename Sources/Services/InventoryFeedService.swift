@@ -55,20 +55,31 @@ struct InventoryFeedService {
     }
 }
 
-/// One StreamEvents call. Batches are submitted as they come, at most `unansweredMax` ahead of their answers; beyond
-/// that, and while the writer's queue is full, the stream is not read.
+/// One StreamEvents call. Batches are submitted as they come, so far ahead of their answers as `batchesMax` and `eventsMax`
+/// allow: who sends single events shares commits too. Beyond that, and while the writer's queue is full, the stream is not
+/// read.
 ///
 /// Answers keep the order of the batches because the writer takes them in the order they were submitted.
 private final class EventStream: CallReceiver, Sendable {
-    private static let unansweredMax = 8
+    private static let batchesMax = 1_000
+    private static let eventsMax = 8_000
+
+    private struct Batch {
+        let command: EngineCommand
+        let events: Int
+    }
 
     private struct State {
+        /// Batches without an answer.
         var unanswered = 0
+        var unansweredEvents = 0
         /// A batch that found the queue full and waits for room.
-        var waiting: EngineCommand?
+        var waiting: Batch?
         var isPaused = false
         var isEnding = false
         var isOver = false
+
+        var isFull: Bool { unanswered >= batchesMax || unansweredEvents >= eventsMax }
     }
 
     private let service: InventoryFeedService
@@ -83,12 +94,12 @@ private final class EventStream: CallReceiver, Sendable {
     func receive(_ message: [UInt8]) -> ReadDecision {
         do throws(CallStatus) {
             let request = try decode(Availability_V1_StreamEventsRequest.self, from: message)
-            submit(try service.command(for: request.events))
+            submit(Batch(command: try service.command(for: request.events), events: request.events.count))
         } catch {
             end(with: error)
         }
         return state.withLock { state in
-            state.isPaused = state.waiting != nil || state.unanswered >= Self.unansweredMax || !sink.isWritable
+            state.isPaused = state.waiting != nil || state.isFull || !sink.isWritable
             return state.isPaused ? .pause : .more
         }
     }
@@ -107,13 +118,16 @@ private final class EventStream: CallReceiver, Sendable {
         state.withLock { $0.isOver = true }
     }
 
-    private func submit(_ command: EngineCommand) {
+    private func submit(_ batch: Batch) {
         // Marked as waiting before it is offered: room may be made before the refusal has come back to this thread.
         state.withLock { state in
             state.unanswered += 1
-            state.waiting = command
+            state.unansweredEvents += batch.events
+            state.waiting = batch
         }
-        let refusal = service.engine.submit(command, whenRoom: { self.submitWaiting() }) { self.answered($0) }
+        let refusal = service.engine.submit(batch.command, whenRoom: { self.submitWaiting() }) {
+            self.answered($0, events: batch.events)
+        }
         switch refusal {
         case nil:
             let isDone = state.withLock { state in
@@ -128,18 +142,19 @@ private final class EventStream: CallReceiver, Sendable {
 
     /// On the writer's thread, after it made room.
     private func submitWaiting() {
-        let command = state.withLock { state in
+        let batch = state.withLock { state in
             defer { state.waiting = nil }
-            guard let waiting = state.waiting, !state.isOver else { return nil as EngineCommand? }
+            guard let waiting = state.waiting, !state.isOver else { return nil as Batch? }
             state.unanswered -= 1
+            state.unansweredEvents -= waiting.events
             return waiting
         }
-        if let command { submit(command) }
+        if let batch { submit(batch) }
         resumeIfPossible()
     }
 
     /// On the writer's thread, after the commit.
-    private func answered(_ reply: EngineReply) {
+    private func answered(_ reply: EngineReply, events: Int) {
         switch reply {
         case .published(let results, let sequence):
             var response = Availability_V1_StreamEventsResponse()
@@ -155,6 +170,7 @@ private final class EventStream: CallReceiver, Sendable {
         }
         let isDone = state.withLock { state in
             state.unanswered -= 1
+            state.unansweredEvents -= events
             return state.isEnding && state.unanswered == 0 && state.waiting == nil
         }
         if isDone { end(with: .ok) } else { resumeIfPossible() }
@@ -162,9 +178,7 @@ private final class EventStream: CallReceiver, Sendable {
 
     private func resumeIfPossible() {
         let resumes = state.withLock { state in
-            guard state.isPaused, state.waiting == nil, state.unanswered < Self.unansweredMax, sink.isWritable,
-                !state.isOver
-            else { return false }
+            guard state.isPaused, state.waiting == nil, !state.isFull, sink.isWritable, !state.isOver else { return false }
             state.isPaused = false
             return true
         }
