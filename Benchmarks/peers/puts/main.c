@@ -1,12 +1,12 @@
-// The limit for reservations on LMDB: the reads, puts and groups of our server (Sources/Ledger/Schema.swift, version 5)
+// The limit for reservations, and for events, on LMDB: the reads, puts and groups of our server (Sources/Ledger/Schema.swift)
 // in plain C on a copy of its store, with nobody to answer. Keys and lengths are the server's, the default
 // mode with its sync at each commit too; what lies in the records beyond that is not worked out, nor their checksums.
 // Prints one line of JSON.
 //
-//   puts DIRECTORY SECONDS GROUP POSITIONS FIRST SEED [prune]
+//   puts DIRECTORY SECONDS GROUP POSITIONS FIRST SEED [prune | events]
 //
 // Skus are FIRST to FIRST + POSITIONS. prune: looks at two reservations and request ids for each that it adds, as the
-// server's hand does, and forgets what was there before this run.
+// server's hand does, and forgets what was there before this run. events: a CYCLE_COUNT in place of each reservation.
 #include <lmdb.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,13 +16,15 @@
 #include <time.h>
 
 enum { SKU_BYTES = 11, STOCK_KEY_BYTES = 2 + SKU_BYTES + 1 + 2, HOLD_KEY_BYTES = STOCK_KEY_BYTES + 20,
-       NUMBER_KEY_BYTES = 10, REQUEST_KEY_BYTES = 5 + 36 };
+       NUMBER_KEY_BYTES = 10, REQUEST_KEY_BYTES = 5 + 36, EVENT_ID_BYTES = 20, EVENT_KEY_BYTES = 4 + EVENT_ID_BYTES,
+       JOURNAL_KEY_BYTES = STOCK_KEY_BYTES + 17 + EVENT_ID_BYTES, SOURCE_KEY_BYTES = 2 + 1 + 5 };
+enum { COUNTED_BYTES = 144, EVENT_BYTES = 40, JOURNAL_BYTES = 24, SOURCE_BYTES = 400 };
 enum { POSITION_BYTES = 154, HOLD_BYTES = 32, RESERVATION_BYTES = 262, UNSETTLED_BYTES = 16, REQUEST_BYTES = 40,
        CHANGE_BYTES = 32, STATE_BYTES = 120, ACTIVE = 1, VISITED_PER_ADDED = 2, LATENCIES_MAX = 1 << 20 };
 
 static MDB_env *environment;
 static MDB_txn *transaction;
-static MDB_dbi meta, positions, reservations, unsettled, request_ids, changes;
+static MDB_dbi meta, positions, reservations, unsettled, request_ids, changes, journal, event_ids, documents;
 static uint8_t stock_key[STOCK_KEY_BYTES];
 static uint64_t sequence, random_state, begun_ns, position_count, first_position;
 static uint8_t reservation_hand[NUMBER_KEY_BYTES], request_hand[REQUEST_KEY_BYTES];
@@ -90,6 +92,9 @@ static void open_store(const char *directory) {
     unsettled = open_tree("unsettled");
     request_ids = open_tree("request-ids");
     changes = open_tree("changes");
+    journal = open_tree("journal");
+    event_ids = open_tree("event-ids");
+    documents = open_tree("documents");
     MDB_val key = {5, "state"}, value;
     check(mdb_get(transaction, meta, &key, &value), "the state");
     sequence = little64(value.mv_data, 16);
@@ -102,9 +107,42 @@ static void open_store(const char *directory) {
     check(mdb_txn_commit(transaction), "mdb_txn_commit");
 }
 
-static void reserve(uint64_t now) {
+static void choose_position(void) {
     uint64_t position = first_position + ((random_next() >> 32) * position_count >> 32);
     for (int digit = SKU_BYTES - 1; digit >= 4; digit--, position /= 10) stock_key[2 + digit] = '0' + position % 10;
+}
+
+static void count_stock(uint64_t now) {
+    choose_position();
+    sequence++;
+
+    // tenant | source | event id
+    uint8_t id[EVENT_ID_BYTES + 1], event[EVENT_KEY_BYTES] = {stock_key[0], stock_key[1], 0, 1};
+    snprintf((char *)id, sizeof id, "%08llx%012llx", (unsigned long long)begun_ns & 0xFFFFFFFF,
+             (unsigned long long)sequence);
+    memcpy(event + 4, id, EVENT_ID_BYTES);
+    MDB_val key = {sizeof event, event}, found;
+    if (mdb_get(transaction, event_ids, &key, &found) == 0) check(MDB_KEYEXIST, "an event id");
+
+    uint8_t record[COUNTED_BYTES] = {0};
+    key = (MDB_val){sizeof stock_key, stock_key};
+    check(mdb_get(transaction, positions, &key, &found), "a position");
+    memcpy(record, found.mv_data, found.mv_size < sizeof record ? found.mv_size : sizeof record);
+    memcpy(record + 16, &sequence, 8);
+
+    // A position's key | occurred at | is absolute | digest of the source | event id
+    uint8_t entry[JOURNAL_KEY_BYTES] = {0};
+    memcpy(entry, stock_key, sizeof stock_key);
+    put_big(entry + sizeof stock_key, now, 8);
+    entry[sizeof stock_key + 8] = 1;
+    memcpy(entry + sizeof stock_key + 17, id, EVENT_ID_BYTES);
+    put(journal, entry, sizeof entry, JOURNAL_BYTES);
+    memcpy(put(positions, stock_key, sizeof stock_key, sizeof record), record, sizeof record);
+    memcpy(put(event_ids, event, sizeof event, EVENT_BYTES) + 16, &now, 8);
+}
+
+static void reserve(uint64_t now) {
+    choose_position();
     sequence++;
 
     // tenant | channel | method | request id
@@ -171,10 +209,18 @@ static void prune_changes(int count) {
     mdb_cursor_close(cursor);
 }
 
-static void commit_group(int group, bool prunes) {
+static void commit_group(int group, bool prunes, bool counts) {
     check(mdb_txn_begin(environment, NULL, 0, &transaction), "mdb_txn_begin");
     uint64_t now = wall_ns();
-    for (int index = 0; index < group; index++) reserve(now);
+    for (int index = 0; index < group; index++) {
+        if (counts) count_stock(now);
+        else reserve(now);
+    }
+    if (counts) {
+        uint8_t source[SOURCE_KEY_BYTES + 1];
+        snprintf((char *)source, sizeof source, "%c%c\4bench", stock_key[0], stock_key[1]);
+        put(documents, source, SOURCE_KEY_BYTES, SOURCE_BYTES);
+    }
     if (prunes) {
         prune(reservations, reservation_hand, sizeof reservation_hand, group * VISITED_PER_ADDED, is_old_reservation);
         prune(request_ids, request_hand, sizeof request_hand, group * VISITED_PER_ADDED, is_old_request);
@@ -197,18 +243,19 @@ int main(int count, char **arguments) {
     first_position = strtoull(arguments[5], NULL, 10);
     random_state = strtoull(arguments[6], NULL, 10);
     open_store(arguments[1]);
+    bool counts = count > 7 && strcmp(arguments[7], "events") == 0, prunes = count > 7 && !counts;
     begun_ns = wall_ns();
     uint64_t before = begun_ns;
     while (elapsed < seconds && commits < LATENCIES_MAX) {
-        commit_group(group, count > 7);
+        commit_group(group, prunes, counts);
         uint64_t now = wall_ns();
         latencies[commits++] = (double)(now - before) / 1e3;
         elapsed = (double)((before = now) - begun_ns) / 1e9;
     }
     qsort(latencies, (size_t)commits, sizeof *latencies, compare);
     printf("{\"requests\": %d, \"seconds\": %.3f, \"requests_per_second\": %.1f, \"commits\": %d, \"p50_us\": %.2f, "
-           "\"p99_us\": %.2f}\n", commits * group, elapsed, commits * group / elapsed, commits,
-           latencies[commits / 2], latencies[commits * 99 / 100]);
+           "\"p99_us\": %.2f, \"max_us\": %.2f}\n", commits * group, elapsed, commits * group / elapsed, commits,
+           latencies[commits / 2], latencies[commits * 99 / 100], latencies[commits - 1]);
     mdb_env_close(environment);
     return 0;
 }
