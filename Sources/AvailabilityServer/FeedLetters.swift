@@ -24,10 +24,12 @@ enum FeedLetters {
                     })
             } else if case .nats = settings.kind {
                 let reader = NatsEventReader(source: settings.source, mapping: try FeedMapping(settings.map))
-                readers.append(
-                    Reader(contentType: .cloudEvent, sources: [settings.source]) {
-                        reader.event($0.original, contentType: "application/cloudevents+json")
-                    })
+                for (type, mediaType) in NatsEventReader.mediaTypes {
+                    readers.append(
+                        Reader(contentType: type, sources: [settings.source]) {
+                            reader.event($0.original, contentType: mediaType)
+                        })
+                }
             } else if case .files(let file) = settings.kind {
                 readers.append(try Self.reader(of: file, settings))
             }

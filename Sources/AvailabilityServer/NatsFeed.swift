@@ -25,6 +25,10 @@ extension JetStreamFeed.Settings {
 /// Makes events of what comes over NATS: serialized InventoryEvents where the header `Content-Type` says so, else CloudEvents
 /// in their JSON format (the only one that the NATS binding 1.0.2 of CloudEvents has).
 struct NatsEventReader: Sendable {
+    /// What a message's letter is kept as, and how its header would name it.
+    static let mediaTypes: [(ContentType, String)] = [
+        (.cloudEvent, "application/cloudevents+json"), (.feedProtobuf, "application/x-protobuf"),
+    ]
     /// The media types of protobuf.
     private static let protobuf = ["application/x-protobuf", "application/protobuf"]
 
@@ -48,7 +52,7 @@ struct NatsEventReader: Sendable {
             let unknown = InventoryEvent(
                 id: "", source: source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
             return IncomingEvent(
-                event: unknown, original: body,
+                event: unknown, original: body, contentType: .feedProtobuf,
                 rejection: EventRejection(.invalidField, "the body is no availability.v1.InventoryEvent"))
         }
         var event = incoming.event
@@ -60,9 +64,9 @@ struct NatsEventReader: Sendable {
                 throw EventRejection(.invalidField, "source: is \(named), the feed brings \(source)")
             }
             try mapping.translate(&event)
-            return IncomingEvent(event: event, original: body)
+            return IncomingEvent(event: event, original: body, contentType: .feedProtobuf)
         } catch {
-            return IncomingEvent(event: event, original: body, rejection: error)
+            return IncomingEvent(event: event, original: body, contentType: .feedProtobuf, rejection: error)
         }
     }
 }

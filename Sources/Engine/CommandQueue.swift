@@ -23,21 +23,19 @@ final class QueuedCommand: Sendable {
 
 /// The one way to the writer. Any thread puts in; only the writer's thread takes out.
 ///
-/// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records in memory. The writer
-/// takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
+/// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records of each lane in memory. The
+/// writer takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
 final class CommandQueue: @unchecked Sendable {
     // Why @unchecked: all state is behind `mutex`; a pthread condition is used because the writer is a plain thread
     // that must sleep without spinning.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let arrived: UnsafeMutablePointer<pthread_cond_t>
-    private var commands: [QueuedCommand] = []
+    private var lanes: CommandLanes
     private var roomWaiters: [@Sendable () -> Void] = []
-    private var weight = 0
     private var isClosed = false
-    private let weightMax: Int
 
     init(weightMax: Int) {
-        self.weightMax = weightMax
+        lanes = CommandLanes(weightMax: weightMax)
         mutex = .allocate(capacity: 1)
         arrived = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -68,26 +66,20 @@ final class CommandQueue: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         if isClosed { return .closed }
-        let added = queued.weight
-        // What gives stock back or brings an ERP's answer has room of its own: a flood of wishes does not hold it up. A
-        // command heavier than the whole queue still passes when nothing else waits.
-        let most = queued.command.isGrowing ? weightMax : weightMax + weightMax / 2
-        if weight > 0 && weight + added > most {
+        guard lanes.put(queued) else {
             if let whenRoom { roomWaiters.append(whenRoom) }
             return .full
         }
-        commands.append(queued)
-        weight += added
         pthread_cond_signal(arrived)
         return .queued
     }
 
-    /// Waits until something has arrived and takes up to `groupWeightMax` of it, at least one command; nothing when
+    /// Waits until something has arrived and takes the next group of it, see `CommandLanes`; nothing when
     /// `deadlineNanoseconds` of the monotonic clock has passed first. Returns nil once the queue is closed and empty.
     func take(groupWeightMax: Int, deadlineNanoseconds: Int64?) -> [QueuedCommand]? {
         pthread_mutex_lock(mutex)
         var isLate = false
-        while commands.isEmpty && !isClosed && !isLate {
+        while lanes.isEmpty && !isClosed && !isLate {
             guard let deadline = deadlineNanoseconds else {
                 pthread_cond_wait(arrived, mutex)
                 continue
@@ -96,17 +88,7 @@ final class CommandQueue: @unchecked Sendable {
                 tv_sec: Int(deadline / .perSecond), tv_nsec: Int(deadline % .perSecond))
             isLate = pthread_cond_timedwait(arrived, mutex, &until) == ETIMEDOUT
         }
-        var taken = 0
-        var takenWeight = 0
-        while taken < commands.count {
-            let next = commands[taken].weight
-            if taken > 0 && takenWeight + next > groupWeightMax { break }
-            takenWeight += next
-            taken += 1
-        }
-        let group = Array(commands[..<taken])
-        commands.removeFirst(taken)
-        weight -= takenWeight
+        let group = lanes.take(groupWeightMax: groupWeightMax)
         let waiters = roomWaiters
         roomWaiters.removeAll()
         pthread_mutex_unlock(mutex)
@@ -129,6 +111,6 @@ final class CommandQueue: @unchecked Sendable {
     var waitingWeight: Int {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return weight
+        return lanes.weight
     }
 }

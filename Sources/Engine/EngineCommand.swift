@@ -16,6 +16,8 @@ public enum ContentType: UInt8, Sendable, Equatable, CaseIterable {
     case json = 6
     /// A position as an ERP told it, in our own words.
     case erpReading = 7
+    /// An `availability.v1.InventoryEvent` in a feed's message, in its sender's words: the feed's map translates it.
+    case feedProtobuf = 8
 }
 
 /// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter. Here it gets its digest, so that

@@ -16,7 +16,7 @@ public struct EngineSettings: Sendable {
     public var erpWritesMax = 100_000
     /// Holds ended in one commit at most because their time ran out.
     public var expiriesPerCommitMax = 1_000
-    /// Records waiting for the writer; beyond it unary calls get RetryInfo and streams stop reading.
+    /// Records waiting for the writer in each of its lanes; beyond it unary calls get RetryInfo and streams stop reading.
     public var queueWeightMax = 20_000
     /// Records that one commit may take, however fast they are written; see `CommitPace`.
     public var groupWeightMax = 5_000

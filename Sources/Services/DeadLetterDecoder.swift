@@ -28,7 +28,7 @@ extension ContentType {
     /// As HTTP names it.
     var mediaType: String {
         switch self {
-        case .protobuf: "application/x-protobuf"
+        case .protobuf, .feedProtobuf: "application/x-protobuf"
         case .cloudEvent: "application/cloudevents+json"
         case .shopify, .json: "application/json"
         case .x12: "application/edi-x12"

@@ -95,7 +95,7 @@ struct DeadLetters {
         succeed: @escaping @Sendable ([DeadLetterResult], _ sequence: UInt64) -> Void
     ) throws(CallStatus) {
         let wish = DeadLetterWish(
-            kind: kind, letters: letters, actor: call.context.peer?.subject ?? "anonymous", reason: reason,
+            kind: kind, letters: letters, actor: call.context.actor, reason: reason,
             requestID: call.context.requestID)
         let command = EngineCommand.dealWithDeadLetters(tenant: environment.tenant, wish)
         let refusal = environment.engine.submit(command) { reply in

@@ -132,11 +132,6 @@ struct FeedCalls {
     }
 }
 
-extension CallContext {
-    /// Who asks, for the audit log.
-    fileprivate var actor: String { peer?.subject ?? "anonymous" }
-}
-
 extension FeedReplayRefusal {
     fileprivate func callStatus(feed: String) -> CallStatus {
         let (code, reason, message): (StatusCode, ErrorReason, String) =

@@ -72,7 +72,7 @@ struct PolicyService {
         let update = ChannelUpdate(
             channelID: request.channel.id, displayName: request.channel.displayName, policy: policy,
             etag: request.etag.isEmpty ? request.channel.etag : request.etag, allowMissing: request.allowMissing,
-            validateOnly: request.validateOnly, actor: context.peer?.subject ?? "anonymous", reason: request.reason,
+            validateOnly: request.validateOnly, actor: context.actor, reason: request.reason,
             requestID: context.requestID)
         let refusal = engine.submit(.updateChannel(tenant: tenant, update)) { reply in
             switch reply {

@@ -60,7 +60,7 @@ struct Reconciliations {
         let wanted = Reconciliation(
             id: "c-" + String(now, radix: 32), requestID: request.requestID,
             erp: request.erp.isEmpty ? erps[0] : request.erp, createTimeNanoseconds: now,
-            actor: call.context.peer?.subject ?? "anonymous", reason: request.reason, locations: request.locations,
+            actor: call.context.actor, reason: request.reason, locations: request.locations,
             skus: request.skus)
         let wake = environment.reconciliationStarted
         let refusal = environment.engine.submit(
@@ -144,7 +144,7 @@ struct Reconciliations {
             numbers.append(number)
         }
         let repair = VarianceRepair(
-            numbers: numbers, actor: call.context.peer?.subject ?? "anonymous", reason: request.reason,
+            numbers: numbers, actor: call.context.actor, reason: request.reason,
             requestID: call.context.requestID, validateOnly: request.validateOnly)
         let epoch = environment.epoch
         let refusal = environment.engine.submit(

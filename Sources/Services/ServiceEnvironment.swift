@@ -80,3 +80,8 @@ public struct ServiceEnvironment: Sendable {
         self.monotonicNow = monotonicNow
     }
 }
+
+extension CallContext {
+    /// Who asks, for the audit log.
+    var actor: String { peer?.subject ?? "anonymous" }
+}

@@ -116,6 +116,24 @@ def test_poison_becomes_a_dead_letter_with_its_bytes_and_is_acknowledged(bed):
     assert {letter.source for letter in letters} == {bed.source}
 
 
+def test_letter_in_its_senders_words_is_read_anew_with_the_map_of_today(nats, new_server, tmp_path):
+    skus = tmp_path / "skus.csv"
+    skus.write_text("theirs,ours\nT-0,H-0\n")
+    bed = Bed(nats, new_server, extra=f"    map: {{skus_file: '{skus}', unlisted_skus: refuse}}\n").start()
+    ours = new_name()
+    bed.send(bed.plus_one("T-1"))
+    letters = lambda: bed.api.operations.ListDeadLetters(  # noqa: E731
+        operations_service_pb2.ListDeadLettersRequest(), timeout=PATIENCE).dead_letters
+    letter, = eventually(letters, "the letter")
+    assert (letter.reason, letter.content_type) == ("INVALID_FIELD", "application/x-protobuf")
+    assert bed.server.terminate() == 0
+    skus.write_text(f"theirs,ours\nT-1,{ours}\n")
+    bed.start()
+    replay = operations_service_pb2.ReplayDeadLettersRequest(ids=[letter.id], reason="the map was mended")
+    bed.api.operations.ReplayDeadLetters(replay, timeout=PATIENCE)
+    assert bed.on_hand(ours) == 1 and not letters()
+
+
 def test_paused_feed_reads_nothing_until_it_is_resumed(bed):
     bed.start()
     sku = new_name()
