@@ -165,10 +165,15 @@ struct EndpointTests {
         limits.bodySeconds = 600
         try await serve(Self.echo, limits) { port in
             let begun = "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"
-            let slow = try (0..<4).map { _ in try RawClient(port: port) }
-            for client in slow { client.write(begun) }
-            // Their requests are under way once another is refused.
+            func begin() throws -> RawClient {
+                let client = try RawClient(port: port)
+                client.write(begun)
+                return client
+            }
+            var slow = try (0..<4).map { _ in try begin() }
+            // Their requests are under way once another is refused, and none of them was while another took its place.
             let refused = try untilBusy {
+                slow = try slow.map { $0.hasAnswer ? try begin() : $0 }
                 let client = try RawClient(port: port)
                 client.write("POST /events HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
                 return client.readToEnd()

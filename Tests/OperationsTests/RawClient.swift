@@ -31,6 +31,12 @@ final class RawClient {
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
+    /// Whether something came that was not read, or the peer closed.
+    var hasAnswer: Bool {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&wanted, 1, 0) == 1
+    }
+
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// What came until the peer closed.
