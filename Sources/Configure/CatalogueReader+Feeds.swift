@@ -28,6 +28,7 @@ extension CatalogueReader {
         var paths: [String: String] = [:]
         var shopPaths: Set<String> = []
         var shops: [String: String] = [:]
+        var polled: [String: String] = [:]
         for (id, reader) in root.child("feeds")?.entries(named: "a feed") ?? [] {
             guard let kind = reader.feedKind(id: id, erps: catalogue.erps.map(\.id)) else { continue }
             var source = reader.name("source", "a source")
@@ -45,7 +46,9 @@ extension CatalogueReader {
                 // Shops share a path, and are told apart by their domains.
                 if shopPaths.insert(settings.path).inserted { reader.claim("path", settings.path, of: id, in: &paths) }
                 reader.claim("shop", settings.shop.lowercased(), of: id, in: &shops)
-            case .erp(let settings): reader.checkPolling(feed, settings)
+            case .erp(let settings):
+                reader.claim("erp", settings.erp, of: id, in: &polled)
+                reader.checkPolling(feed, settings)
             case .nats: break
             }
             catalogue.feeds.append(feed)

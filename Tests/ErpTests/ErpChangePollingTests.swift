@@ -1,5 +1,6 @@
 import Engine
 import Inventory
+import Synchronization
 import Testing
 
 @testable import Erp
@@ -16,8 +17,9 @@ import Testing
 
     /// As after a restart: what was stored is all that is left, in its own words.
     private func resume(overlap: Int64 = 60) async throws -> ErpChangePolling {
-        let text = try #require(published.position?.text)
-        return try await begin(at: try #require(ErpChangePosition(text)), overlap: overlap)
+        let position = ErpChangePosition(try #require(published.position?.text))
+        #expect(position != nil)
+        return try await begin(at: position, overlap: overlap)
     }
 
     private func polled(_ polling: inout ErpChangePolling) async throws -> [String] {
