@@ -50,7 +50,7 @@ retry = 20
 CONFIGURATION
 
 # The template is made anew when what it is made from has changed. It gets its name last, when it is whole.
-fingerprint=$(cat scripts/erp/{requirements.txt,seed.py,reservation-index.sql} "$directory"/*.password | sha256sum)
+fingerprint=$(cat scripts/erp/{requirements.txt,seed.py,reservation-index.sql,change-index.sql} "$directory"/*.password | sha256sum)
 if [ "$(cat "$directory/template.sha256" 2>/dev/null)" != "$fingerprint" ] || ! database_exists "$template"; then
     echo "making the template database: half a minute" >&2
     stop_server
@@ -64,7 +64,7 @@ SQL
         -d "${template}_unfinished" -u stock --activate-dependencies --email admin@example.com 9>&- \
         >>"$directory/trytond-admin.log" 2>&1 || { tail -n 20 "$directory/trytond-admin.log" >&2; exit 1; }
     "$environment/bin/python" scripts/erp/seed.py "$configuration" "${template}_unfinished" "$directory" 9>&-
-    sql -d "${template}_unfinished" -f scripts/erp/reservation-index.sql
+    sql -d "${template}_unfinished" -f scripts/erp/reservation-index.sql -f scripts/erp/change-index.sql
     sql -d postgres -c "ALTER DATABASE \"${template}_unfinished\" RENAME TO \"$template\""
     echo "$fingerprint" >"$directory/template.sha256"
 fi

@@ -69,8 +69,7 @@ final class ErpHosting: Sendable {
         self.trytons = trytons
         reconcilers = zip(configured, dispatchers).map { [alarm] erp, dispatcher in
             ErpReconciler(
-                erp: erp, adapter: dispatcher.adapter, locations: board.state.servedLocations(by: erp.id, directory),
-                policy: ErpCallPolicy(erp), ledger: ledger, writer: writer, tenant: tenant, clock: clock,
+                erp: erp, reads: dispatcher, locations: board.state.servedLocations(by: erp.id, directory), ledger: ledger, writer: writer, tenant: tenant, clock: clock,
                 alarm: alarm, logger: logger)
         }
         try adoptHolds(ledger, tenant)
@@ -127,14 +126,22 @@ final class ErpHosting: Sendable {
         zip(configured, dispatchers).map { erp, dispatcher in
             ErpReader(
                 erp: erp,
-                reading: ErpPositionReading(
-                    adapter: dispatcher.adapter, source: erp.id,
-                    locations: board.state.servedLocations(by: erp.id, erps),
-                    policy: ErpCallPolicy(erp), alarm: alarm),
+                reading: ErpPositionReading(erp: dispatcher, source: erp.id, locations: served(by: erp.id)),
                 ledger: ledger, writer: writer, tenant: tenant, clock: clock, alarm: alarm,
                 restoration: restoration, findings: findings, logger: logger)
         }
     }
+
+    /// What an ERP of the configuration is asked by.
+    func reads(of erp: String) -> any ErpReads {
+        guard let dispatcher = dispatchers.first(where: { $0.name == erp }) else {
+            preconditionFailure("the configuration was checked")
+        }
+        return dispatcher
+    }
+
+    /// Our locations that an ERP serves.
+    func served(by erp: String) -> [String] { board.state.servedLocations(by: erp, erps) }
 
     // MARK: Degradation
 

@@ -10,10 +10,9 @@ internal import Synchronization
 /// time; after a restart it goes on where its last page was committed.
 struct ErpReconciler: Sendable {
     let erp: ConfiguredErp
-    let adapter: any ErpAdapter
+    let reads: any ErpReads
     /// Those that the ERP serves.
     let locations: [String]
-    let policy: ErpCallPolicy
     let ledger: Ledger
     let writer: EngineThread
     let tenant: TenantNumber
@@ -107,7 +106,6 @@ struct ErpReconciler: Sendable {
             if case .reconciliation(let kept) = try await submit(.compare(comparison)) { variances = kept.variances }
             if isLast { break }
             after = comparison.cursor
-            if policy.callsPerSecond > 0 { await alarm.sleep(nanoseconds: .perSecond / policy.callsPerSecond) }
         }
         // Only a whole reading from its beginning says what the ERP lacks.
         if record.isWhole, record.cursor.isEmpty { try await look(for: holds, askedNanoseconds: begun) }
@@ -121,9 +119,11 @@ struct ErpReconciler: Sendable {
         var attempt = 0
         while true {
             do throws(ErpFailure) {
-                return try await adapter.readPositions(
-                    locations: record.locations.isEmpty ? locations : record.locations, after: sku,
-                    limit: Self.skusPerPage, deadline: .now + .nanoseconds(policy.deadlineNanoseconds))
+                return try await reads.read { (erp, deadline) async throws(ErpFailure) in
+                    try await erp.readPositions(
+                        locations: record.locations.isEmpty ? locations : record.locations, after: sku,
+                        limit: Self.skusPerPage, deadline: deadline)
+                }
             } catch {
                 attempt += 1
                 if attempt == Self.attemptsMax || Task.isCancelled { throw error }

@@ -3,24 +3,21 @@ internal import Feeds
 internal import Inventory
 internal import JetStream
 
-/// How the feeds of the configuration are made. What this build is without is refused by check-config and at the start.
+/// How the feeds of the configuration are made.
 enum FeedMaking {
-    private typealias Maker = (ConfiguredFeed, FeedMapping) throws -> any Feed
-
-    /// The one place where a kind of feed is joined to its implementation. Nil: not part of this build.
-    private static func maker(of feed: ConfiguredFeed) -> Maker? {
-        switch feed.kind {
+    /// The one place where a kind of feed is joined to its implementation.
+    static func make(_ feed: ConfiguredFeed, _ erps: ErpHosting) throws -> any Feed {
+        let mapping = try FeedMapping(feed.map)
+        return switch feed.kind {
         case .files(let settings):
-            { feed, mapping in
-                FolderFeed(
-                    id: feed.id, source: feed.source, folder: settings.folder,
-                    format: fileFormat(settings, source: feed.source, mapping),
-                    settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
-            }
-        case .http(let settings): { feed, mapping in CloudEventsFeed(feed, settings, mapping) }
-        case .shopify(let settings): { feed, mapping in ShopifyFeed(feed, settings, mapping) }
-        case .nats(let settings): { try JetStreamFeed($0, settings, $1) }
-        case .erp: nil
+            FolderFeed(
+                id: feed.id, source: feed.source, folder: settings.folder,
+                format: fileFormat(settings, source: feed.source, mapping),
+                settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
+        case .http(let settings): CloudEventsFeed(feed, settings, mapping)
+        case .shopify(let settings): ShopifyFeed(feed, settings, mapping)
+        case .nats(let settings): try JetStreamFeed(feed, settings, mapping)
+        case .erp(let settings): ErpFeed(feed, settings, erps)
         }
     }
 
@@ -34,7 +31,7 @@ enum FeedMaking {
         }
     }
 
-    /// - Throws: every feed that this build cannot make.
+    /// - Throws: every feed that cannot be made.
     static func check(_ loaded: LoadedConfiguration) throws(ConfigurationError) {
         let found = loaded.catalogue.feeds.flatMap { problems(of: $0, in: loaded.file ?? "") }
         guard found.isEmpty else { throw ConfigurationError(problems: found) }
@@ -49,15 +46,7 @@ enum FeedMaking {
                 return [problem("", error.description)]
             }
         }
-        guard maker(of: feed) != nil else {
-            return [problem(".kind", "\(feed.kind.name)\(feed.formatName) is not part of this build of the server")]
-        }
         return feed.unknownTypes.map { problem(".types", "there is no event type \($0)") }
-    }
-
-    static func make(_ feed: ConfiguredFeed) throws -> any Feed {
-        guard let maker = maker(of: feed) else { preconditionFailure("the configuration was checked") }
-        return try maker(feed, try FeedMapping(feed.map))
     }
 }
 
@@ -90,11 +79,6 @@ extension ConfiguredFeed {
     fileprivate var unknownTypes: [String] {
         guard case .http(let settings) = kind else { return [] }
         return settings.types.values.filter { InventoryEventKind(contractName: $0) == nil }.sorted()
-    }
-
-    /// Of files: their format, with a blank before it.
-    fileprivate var formatName: String {
-        if case .files(let settings) = kind { " \(settings.format.rawValue)" } else { "" }
     }
 }
 

@@ -23,8 +23,8 @@ final class FeedHosting: Sendable {
 
     /// - Throws: when a feed cannot be made, such as for a file that it needs.
     init(
-        _ configured: [ConfiguredFeed], ledger: Ledger, board: StateBoard, writer: EngineThread, tenant: TenantNumber,
-        logger: Logger
+        _ configured: [ConfiguredFeed], erps: ErpHosting, ledger: Ledger, board: StateBoard, writer: EngineThread,
+        tenant: TenantNumber, logger: Logger
     ) throws {
         self.configured = configured
         self.board = board
@@ -38,7 +38,7 @@ final class FeedHosting: Sendable {
         }
         let server = FeedServer(ledger: ledger, writer: writer, tenant: tenant, alarm: alarm)
         let alarm = self.alarm
-        let feeds = try configured.map { try FeedMaking.make($0) }
+        let feeds = try configured.map { try FeedMaking.make($0, erps) }
         endpoints = Feeds.endpoints(of: feeds.compactMap { $0 as? any HTTPFeed })
         letters = try FeedLetters.decoder(configured, feeds)
         shops = feeds.compactMap { $0 as? ShopifyFeed }

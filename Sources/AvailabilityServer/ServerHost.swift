@@ -65,7 +65,7 @@ struct ServerHost {
         filling?.start()
 
         let erps = try hostErps(writer)
-        let feeds = try hostFeeds(writer)
+        let feeds = try hostFeeds(writer, erps)
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
@@ -134,10 +134,11 @@ struct ServerHost {
         }
     }
 
-    private func hostFeeds(_ writer: EngineThread) throws -> FeedHosting {
+    private func hostFeeds(_ writer: EngineThread, _ erps: ErpHosting) throws -> FeedHosting {
         do {
             return try FeedHosting(
-                loaded.catalogue.feeds, ledger: ledger, board: board, writer: writer, tenant: tenant, logger: logger)
+                loaded.catalogue.feeds, erps: erps, ledger: ledger, board: board, writer: writer, tenant: tenant,
+                logger: logger)
         } catch {
             printError("the feeds cannot be set up: \(error)")
             throw ExitFailure.code

@@ -28,6 +28,7 @@ extension CatalogueReader {
         var paths: [String: String] = [:]
         var shopPaths: Set<String> = []
         var shops: [String: String] = [:]
+        var polled: [String: String] = [:]
         for (id, reader) in root.child("feeds")?.entries(named: "a feed") ?? [] {
             guard let kind = reader.feedKind(id: id, erps: catalogue.erps.map(\.id)) else { continue }
             var source = reader.name("source", "a source")
@@ -45,7 +46,10 @@ extension CatalogueReader {
                 // Shops share a path, and are told apart by their domains.
                 if shopPaths.insert(settings.path).inserted { reader.claim("path", settings.path, of: id, in: &paths) }
                 reader.claim("shop", settings.shop.lowercased(), of: id, in: &shops)
-            case .nats, .erp: break
+            case .erp(let settings):
+                reader.claim("erp", settings.erp, of: id, in: &polled)
+                reader.checkPolling(feed, settings)
+            case .nats: break
             }
             catalogue.feeds.append(feed)
         }
@@ -173,6 +177,14 @@ extension MappingReader {
             settings.overlapNanoseconds = overlap
         }
         return settings
+    }
+
+    /// What an ERP calls things is said where it is configured, and holds need it as well.
+    fileprivate func checkPolling(_ feed: ConfiguredFeed, _ settings: ErpFeedSettings) {
+        if node("map") != nil { report("map", "is not for kind erp: its figures are named as its holds are") }
+        if let most = feed.lagMaxNanoseconds, most <= settings.pollNanoseconds {
+            report("lag_max", "must be longer than poll_every: a feed of kind erp lags by that before each poll")
+        }
     }
 
     fileprivate func feedMap(locations: [String]) -> ConfiguredFeedMap {

@@ -1,5 +1,5 @@
 public import Engine
-internal import Inventory
+public import Inventory
 internal import Synchronization
 
 /// The embedded ERP: a stock book of its own in the same process, that follows what it is told of the stock and decides
@@ -38,10 +38,7 @@ public final class EmbeddedErp: ErpAdapter {
         }
     }
 
-    private struct Place: Hashable {
-        var sku: String
-        var location: String
-    }
+    private typealias Place = ErpPlace
 
     private struct Book {
         var switches = Switches()
@@ -52,6 +49,16 @@ public final class EmbeddedErp: ErpAdapter {
         /// Units of holds that left, as far as it was told, by reservation and line.
         var issued: [String: [UInt32: Int64]] = [:]
         var counter: UInt64 = 0
+        /// The newest change of each place.
+        var changes: [Place: ErpChangeMark] = [:]
+        /// Ahead of the clock where that stood still or went back: no two changes have one time.
+        var lastChangeNanoseconds: Int64 = 0
+
+        mutating func noteChange(of place: Place) {
+            lastChangeNanoseconds = max(wallClockNanoseconds(), lastChangeNanoseconds + 1)
+            let record = changes[place]?.record ?? Int64(changes.count)
+            changes[place] = ErpChangeMark(timeNanoseconds: lastChangeNanoseconds, record: record)
+        }
 
         /// 0 to 99, from a counter: deterministic, and as even as switches need it.
         mutating func dice() -> Int {
@@ -84,13 +91,20 @@ public final class EmbeddedErp: ErpAdapter {
 
     /// The units of a sku that are there for us, in place of what the events say; nil: what the events say again.
     public func setStock(_ units: Int64?, sku: String, location: String) {
-        book.withLock { $0.stock[Place(sku: sku, location: location)] = units }
+        let place = Place(sku: sku, location: location)
+        book.withLock { book in
+            book.stock[place] = units
+            book.noteChange(of: place)
+        }
     }
 
     /// Takes over a hold that it had before a restart, and what had left of it.
     public func adopt(_ reservationID: String, _ lines: [ErpHoldLine], issued: [UInt32: Int64] = [:]) {
         book.withLock { book in
+            // What it had before is no change.
+            let changes = book.changes
             Self.set(&book, reservationID, lines)
+            book.changes = changes
             book.issued[reservationID] = issued.isEmpty ? nil : issued
         }
     }
@@ -154,23 +168,44 @@ public final class EmbeddedErp: ErpAdapter {
         locations: [String], after sku: String, limit: Int, deadline: ContinuousClock.Instant
     ) async throws(ErpFailure) -> ErpPositionPage {
         try await call(deadline) { book in
-            let places = Set(book.stock.keys).union(book.allocated.keys)
-                .filter { locations.contains($0.location) && $0.sku > sku }
-                .sorted { ($0.sku, $0.location) < ($1.sku, $1.location) }
+            let places = Self.places(in: book) { locations.contains($0.location) && $0.sku > sku }
             let skus = Set(places.map(\.sku)).sorted()
             let page = Set(skus.prefix(limit))
-            let positions = places.filter { page.contains($0.sku) }.map { place in
-                let contains = book.holds.flatMap { id, lines in
-                    lines.filter { $0.sku == place.sku && $0.location == place.location && $0.quantity > 0 }
-                        .map { ContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
-                }.sorted { ($0.reservationID, $0.lineID) < ($1.reservationID, $1.lineID) }
-                var stock = self.stock(place.sku, place.location)
-                if let own = book.stock[place] { stock.onHand = own + stock.blocked + stock.allocated }
-                return ErpPosition(
-                    sku: place.sku, location: place.location, onHand: stock.onHand,
-                    allocated: stock.allocated + book.allocated[place, default: 0], contains: contains)
-            }
-            return ErpPositionPage(positions: positions, next: skus.count > limit ? skus[limit - 1] : nil)
+            return ErpPositionPage(
+                positions: places.filter { page.contains($0.sku) }.map { self.position(of: $0, book) },
+                next: skus.count > limit ? skus[limit - 1] : nil)
+        }
+    }
+
+    public func readPositions(
+        skus: [String], locations: [String], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpPosition] {
+        try await call(deadline) { book in
+            Self.places(in: book) { skus.contains($0.sku) && locations.contains($0.location) }
+                .map { self.position(of: $0, book) }
+        }
+    }
+
+    /// The newest change of each place: what was changed again is told once.
+    public func changes(
+        at locations: [String], after mark: ErpChangeMark, limit: Int, deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> ErpChangePage {
+        try await call(deadline) { book in
+            // The clock went back over a restart: nothing may be passed over.
+            let isAhead = mark.timeNanoseconds > max(wallClockNanoseconds(), book.lastChangeNanoseconds)
+            let mark = isAhead ? ErpChangeMark(beforeNanoseconds: 0) : mark
+            let found = book.changes.filter { locations.contains($0.key.location) && $0.value > mark }
+                .sorted { $0.value < $1.value }
+            let page = found.prefix(limit).map { ErpChange(mark: $0.value, places: [$0.key]) }
+            return ErpChangePage(changes: page, reached: page.last?.mark, hasMore: found.count > limit)
+        }
+    }
+
+    public func newestChange(
+        at locations: [String], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> ErpChangeMark? {
+        try await call(deadline) { book in
+            book.changes.filter { locations.contains($0.key.location) }.map(\.value).max()
         }
     }
 
@@ -198,6 +233,24 @@ public final class EmbeddedErp: ErpAdapter {
         }
         if isLost { throw .noAnswer("the embedded ERP lost its answer") }
         return result
+    }
+
+    /// What the book has of its own, in the order of skus.
+    private static func places(in book: Book, _ isWanted: (Place) -> Bool) -> [Place] {
+        Set(book.stock.keys).union(book.allocated.keys).union(book.changes.keys).filter(isWanted)
+            .sorted { ($0.sku, $0.location) < ($1.sku, $1.location) }
+    }
+
+    private func position(of place: Place, _ book: Book) -> ErpPosition {
+        let contains = book.holds.flatMap { id, lines in
+            lines.filter { $0.sku == place.sku && $0.location == place.location && $0.quantity > 0 }
+                .map { ContainedHold(reservationID: id, lineID: $0.lineID, quantity: $0.quantity) }
+        }.sorted { ($0.reservationID, $0.lineID) < ($1.reservationID, $1.lineID) }
+        var stock = self.stock(place.sku, place.location)
+        if let own = book.stock[place] { stock.onHand = own + stock.blocked + stock.allocated }
+        return ErpPosition(
+            sku: place.sku, location: place.location, onHand: stock.onHand,
+            allocated: stock.allocated + book.allocated[place, default: 0], contains: contains)
     }
 
     /// Units that are there for holds of ours.
@@ -261,11 +314,10 @@ public final class EmbeddedErp: ErpAdapter {
     }
 
     private static func set(_ book: inout Book, _ id: String, _ lines: [ErpHoldLine]) {
-        for line in book.holds[id] ?? [] {
-            book.allocated[Place(sku: line.sku, location: line.location), default: 0] -= line.quantity
-        }
-        for line in lines {
-            book.allocated[Place(sku: line.sku, location: line.location), default: 0] += line.quantity
+        for (line, sign) in (book.holds[id] ?? []).map({ ($0, -1) }) + lines.map({ ($0, 1) }) {
+            let place = Place(sku: line.sku, location: line.location)
+            book.allocated[place, default: 0] += Int64(sign) * line.quantity
+            book.noteChange(of: place)
         }
         book.holds[id] = lines.isEmpty ? nil : lines
     }

@@ -137,6 +137,23 @@ public protocol ErpAdapter: Sendable {
         locations: [String], after sku: String, limit: Int, deadline: ContinuousClock.Instant
     ) async throws(ErpFailure) -> ErpPositionPage
 
+    /// The figures of some skus at some of our locations, in the order of skus; one that the ERP does not have is left out.
+    func readPositions(
+        skus: [String], locations: [String], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpPosition]
+
+    /// What changed the figures of some of our locations behind a mark, or may have; at most `limit` records.
+    ///
+    /// A change may appear behind marks that were told before, by as long as the ERP took to commit it.
+    func changes(
+        at locations: [String], after mark: ErpChangeMark, limit: Int, deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> ErpChangePage
+
+    /// The newest change of some of our locations; nil: there is none yet.
+    func newestChange(
+        at locations: [String], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> ErpChangeMark?
+
     /// Answers when calls would have a chance.
     func checkHealth(deadline: ContinuousClock.Instant) async throws(ErpFailure)
 }

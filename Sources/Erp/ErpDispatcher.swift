@@ -11,8 +11,8 @@ public final class ErpDispatcher: Sendable {
     private let outbox: ErpOutbox
     private let engine: EngineThread
     private let tenant: TenantNumber
-    private let clock: LedgerClock
-    private let alarm: AlarmClock
+    let clock: LedgerClock
+    let alarm: AlarmClock
     private let locationName: @Sendable (LocationNumber) -> String
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
@@ -76,7 +76,7 @@ public final class ErpDispatcher: Sendable {
             callsInFlight: turns.callsInFlight)
     }
 
-    private var isInMaintenance: Bool {
+    var isInMaintenance: Bool {
         let now = wallClockNanoseconds()
         return policy.maintenance.contains { $0.contains(now) }
     }
@@ -117,7 +117,7 @@ public final class ErpDispatcher: Sendable {
         waker.yield()
     }
 
-    private var deadline: ContinuousClock.Instant { .now + .nanoseconds(policy.deadlineNanoseconds) }
+    var deadline: ContinuousClock.Instant { .now + .nanoseconds(policy.deadlineNanoseconds) }
 
     private func probe() async {
         var result: Result<[ErpReply], ErpFailure> = .success([])
@@ -141,6 +141,10 @@ public final class ErpDispatcher: Sendable {
         let now = clock.nowNanoseconds
         let jitter = Double.random(in: 0..<1)
         return withTurns { $0.end(works, result, $1, nowNanoseconds: now, jitter: jitter) }
+    }
+
+    func withReads<Result: Sendable>(_ body: (inout ErpTurns) -> Result) -> Result {
+        state.withLock { body(&$0.turns) }
     }
 
     /// Both locks, always in this order.

@@ -1,28 +1,23 @@
 public import Engine
 public import Inventory
 
-/// Reads an ERP's figures page by page and publishes them as snapshots that say which of our holds they contain. For
-/// agreement now and then; what moves the stock from minute to minute are events.
+/// Reads an ERP's figures and makes snapshots of them that say which of our holds they contain: all, page by page, for
+/// agreement now and then, or those of some places.
 ///
-/// A page's time is the one at which it was asked for: whatever happened later is newer than its figures.
+/// A snapshot's time is the one at which its figure was asked for: whatever happened later is newer than it.
 public struct ErpPositionReading: Sendable {
-    private let adapter: any ErpAdapter
+    private let erp: any ErpReads
     /// The source that the snapshots are from.
     private let source: String
-    private let locations: [String]
-    private let policy: ErpCallPolicy
-    private let alarm: AlarmClock
+    let locations: [String]
 
     /// Skus of one page; their positions fit one batch of events.
     static let skusPerPage = 100
 
-    public init(adapter: any ErpAdapter, source: String, locations: [String], policy: ErpCallPolicy, alarm: AlarmClock)
-    {
-        self.alarm = alarm
-        self.adapter = adapter
+    public init(erp: any ErpReads, source: String, locations: [String]) {
+        self.erp = erp
         self.source = source
         self.locations = locations
-        self.policy = policy
     }
 
     /// What a whole reading came to.
@@ -32,34 +27,72 @@ public struct ErpPositionReading: Sendable {
         public var holds: [ErpHoldName: Int64] = [:]
     }
 
-    /// Reads every page once, at most `policy.callsPerSecond` a second.
+    /// Reads every page once.
     ///
     /// Throws what the ERP (`ErpFailure`) or `publish` throws: then nothing may be concluded from what is missing.
     ///
     /// - Parameter publish: takes a page's snapshots in and returns once they are on disk.
     public func run(
-        wallNanoseconds: @Sendable () -> WallNanoseconds, publish: @Sendable ([IncomingEvent]) async throws -> Void
+        wallNanoseconds: @escaping @Sendable () -> WallNanoseconds,
+        publish: @Sendable ([IncomingEvent]) async throws -> Void
     ) async throws -> Result {
-        var after = ""
         var result = Result()
-        while true {
-            let asked = wallNanoseconds()
-            let page = try await adapter.readPositions(
-                locations: locations, after: after, limit: Self.skusPerPage,
-                deadline: .now + .nanoseconds(policy.deadlineNanoseconds))
-            for start in stride(from: 0, to: page.positions.count, by: Limits.eventsPerBatchMax) {
-                let end = min(start + Limits.eventsPerBatchMax, page.positions.count)
-                try await publish(page.positions[start..<end].map { event($0, askedNanoseconds: asked) })
+        var next: String? = ""
+        while let after = next {
+            let locations = self.locations
+            let (asked, page) = try await erp.read { (erp, deadline) async throws(ErpFailure) in
+                let asked = wallNanoseconds()
+                let page = try await erp.readPositions(
+                    locations: locations, after: after, limit: Self.skusPerPage, deadline: deadline)
+                return (asked, page)
             }
+            for batch in events(page.positions, askedNanoseconds: asked) { try await publish(batch) }
             result.positions += page.positions.count
             for hold in page.positions.flatMap(\.contains) {
                 let name = ErpHoldName(reservationID: hold.reservationID, lineID: hold.lineID)
                 result.holds[name, default: 0] += hold.quantity
             }
-            guard let next = page.next else { return result }
-            after = next
-            if policy.callsPerSecond > 0 {
-                await alarm.sleep(nanoseconds: .perSecond / policy.callsPerSecond)
+            next = page.next
+        }
+        return result
+    }
+
+    /// Reads some places once. What the ERP does not have is left out.
+    ///
+    /// - Parameter publish: takes snapshots in and returns once they are on disk; called at least once, with none where
+    ///   nothing was read. `isLast`: nothing follows.
+    func read(
+        _ places: Set<ErpPlace>, wallNanoseconds: @escaping @Sendable () -> WallNanoseconds,
+        publish: ([IncomingEvent], _ isLast: Bool) async throws -> Void
+    ) async throws {
+        let skus = Set(places.map(\.sku)).sorted()
+        let pages = stride(from: 0, to: skus.count, by: Self.skusPerPage).map {
+            Array(skus[$0..<min($0 + Self.skusPerPage, skus.count)])
+        }
+        var batches: [[IncomingEvent]] = [[]]
+        for (index, page) in pages.enumerated() {
+            let wanted = Set(page)
+            let locations = Set(places.filter { wanted.contains($0.sku) }.map(\.location)).sorted()
+            let (asked, positions) = try await erp.read { (erp, deadline) async throws(ErpFailure) in
+                let asked = wallNanoseconds()
+                return (asked, try await erp.readPositions(skus: page, locations: locations, deadline: deadline))
+            }
+            let found = positions.filter { places.contains(ErpPlace(sku: $0.sku, location: $0.location)) }
+            batches = events(found, askedNanoseconds: asked)
+            if index < pages.count - 1 {
+                for batch in batches { try await publish(batch, false) }
+                batches = [[]]
+            }
+        }
+        if batches.isEmpty { batches = [[]] }
+        for (index, batch) in batches.enumerated() { try await publish(batch, index == batches.count - 1) }
+    }
+
+    /// In batches that may be published.
+    private func events(_ positions: [ErpPosition], askedNanoseconds asked: WallNanoseconds) -> [[IncomingEvent]] {
+        stride(from: 0, to: positions.count, by: Limits.eventsPerBatchMax).map { start in
+            positions[start..<min(start + Limits.eventsPerBatchMax, positions.count)].map {
+                event($0, askedNanoseconds: asked)
             }
         }
     }

@@ -46,12 +46,16 @@ struct ErpTurns: Sendable {
     let capabilities: ErpCapabilities
     let policy: ErpCallPolicy
     private(set) var breaker = CircuitBreaker()
-    private(set) var callsInFlight = 0
+    var callsInFlight = 0
     private(set) var lastError = ""
+    /// Reads that could not begin at once.
+    var readsWaiting = 0
+    /// A read that waits goes before the next write, and a write before the next read.
+    var wasWrite = false
     /// Holds that one call may take: half after a call without an answer, one more after each that had one. A batch that
     /// takes the ERP longer than the deadline would else be sent again and again.
     private var batchMax: Int
-    private var nextCallNanoseconds: WallNanoseconds = 0
+    var nextCallNanoseconds: WallNanoseconds = 0
 
     init(name: String, capabilities: ErpCapabilities, policy: ErpCallPolicy) {
         self.name = name
@@ -65,14 +69,15 @@ struct ErpTurns: Sendable {
     /// The next call that may be begun; nil: none now.
     mutating func begin(_ outbox: inout ErpOutboxState, nowNanoseconds now: WallNanoseconds) -> Call? {
         guard callsInFlight < policy.callsInFlightMax, now >= nextCallNanoseconds else { return nil }
+        guard readsWaiting == 0 || !wasWrite else { return nil }
         let admitted = breaker.admits(batchMax, nowNanoseconds: now)
         guard admitted > 0 else { return nil }
         let works = outbox.take(
             erp: name, limit: admitted, isIdempotent: capabilities.isIdempotent, nowNanoseconds: now)
         guard !works.isEmpty || breaker.state != .closed else { return nil }
         breaker.begin()
-        callsInFlight += 1
-        if policy.callsPerSecond > 0 { nextCallNanoseconds = now + .perSecond / policy.callsPerSecond }
+        wasWrite = true
+        take(now)
         return works.isEmpty ? .probe : .writes(works)
     }
 
@@ -85,6 +90,11 @@ struct ErpTurns: Sendable {
         case .closed:
             return outbox.nextAttemptNanoseconds(of: name, nowNanoseconds: now).map { max($0, nextCallNanoseconds) }
         }
+    }
+
+    mutating func take(_ now: WallNanoseconds) {
+        callsInFlight += 1
+        if policy.callsPerSecond > 0 { nextCallNanoseconds = now + .perSecond / policy.callsPerSecond }
     }
 
     /// Parts a call's works into those to be sent and those that were never asked for and need not be let go.

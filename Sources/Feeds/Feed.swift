@@ -53,10 +53,15 @@ public struct FeedBacklog: Sendable, Equatable {
     public var waiting: UInt64
     /// When the oldest that waits was written; nil: not known, or nothing waits.
     public var oldestNanoseconds: WallNanoseconds?
+    /// Of a feed that asks now and then: when it last asked for all. What came later is not known; nil: it is told at once.
+    public var askedNanoseconds: WallNanoseconds?
 
-    public init(waiting: UInt64, oldestNanoseconds: WallNanoseconds? = nil) {
+    public init(
+        waiting: UInt64, oldestNanoseconds: WallNanoseconds? = nil, askedNanoseconds: WallNanoseconds? = nil
+    ) {
         self.waiting = waiting
         self.oldestNanoseconds = oldestNanoseconds
+        self.askedNanoseconds = askedNanoseconds
     }
 }
 

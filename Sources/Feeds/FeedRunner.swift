@@ -181,6 +181,7 @@ extension FeedRunner.State {
             // What waits was written after the place reached.
             let oldest = backlog.oldestNanoseconds ?? position.map(\.timeNanoseconds) ?? 0
             lag = backlog.waiting == 0 ? 0 : oldest > 0 ? max(0, now - oldest) : nil
+            if let asked = backlog.askedNanoseconds { lag = max(lag ?? 0, now - asked) }
         }
         guard let idleSinceNanoseconds else { return lag }
         return max(lag ?? 0, monotonicNow - idleSinceNanoseconds)

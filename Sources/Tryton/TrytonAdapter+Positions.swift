@@ -1,5 +1,5 @@
 public import Erp
-internal import Inventory
+public import Inventory
 
 extension TrytonAdapter {
     /// Gross stock is what lies in storage and output. Allocated is what is assigned out of storage, and all that lies
@@ -12,31 +12,51 @@ extension TrytonAdapter {
             var products = try await products(after: sku, limit + 1, company.context, deadline)
             let next = products.count > limit ? products[limit - 1].sku : nil
             products = Array(products.prefix(limit))
-            var positions: [ErpPosition] = []
-            for location in locations {
-                guard let warehouse = company.warehouses[location] else {
-                    throw .misconfigured("no warehouse is named for the location \(location)")
-                }
-                positions += try await figures(products, warehouse, company.context, deadline)
-            }
-            positions.sort { ($0.sku, $0.location) < ($1.sku, $1.location) }
+            let positions = try await figures(products, at: locations, company, deadline)
             return ErpPositionPage(positions: positions, next: next)
+        } catch { throw error.failure }
+    }
+
+    public func readPositions(
+        skus: [String], locations: [String], deadline: ContinuousClock.Instant
+    ) async throws(ErpFailure) -> [ErpPosition] {
+        do throws(TrytonProblem) {
+            let company = try await book.company(deadline: deadline)
+            let products = try await products(["code", "in", .texts(skus)], nil, company.context, deadline)
+            return try await figures(products, at: locations, company, deadline)
         } catch { throw error.failure }
     }
 
     private func products(
         after sku: String, _ limit: Int, _ context: TrytonValue, _ deadline: ContinuousClock.Instant
     ) async throws(TrytonProblem) -> [(sku: String, id: Int)] {
+        try await products(["code", ">", .text(sku)], .id(limit), context, deadline)
+    }
+
+    private func products(
+        _ condition: TrytonValue, _ limit: TrytonValue, _ context: TrytonValue, _ deadline: ContinuousClock.Instant
+    ) async throws(TrytonProblem) -> [(sku: String, id: Int)] {
         try await client.call(
             "model.product.product.search_read",
             [
-                [["code", ">", .text(sku)], ["type", "=", "goods"]], 0, .id(limit), [["code", "ASC"], ["id", "ASC"]],
-                ["code"], context,
+                [condition, ["type", "=", "goods"]], 0, limit, [["code", "ASC"], ["id", "ASC"]], ["code"], context,
             ], deadline: deadline
         ).list.compactMap { record in
             guard let code = record["code"].text, let id = record["id"].integer else { return nil }
             return (code, id)
         }
+    }
+
+    private func figures(
+        _ products: [(sku: String, id: Int)], at locations: [String], _ company: TrytonBook.Company,
+        _ deadline: ContinuousClock.Instant
+    ) async throws(TrytonProblem) -> [ErpPosition] {
+        guard !products.isEmpty else { return [] }
+        var positions: [ErpPosition] = []
+        for warehouse in try company.warehouses(at: locations) {
+            positions += try await figures(products, warehouse, company.context, deadline)
+        }
+        return positions.sorted { ($0.sku, $0.location) < ($1.sku, $1.location) }
     }
 
     /// The moves are read before the quantities: what is shipped in between is then subtracted twice for a moment, and

@@ -23,6 +23,15 @@ actor TrytonBook {
 
         /// What goes along with every call.
         var context: TrytonValue { ["company": .id(id)] }
+
+        func warehouses(at locations: [String]) throws(TrytonProblem) -> [Warehouse] {
+            try locations.map { (location) throws(TrytonProblem) in
+                guard let warehouse = warehouses[location] else {
+                    throw .misconfigured("no warehouse is named for the location \(location)")
+                }
+                return warehouse
+            }
+        }
     }
 
     struct Product: Sendable, Equatable {

@@ -1,3 +1,5 @@
+internal import Inventory
+
 /// A value of Tryton's JSON-RPC: JSON, and what JSON lacks as an object that names its class.
 enum TrytonValue: Sendable, Equatable {
     case null
@@ -41,6 +43,32 @@ extension TrytonValue {
 
     var list: [TrytonValue] {
         if case .list(let values) = self { values } else { [] }
+    }
+
+    /// A time, in nanoseconds since 1970. Tryton does not say of which zone its times are: as if it were UTC.
+    var timeNanoseconds: Int64? {
+        guard self["__class__"].text == "datetime" else { return nil }
+        func digits(_ name: String, _ width: Int) -> String {
+            let digits = String(self[name].integer ?? 0)
+            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+        }
+        let day = "\(digits("year", 4))-\(digits("month", 2))-\(digits("day", 2))"
+        let second = "\(digits("hour", 2)):\(digits("minute", 2)):\(digits("second", 2))"
+        return Timestamp.nanoseconds("\(day)T\(second).\(digits("microsecond", 6))Z")
+    }
+
+    /// A time as `timeNanoseconds` reads it, to the microsecond.
+    static func time(_ nanoseconds: Int64) -> TrytonValue {
+        // 2026-11-21T03:00:00
+        let text = Timestamp.text(nanoseconds)
+        func number(_ start: Int, _ count: Int) -> TrytonValue {
+            .integer(Int64(text.dropFirst(start).prefix(count)) ?? 0)
+        }
+        return .object([
+            "__class__": "datetime", "year": number(0, 4), "month": number(5, 2), "day": number(8, 2),
+            "hour": number(11, 2), "minute": number(14, 2), "second": number(17, 2),
+            "microsecond": .integer(nanoseconds % .perSecond / 1_000),
+        ])
     }
 
     static func ids(_ ids: [Int]) -> TrytonValue { .list(ids.map { .integer(Int64($0)) }) }

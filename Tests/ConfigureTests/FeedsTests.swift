@@ -121,6 +121,14 @@ struct ConfiguredFeedTests {
         ("{kind: nats, source: s, url: 'nats://h', stream: S}", "feeds.f.subjects: at least one is required"),
         ("{kind: erp, erp: embeded}", "feeds.f.erp: 'embeded' is not an ERP of this file; did you mean embedded?"),
         (
+            "{kind: erp, erp: embedded, map: {skus: {A: B}}}",
+            "feeds.f.map: is not for kind erp: its figures are named as its holds are"
+        ),
+        (
+            "{kind: erp, erp: embedded, poll_every: 1m, lag_max: 1m}",
+            "feeds.f.lag_max: must be longer than poll_every: a feed of kind erp lags by that before each poll"
+        ),
+        (
             "{kind: shopify, source: s, shop: x}",
             "feeds.f.secret_files: one or two are required: the app's client secret, and the next during a rotation"
         ),

@@ -478,3 +478,122 @@ def test_figures_read_from_tryton_count_every_hold_at_least_once_and_once_when_q
     assert holder.available(channel, sku) == UNITS - 5
     position = holder.position(sku).position
     assert (position.on_hand, position.allocated, position.reserved, position.releasing) == (UNITS, 5, 0, 0)
+
+
+# Its changes.
+
+@pytest.fixture
+def fed(new_server, tryton):
+    """Starts a server that polls Tryton's changes and has read all its figures; the server and its API."""
+    def fed(poll_every="300ms", overlap="60s", **settings):
+        server = new_server(configuration=configuration(tryton, **settings) + f"""
+feeds:
+  changes: {{kind: erp, erp: tryton, poll_every: {poll_every}, overlap: {overlap}}}
+""").start()
+        holder = ErpHolder(server.channel())
+        eventually(lambda: feed_of(holder).position, "the first reading")
+        return server, holder
+
+    return fed
+
+
+def feed_of(holder):
+    feed, = holder.source("tryton").feeds
+    return feed
+
+
+def on_hand(holder, sku, location="WH1"):
+    return holder.position(sku, location).position.on_hand
+
+
+def shows(holder, sku, units, location="WH1"):
+    eventually(lambda: on_hand(holder, sku, location) == units, f"{units} of {sku}")
+
+
+def applied(holder):
+    counters = holder.source("tryton").counters
+    assert (counters.dead_lettered, counters.duplicate, counters.superseded) == (0, 0, 0)
+    return counters.applied
+
+
+def test_stock_moved_at_tryton_shows_here_once_over_restarts_of_both(fed, tryton, skus):
+    server, holder = fed()
+    sku, last = next(skus), next(skus)
+    units, marker, former = UNITS, UNITS, applied(holder)
+    assert on_hand(holder, sku) == UNITS
+
+    def moved(quantity):
+        """One figure for the move, and one for that by which another poll is seen to be over."""
+        nonlocal units, marker, former
+        tryton.move(sku, quantity)
+        units += quantity
+        shows(holder, sku, units)
+        tryton.move(last, 1)
+        marker += 1
+        shows(holder, last, marker)
+        former += 2
+        assert applied(holder) == former
+
+    moved(7)
+    moved(3)
+    for stop in (server.terminate, server.kill):
+        stop()
+        tryton.move(sku, 5)
+        units, former = units + 5, former + 1
+        holder = ErpHolder(server.start().channel())
+        shows(holder, sku, units)
+        moved(2)
+    tryton.kill()
+    eventually(lambda: feed_of(holder).last_error.startswith("tryton: "), "the feed failing")
+    tryton.start()
+    moved(4)
+    assert feed_of(holder).restarts >= 1
+
+
+def test_transfer_at_tryton_changes_both_places(fed, tryton, sku):
+    _, holder = fed()
+    former = applied(holder)
+    tryton.move(sku, 11, to="WH2", origin="WH1")
+    shows(holder, sku, UNITS - 11)
+    shows(holder, sku, Tryton.stock["WH2"] + 11, "WH2")
+    assert applied(holder) == former + 2
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_transaction_that_commits_late_is_found_in_the_past(fed, tryton, skus, is_restarted):
+    server, holder = fed()
+    late, sooner = next(skus), next(skus)
+    move = tryton.draft_move(late, 9)
+    slow = tryton.transaction(
+        f"UPDATE stock_move SET state = 'done', effective_date = CURRENT_DATE, write_date = CURRENT_TIMESTAMP,"
+        f" write_uid = 1 WHERE id = {move}", "SELECT pg_sleep(4)")
+    try:
+        time.sleep(0.5)
+        tryton.move(sooner, 1)
+        shows(holder, sooner, UNITS + 1)
+        place = feed_of(holder).position
+        assert on_hand(holder, late) == UNITS and slow.poll() is None, "it has not committed"
+        if is_restarted:
+            server.terminate()
+        assert slow.wait() == 0
+        if is_restarted:
+            holder = ErpHolder(server.start().channel())
+    finally:
+        slow.kill()
+    shows(holder, late, UNITS + 9)
+    eventually(lambda: feed_of(holder).position != place, "the place told anew")
+    assert feed_of(holder).position.split()[0] == place.split()[0], "its time lies behind"
+
+
+def test_holds_at_tryton_are_subtracted_once_by_its_changes(fed, tryton, sku):
+    _, holder = fed()
+    channel = holder.new_channel()
+    held = [holder.create(channel, wanted(sku, 6)) for _ in range(3)]
+    take_away(tryton, sku, 5)
+    eventually(lambda: holder.position(sku).position.allocated == 5, "what the clerk took")
+    assert holder.available(channel, sku) == UNITS - 5 - 18
+    holder.release(held[0].id)
+    tryton.ship(held[1].id)
+    eventually(lambda: on_hand(holder, sku) == UNITS - 6, "what was shipped")
+    holder.drained()
+    eventually(lambda: holder.available(channel, sku) == UNITS - 5 - 12, "the holds' ends")

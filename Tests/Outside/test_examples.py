@@ -101,5 +101,4 @@ def test_shell_check_tells_readiness_and_figures_and_fails_when_nothing_is_left(
 def test_configuration_of_the_examples_is_good():
     for file in EXAMPLES.glob("*.yaml"):
         checked = run("check-config", file)
-        problems = [line for line in checked.stderr.splitlines() if "is not part of this build" not in line]
-        assert not problems and checked.returncode in (0, 64), checked.stderr
+        assert checked.returncode == 0, checked.stderr

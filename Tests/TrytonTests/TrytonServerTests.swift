@@ -219,6 +219,55 @@ struct TrytonServerTests {
         await peer.adapter.shutDown()
     }
 
+    @Test func namedSkusAreReadAsInAWholeReading() async throws {
+        let peer = try TrytonPeer()
+        let positions = try await peer.adapter.readPositions(
+            skus: ["SKU-000030", "SKU-000011", "NO-SUCH-SKU"], locations: ["WH1", "WH2"], deadline: peer.deadline)
+        let page = try await peer.adapter.readPositions(
+            locations: ["WH1", "WH2"], after: "", limit: 100, deadline: peer.deadline)
+        #expect(positions == page.positions.filter { ["SKU-000011", "SKU-000030"].contains($0.sku) })
+        #expect(positions.count == 4)
+        await peer.adapter.shutDown()
+    }
+
+    @Test func changesAreToldOnceByTheMovesThatMadeThem() async throws {
+        let peer = try TrytonPeer()
+        func changes(_ mark: ErpChangeMark, limit: Int = 100) async throws -> ErpChangePage {
+            try await peer.adapter.changes(at: ["WH1"], after: mark, limit: limit, deadline: peer.deadline)
+        }
+        func newest() async throws -> ErpChangeMark {
+            try #require(try await peer.adapter.newestChange(at: ["WH1"], deadline: peer.deadline))
+        }
+        let start = try await newest()
+        #expect(try await changes(start) == ErpChangePage(changes: [], reached: nil, hasMore: false))
+        let hold = peer.hold("SKU-000012", [7, 3], at: ["WH1", "WH2"])
+        _ = try await peer.adapter.reserve([hold], deadline: peer.deadline)
+        let held = try await changes(start)
+        #expect(!held.changes.isEmpty && !held.hasMore, "what is assigned changes a figure")
+        #expect(Set(held.changes.flatMap(\.places)) == [ErpPlace(sku: "SKU-000012", location: "WH1")])
+        #expect(held.reached == held.changes.last?.mark)
+        #expect(try await newest() == held.reached)
+
+        // Page by page the same; from the last one's time on, it again.
+        var mark = start
+        var paged: [ErpChange] = []
+        while true {
+            let page = try await changes(mark, limit: 1)
+            paged += page.changes
+            guard let reached = page.reached, page.hasMore else { break }
+            mark = reached
+        }
+        #expect(paged == held.changes)
+        let last = try #require(held.reached)
+        let again = try await changes(ErpChangeMark(beforeNanoseconds: last.timeNanoseconds))
+        #expect(again.changes.last?.mark == last)
+
+        try await peer.clerk("pick", to: hold)
+        let picked = try await changes(last)
+        #expect(Set(picked.changes.flatMap(\.places)) == [ErpPlace(sku: "SKU-000012", location: "WH1")])
+        await peer.adapter.shutDown()
+    }
+
     @Test func anEndedSessionIsBegunAnew() async throws {
         let peer = try TrytonPeer()
         try await peer.adapter.checkHealth(deadline: peer.deadline)

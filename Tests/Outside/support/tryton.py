@@ -125,6 +125,33 @@ class Tryton:
     def cancel(self, reservation):
         self.do(reservation, "cancel")
 
+    def draft_move(self, sku, quantity, to="WH1", origin=None):
+        """The clerk plans to move units to a warehouse's storage: from another's, or found. Returns the move's id."""
+        def storage(warehouse):
+            location, = self.call("model.stock.location.search_read", [["code", "=", warehouse]], 0, None, None,
+                                  ["storage_location"])
+            return location["storage_location"]
+
+        found, *_ = self.call("model.stock.location.search", [["type", "=", "lost_found"]], 0, None, None)
+        product, = self.call("model.product.product.search_read", [["code", "=", sku]], 0, None, None, ["default_uom"])
+        move, = self.call("model.stock.move.create", [{
+            "product": product["id"], "unit": product["default_uom"], "quantity": quantity, "company": 1,
+            "from_location": storage(origin) if origin else found, "to_location": storage(to)}])
+        return move
+
+    def move(self, sku, quantity, to="WH1", origin=None):
+        """As `draft_move`, and does it, in one transaction."""
+        self.call("model.stock.move.do", [self.draft_move(sku, quantity, to, origin)])
+
+    def transaction(self, *statements):
+        """A transaction of the database, which begins at once, does the statements and commits; the process."""
+        password = (self.directory / "postgres.password").read_text().strip()
+        command = ["psql", "-q", "-h", "127.0.0.1", "-p", self._environment["ERP_POSTGRES_PORT"], "-U", "tryton", "-d",
+                   self.database, "-v", "ON_ERROR_STOP=1", "--single-transaction"]
+        for statement in statements:
+            command += ["-c", statement]
+        return subprocess.Popen(command, env={**self._environment, "PGPASSWORD": password}, stdout=subprocess.DEVNULL)
+
     def call(self, method, *arguments, context=None):
         """A method of Tryton's, as the clerk."""
         if self._authorization is None:
