@@ -103,6 +103,11 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "JetStream", dependencies: ["CNATS", "Engine", "Feeds", "Inventory"], swiftSettings: raw),
 
+        .target(
+            name: "Webhooks",
+            dependencies: ["Feeds", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            swiftSettings: strict),
+
         // Edges.
         .target(name: "RPC", dependencies: ["Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"], swiftSettings: raw),
         .target(
@@ -128,7 +133,7 @@ let package = Package(
             name: "AvailabilityServer",
             dependencies: [
                 "Calls", "Catalogue", "Configure", "Engine", "Erp", "Feeds", "HotTable", "Inventory", "JetStream",
-                "Ledger", "Operations", "RPC", "Records", "Services", "Tryton",
+                "Ledger", "Operations", "RPC", "Records", "Services", "Tryton", "Webhooks",
                 argumentParser, logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: linkedStatically),
@@ -170,6 +175,7 @@ let package = Package(
         .testTarget(
             name: "JetStreamTests", dependencies: ["CNATS", "Engine", "Feeds", "Inventory", "JetStream"],
             swiftSettings: strict),
+        .testTarget(name: "WebhooksTests", dependencies: ["Feeds", "Inventory", "Webhooks"], swiftSettings: strict),
         .testTarget(name: "HotTableTests", dependencies: ["HotTable", "Inventory"], swiftSettings: strict),
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Inventory", "LMDB", "Ledger"], swiftSettings: strict),

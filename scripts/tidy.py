@@ -24,6 +24,7 @@ ALLOWED = {
     "Tryton": {"Engine", "Erp", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
     "Feeds": {"Calls", "Engine", "Inventory", "Records", "Crypto", "Logging", "Foundation", "FoundationEssentials"} | SYSTEM,
     "JetStream": {"CNATS", "Engine", "Feeds", "Inventory"} | SYSTEM,
+    "Webhooks": {"Feeds", "Inventory", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation", "FoundationEssentials"} | SYSTEM,
     "RPC": {"Calls", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"} | SYSTEM,
     "Proto": {"SwiftProtobuf", "Foundation"},
     "Services": {"Calls", "Engine", "Feeds", "HotTable", "Inventory", "Ledger", "Proto", "SwiftProtobuf", "Foundation", "FoundationEssentials"} | SYSTEM,

@@ -13,11 +13,12 @@ struct CheckConfigCommand: ParsableCommand {
         do throws(ConfigurationError) {
             let loaded = try checkConfiguration(file: file)
             try FeedMaking.check(loaded)
+            try PublicationMaking.check(loaded)
             let catalogue = loaded.catalogue
             print(
                 "\(file): ok: \(catalogue.locations.count) locations, \(catalogue.groups.count) groups, "
                     + "\(catalogue.sources.count) sources, \(catalogue.channels.count) channels, "
-                    + "\(catalogue.feeds.count) feeds")
+                    + "\(catalogue.feeds.count) feeds, \(catalogue.publications.count) publications")
         } catch {
             printError(error.description)
             throw ExitCode(64)

@@ -157,7 +157,7 @@ private struct FeedServer: Sendable {
 
 extension EngineError {
     /// For people who look at a feed.
-    fileprivate var words: String {
+    var words: String {
         switch self {
         case .storageFull: "STORAGE_FULL: the store is full"
         case .queueFull: "QUEUE_FULL: too many changes are waiting to be written"

@@ -66,11 +66,12 @@ struct ServerHost {
 
         let erps = try hostErps(writer)
         let feeds = try hostFeeds(writer, erps)
+        let publications = try hostPublications(writer, availabilityWatches)
         let health = HealthBoard(services: AvailabilityApplication.serviceNames)
         let readiness = Readiness(
             ledger: ledger, watch: watch, writer: writer, board: board, health: health, erps: erps)
         let application = makeApplication(
-            writer, health, readiness, watches, availabilityWatches, tails, erps, feeds)
+            writer, health, readiness, watches, availabilityWatches, tails, erps, feeds, publications)
         let wire = Server(
             configuration: settings.wireConfiguration, application: application,
             observer: CallLog(logger: logger, methods: application.methods)
@@ -79,7 +80,8 @@ struct ServerHost {
         try start(wire)
         var services: [any Service] = [
             makeOperations(
-                wire, writer, watch, readiness, erps, availabilityWatches, feeds, methods: application.methods)
+                wire, writer, watch, readiness, erps, availabilityWatches, feeds, publications,
+                methods: application.methods)
         ]
         if settings.usesSampleCatalogue {
             services.append(SampleHeartbeat(writer: writer, tenant: tenant, alarm: erps.alarm))
@@ -87,6 +89,7 @@ struct ServerHost {
         services.append(ErpService(hosting: erps))
         services.append(DeadLetterAlarm(board: board, alarm: erps.alarm, logger: logger))
         services.append(FeedService(hosting: feeds))
+        services.append(PublicationService(hosting: publications))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -106,7 +109,8 @@ struct ServerHost {
 
     private func makeApplication(
         _ writer: EngineThread, _ health: HealthBoard, _ readiness: Readiness, _ watches: ReservationWatches,
-        _ availabilityWatches: AvailabilityWatches, _ tails: EventTails, _ erps: ErpHosting, _ feeds: FeedHosting
+        _ availabilityWatches: AvailabilityWatches, _ tails: EventTails, _ erps: ErpHosting, _ feeds: FeedHosting,
+        _ publications: PublicationHosting
     ) -> AvailabilityApplication {
         let limits = settings.wireLimits
         return AvailabilityApplication(
@@ -119,7 +123,7 @@ struct ServerHost {
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
                 erps: erps.conditions, reconciliationStarted: erps.reconcile, feeds: feeds.supervisor,
-                checks: readiness.checks, now: wallClockNanoseconds,
+                publications: publications.supervisor, checks: readiness.checks, now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }
 
@@ -145,9 +149,23 @@ struct ServerHost {
         }
     }
 
+    private func hostPublications(
+        _ writer: EngineThread, _ watches: AvailabilityWatches
+    ) throws -> PublicationHosting {
+        do {
+            return try PublicationHosting(
+                loaded.catalogue.publications, figures: watches, ledger: ledger, writer: writer, tenant: tenant,
+                logger: logger)
+        } catch {
+            printError("the publications cannot be set up: \(error)")
+            throw ExitFailure.code
+        }
+    }
+
     private func makeOperations(
         _ wire: Server, _ writer: EngineThread, _ watch: StructureWatch, _ readiness: Readiness, _ erps: ErpHosting,
-        _ availabilityWatches: AvailabilityWatches, _ feeds: FeedHosting, methods: [MethodDescriptor]
+        _ availabilityWatches: AvailabilityWatches, _ feeds: FeedHosting, _ publications: PublicationHosting,
+        methods: [MethodDescriptor]
     ) -> OperationsServer {
         OperationsServer(
             host: settings.http.host, port: Int(settings.http.port),
@@ -155,7 +173,7 @@ struct ServerHost {
                 checks: readiness.checks, callStatistics: wire.statistics, methods: methods,
                 families: ServerMetrics(
                     ledger: ledger, watch: watch, writer: writer, board: board, erps: erps, feeds: feeds,
-                    watches: availabilityWatches
+                    publications: publications, watches: availabilityWatches
                 ).families,
                 erpSwitches: EmbeddedErpSwitches(hosting: erps).answer, endpoints: feeds.endpoints),
             logger: logger,

@@ -14,12 +14,13 @@ struct ServerMetrics: Sendable {
     let board: StateBoard
     let erps: ErpHosting
     let feeds: FeedHosting
+    let publications: PublicationHosting
     let watches: AvailabilityWatches
 
     @Sendable func families() -> [MetricFamily] {
         let state = board.state
         return sourceFamilies(state) + channelFamilies(state) + readFamilies() + ledgerFamilies() + erpFamilies(state)
-            + feedFamilies() + [reservationChanges] + watchFamilies()
+            + feedFamilies() + publicationFamilies() + [reservationChanges] + watchFamilies()
     }
 
     private func sourceFamilies(_ state: PublishedState) -> [MetricFamily] {

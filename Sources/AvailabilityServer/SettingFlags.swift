@@ -80,6 +80,7 @@ struct SettingFlags: ParsableArguments {
         do throws(ConfigurationError) {
             let loaded = try reload()
             try FeedMaking.check(loaded)
+            try PublicationMaking.check(loaded)
             return loaded
         } catch {
             printError(error.description)

@@ -5,7 +5,7 @@ import Yams
 struct CatalogueReader {
     /// The structured parts of the file. The example file shows each, and a test holds it to that.
     enum Keys {
-        static let sections = ["locations", "groups", "sources", "channels", "erps", "feeds", "reason_codes"]
+        static let sections = ["locations", "groups", "sources", "channels", "erps", "feeds", "publications", "reason_codes"]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
         static let source = ["order"]
         static let terms = [
@@ -37,11 +37,13 @@ struct CatalogueReader {
         readErps()
         readReasonCodes()
         readFeeds()
+        readPublications()
         root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
         root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
         root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
         root.limit("channels", catalogue.channels.count, most: Limits.channelsMax)
         root.limit("feeds", catalogue.feeds.count, most: Limits.feedsMax)
+        root.limit("publications", catalogue.publications.count, most: Limits.publicationsMax)
         checkOwners()
     }
 

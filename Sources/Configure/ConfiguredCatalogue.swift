@@ -11,6 +11,7 @@ public struct ConfiguredCatalogue: Sendable, Equatable {
     /// The reason codes that events may give; nil: any.
     public var reasonCodes: [String]?
     public var feeds: [ConfiguredFeed] = []
+    public var publications: [ConfiguredPublication] = []
 
     public init() {}
 

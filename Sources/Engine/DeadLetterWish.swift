@@ -15,10 +15,13 @@ public struct DeadLetterWish: Sendable {
         public let id: String
         /// Of a replay: its event, read anew from the original; nil: it cannot be read.
         public let incoming: IncomingEvent?
+        /// Of a replay: its publication tells the newest figure again, and the letter stays until that is acknowledged.
+        public let isToldAgain: Bool
 
-        public init(id: String, incoming: IncomingEvent? = nil) {
+        public init(id: String, incoming: IncomingEvent? = nil, isToldAgain: Bool = false) {
             self.id = id
             self.incoming = incoming
+            self.isToldAgain = isToldAgain
         }
     }
 

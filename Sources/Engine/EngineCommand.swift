@@ -18,6 +18,8 @@ public enum ContentType: UInt8, Sendable, Equatable, CaseIterable {
     case erpReading = 7
     /// An `availability.v1.InventoryEvent` in a feed's message, in its sender's words: the feed's map translates it.
     case feedProtobuf = 8
+    /// One CloudEvent of a publication, as it was to be told.
+    case publication = 9
 }
 
 /// One event on its way in, with the bytes it came as: they are kept if it ends as a dead letter. Here it gets its digest, so that
@@ -111,6 +113,7 @@ public indirect enum EngineCommand: Sendable {
     /// A source's figures were read whole, so nothing that it failed to tell before matters any more.
     case endGap(tenant: TenantNumber, GapEnd)
     case decideFeed(tenant: TenantNumber, FeedDecision)
+    case publication(tenant: TenantNumber, PublicationCommand)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -124,21 +127,21 @@ public indirect enum EngineCommand: Sendable {
             max(1, wish.letters.reduce(0) { $0 + 1 + ($1.incoming?.original.count ?? 0) / 1_024 })
         case .reconcile(_, .compare(let page)): max(1, page.figures.count)
         case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
-        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed: 1
+        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed, .publication: 1
         }
     }
 
     /// Whether it adds to the store. What only frees space may use the headroom beyond the quota.
     var isGrowing: Bool {
         switch self {
-        case .publish, .seed, .updateChannel, .reserve, .reconcile: true
+        case .publish, .seed, .updateChannel, .reserve, .reconcile, .publication(_, .giveUp): true
         case .change(_, let wish, _):
             switch wish.kind {
             case .extend, .commit: true
             case .release: false
             }
         case .dealWithDeadLetters(_, let wish): wish.kind == .replay
-        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed: false
+        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed, .publication: false
         }
     }
 }

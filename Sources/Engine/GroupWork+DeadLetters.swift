@@ -51,7 +51,7 @@ extension GroupWork {
                 continue
             }
             switch wish.kind {
-            case .replay: results.append(try replay(letter, wished.incoming))
+            case .replay: results.append(try replay(letter, wished))
             case .discard:
                 try batch.deleteDeadLetter(letter, tenant: tenant)
                 results.append(.init(id: wished.id, outcome: nil, isFound: true, reason: ""))
@@ -72,13 +72,14 @@ extension GroupWork {
 
     /// Its event is taken in like any other; what fails again stays the letter it is, with its place in the list.
     private mutating func replay(
-        _ letter: DeadLetter, _ incoming: IncomingEvent?
+        _ letter: DeadLetter, _ wished: DeadLetterWish.Letter
     ) throws(LedgerError) -> DeadLetterResult {
-        guard let incoming else {
+        guard let incoming = wished.incoming else {
             var counted = letter
             counted.attempts &+= 1
             counted.lastTimeNanoseconds = nowNanoseconds
             try batch.setDeadLetter(counted, tenant: tenant)
+            if wished.isToldAgain { return .init(id: letter.id, outcome: .buffered, isFound: true, reason: "") }
             return .init(
                 id: letter.id, outcome: .deadLettered, isFound: true,
                 reason: "INVALID_FIELD: nothing here reads an event out of its original bytes")

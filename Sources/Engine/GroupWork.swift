@@ -126,6 +126,10 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             try take(decision)
             return .seeded
+        case .publication(let tenant, let command):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            try execute(command)
+            return .seeded
         }
     }
 

@@ -39,6 +39,7 @@ public enum Limits {
     public static let sourcesMax = 10_000
     public static let channelsMax = 1_000
     public static let feedsMax = 1_000
+    public static let publicationsMax = 100
     /// Locations and groups named in one sourcing order.
     public static let sourcingMax = 100
     public static let policyOverridesMax = 1_000
@@ -118,6 +119,7 @@ public enum Limits {
             ("sources_max", Int64(sourcesMax)),
             ("channels_max", Int64(channelsMax)),
             ("feeds_max", Int64(feedsMax)),
+            ("publications_max", Int64(publicationsMax)),
             ("sourcing_max", Int64(sourcingMax)),
             ("policy_overrides_max", Int64(policyOverridesMax)),
             ("watches_max", Int64(watchesMax)),

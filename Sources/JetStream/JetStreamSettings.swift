@@ -41,9 +41,7 @@ extension JetStreamFeed {
         }
 
         private var problem: String? {
-            if !url(endpoint.url) {
-                return "url: nats:// or tls:// with a host, several with commas between them"
-            }
+            if let problem = endpoint.problem { return problem }
             if let problem = Self.nameProblem(stream) { return "stream: \(problem)" }
             if let problem = Self.nameProblem(durable) { return "durable: \(problem)" }
             if subjects.isEmpty { return "subjects: at least 1 is required" }
@@ -60,14 +58,6 @@ extension JetStreamFeed {
             }
             if !(1...Limits.eventsPerBatchMax ~= batch) { return "batch: 1 to \(Limits.eventsPerBatchMax)" }
             return nil
-        }
-
-        private func url(_ text: String) -> Bool {
-            let servers = text.split(separator: ",", omittingEmptySubsequences: false)
-            return servers.allSatisfy { server in
-                ["nats://", "tls://"].contains { server.hasPrefix($0) && server.count > $0.count }
-                    && !server.contains { $0.isWhitespace }
-            }
         }
 
         /// The server's rules for the names of streams and consumers.

@@ -29,7 +29,7 @@ extension ContentType {
     var mediaType: String {
         switch self {
         case .protobuf, .feedProtobuf: "application/x-protobuf"
-        case .cloudEvent: "application/cloudevents+json"
+        case .cloudEvent, .publication: "application/cloudevents+json"
         case .shopify, .json: "application/json"
         case .x12: "application/edi-x12"
         case .csv: "text/csv"

@@ -43,6 +43,8 @@ struct DeadLetters {
         try Self.check(request.ids, request.reason)
         try call.reads.requireSnapshot()
         var letters: [DeadLetterWish.Letter] = []
+        /// Of publications: not these old figures are told, which newer ones may have followed, but the newest.
+        var toldAgain: [DeadLetter] = []
         var bytes = 0
         for id in request.ids {
             let letter: DeadLetter?
@@ -51,10 +53,19 @@ struct DeadLetters {
             guard bytes <= Self.replayBytesMax else {
                 throw .invalidField("ids", "their originals are more than \(Self.replayBytesMax) bytes; replay fewer")
             }
-            letters.append(.init(id: id, incoming: letter.flatMap(environment.deadLetterDecoder.read)))
+            if let letter, letter.isOfPublication {
+                let canTell = environment.publications.canTellAgain(source: letter.source, original: letter.original)
+                if canTell { toldAgain.append(letter) }
+                letters.append(.init(id: id, isToldAgain: canTell))
+            } else {
+                letters.append(.init(id: id, incoming: letter.flatMap(environment.deadLetterDecoder.read)))
+            }
         }
-        let epoch = environment.epoch
-        try submit(.replay, letters, request.reason, call, sink) { results, sequence in
+        let (epoch, publications) = (environment.epoch, environment.publications)
+        try submit(.replay, letters, request.reason, call, sink) { [toldAgain] results, sequence in
+            for letter in toldAgain {
+                publications.tellAgain(source: letter.source, original: letter.original, letter: letter.id)
+            }
             var response = Availability_V1_ReplayDeadLettersResponse()
             response.results = results.map { result in
                 var replay = Availability_V1_DeadLetterReplay()
@@ -141,7 +152,8 @@ private struct DeadLetterPage {
             throw .invalidField("ids", "at most \(DeadLetters.idsMax), are \(request.ids.count)")
         }
         for (field, text, most) in [
-            ("source", request.source, Limits.nameBytesMax), ("reason", request.reason, Limits.idBytesMax),
+            ("source", request.source, Limits.nameBytesMax + UndeliveredMessage.sourcePrefix.utf8.count),
+            ("reason", request.reason, Limits.idBytesMax),
             ("sku", request.sku, Limits.skuBytesMax),
         ] {
             if let problem = TextRules.problemUnlessEmpty(text, bytesMax: most) { throw .invalidField(field, problem) }
@@ -193,6 +205,8 @@ private struct DeadLetterPage {
 }
 
 extension DeadLetter {
+    fileprivate var isOfPublication: Bool { contentType == ContentType.publication.rawValue }
+
     /// `TOO_OLD` of `TOO_OLD: occurred_at: …`.
     fileprivate var reasonName: Substring { reason.prefix { $0 != ":" } }
 }

@@ -20,6 +20,7 @@ enum ErrorReason: String {
     case insufficientStock = "INSUFFICIENT_STOCK"
     case reconciliationNotFound = "RECONCILIATION_NOT_FOUND"
     case reconciliationRunning = "RECONCILIATION_RUNNING"
+    case publicationNotFound = "PUBLICATION_NOT_FOUND"
     case requestIDReused = "REQUEST_ID_REUSED"
     case replayRunning = "REPLAY_RUNNING"
     case reservationNotFound = "RESERVATION_NOT_FOUND"

@@ -32,6 +32,7 @@ public struct ServiceEnvironment: Sendable {
     /// To be called with an ERP's name once a comparison of it is in the ledger.
     public let reconciliationStarted: @Sendable (_ erp: String) -> Void
     public let feeds: FeedSupervisor
+    public let publications: PublicationSupervisor
     /// The checks of readiness.
     public let checks: @Sendable () -> [ReadinessCheck]
     /// The wall clock.
@@ -50,6 +51,7 @@ public struct ServiceEnvironment: Sendable {
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition],
         reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void, feeds: FeedSupervisor,
+        publications: PublicationSupervisor,
         checks: @escaping @Sendable () -> [ReadinessCheck],
         now: @escaping @Sendable () -> WallNanoseconds,
         monotonicNow: @escaping @Sendable () -> Int64
@@ -75,6 +77,7 @@ public struct ServiceEnvironment: Sendable {
         self.erps = erps
         self.reconciliationStarted = reconciliationStarted
         self.feeds = feeds
+        self.publications = publications
         self.checks = checks
         self.now = now
         self.monotonicNow = monotonicNow

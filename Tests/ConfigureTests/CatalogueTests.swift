@@ -286,7 +286,8 @@ struct ExampleFileTests {
             + CatalogueReader.Keys.channel + CatalogueReader.Keys.throttle + CatalogueReader.Keys.override
             + CatalogueReader.Keys.erp + CatalogueReader.Keys.tryton + CatalogueReader.Keys.feed
             + CatalogueReader.Keys.feedMap + CatalogueReader.Keys.partner
-            + CatalogueReader.Keys.feedKinds.values.flatMap(\.self)
+            + CatalogueReader.Keys.feedKinds.values.flatMap(\.self) + CatalogueReader.Keys.publication
+            + CatalogueReader.Keys.publicationKinds.values.flatMap(\.self)
         // Of two that exclude each other; the other is told of beside it.
         for key in known where !["password_variable", "fixed_location"].contains(key) {
             #expect(keys.contains(key), "\(key) is not in the example")

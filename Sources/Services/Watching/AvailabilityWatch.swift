@@ -8,12 +8,20 @@ final class AvailabilityWatch: Sendable {
     let question: WatchQuestion
     private let lines: Mutex<[WatchQuestion.Line]>
     let sink: any ResponseSink
+    /// Nil: a caller's.
+    private let inner: InnerWatchSink?
     private let over = Atomic(false)
 
     init(question: WatchQuestion, sink: any ResponseSink) {
         self.question = question.withoutLines
         lines = Mutex(question.lines)
         self.sink = sink
+        inner = sink as? InnerWatchSink
+    }
+
+    /// - Parameter termsDigest: of the terms that the message's figures were made by.
+    func send(_ message: [UInt8], termsDigest: UInt64) {
+        if let inner { inner.take(message, termsDigest: termsDigest) } else { sink.send(message) }
     }
 
     /// What it names; once, for whoever makes its own of it.

@@ -13,6 +13,7 @@ public final class AvailabilityWatches: Sendable {
     private let tenant: TenantNumber
     private let shards: [WatchShard]
     private let counts = WatchCounts()
+    let now: @Sendable () -> WallNanoseconds
 
     /// - Parameters:
     ///   - threads: at least 1.
@@ -26,6 +27,7 @@ public final class AvailabilityWatches: Sendable {
         self.ledger = ledger
         self.board = board
         self.tenant = tenant
+        self.now = now
         let (hub, counts) = (board.changes, counts)
         let clocks = WatchClocks(ledger: clock, wall: now, monotonic: monotonicNow)
         shards = (0..<threads).map { _ in WatchShard(hub: hub, counts: counts, clocks: clocks) }

@@ -6,6 +6,8 @@ struct ToldLine: Equatable, Sendable {
 
     /// Nothing yet. No status is 0.
     static let never = ToldLine(rawValue: 0)
+    /// Something, but whatever it is now is news. No status is 0.
+    static let forgotten = ToldLine(rawValue: 1 << 4)
     /// Units beyond this count as this many: a sum over all locations of the largest figures is told, but not its changes.
     private static let availableMax: Int64 = (1 << 60) - 1
 

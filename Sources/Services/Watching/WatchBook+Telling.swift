@@ -101,7 +101,7 @@ extension WatchBook {
         case .snapshot: return true
         case .review: return told.isNews(answer.line, bands: stream.question.bands)
         case .resumption(let sequence):
-            if answer.line.isStale { return true }
+            if answer.line.isStale || told == .forgotten { return true }
             return try evaluator.newestSequence(place) > sequence
         }
     }
@@ -204,7 +204,9 @@ extension WatchBook {
             &reply, policyVersion: stream.channel.entry.compiled.policyVersion, sequence: stream.sentSequence,
             epoch: epoch, phase: phase, token: hasToken ? stream.token(epoch: epoch).text : "")
         // The buffer is lent to the copy only.
-        stream.watch.sink.send(unsafe Array(UnsafeRawBufferPointer(start: reply.base, count: reply.count)))
+        stream.watch.send(
+            unsafe Array(UnsafeRawBufferPointer(start: reply.base, count: reply.count)),
+            termsDigest: stream.channel.termsDigest)
         stream.owesMessage = false
         stream.lastSentNanoseconds = clocks.monotonic()
         counts.countMessage()

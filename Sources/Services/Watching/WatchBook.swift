@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Feeds
 internal import Inventory
 
 /// What one shard watches: its streams, which of their lines each sku concerns, and which streams wait for their turn.
@@ -86,6 +87,26 @@ final class WatchBook {
     func wake(_ watch: AvailabilityWatch) {
         guard let slot = slotOfWatch[ObjectIdentifier(watch)], let stream = streams[slot] else { return }
         if watch.isOver { remove(stream) } else { enqueue(stream) }
+    }
+
+    /// Has a line told once more, whatever was told of it. Within a turn.
+    func tellAgain(_ watch: AvailabilityWatch, _ line: PublicationLine) {
+        guard let slot = slotOfWatch[ObjectIdentifier(watch)], let stream = streams[slot] else { return }
+        if stream.isAboutAll {
+            let number = intern(line.sku)
+            // No room for one more.
+            guard number < stream.lineCount else { return }
+            stream.forget(number)
+        } else if let sku = skus.number(of: line.sku) {
+            var reference = skus[head: sku]
+            while reference != .none, let owner = streams[reference.slot] {
+                let named = owner.named[reference.index]
+                let location = stream.question.places[Int(named.place)].location
+                if owner === stream, location.utf8.elementsEqual(line.location.utf8) { stream.forget(reference.index) }
+                reference = named.next
+            }
+        }
+        enqueue(stream)
     }
 
     /// Forgets a stream and what was kept for it.

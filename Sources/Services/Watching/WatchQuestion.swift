@@ -83,6 +83,27 @@ struct WatchQuestion: Sendable {
         question.leave()
     }
 
+    /// What a publication of ours asks for: checked with the configuration, and outside the channel's throttle.
+    init(
+        channel: String, lines: [(sku: String, location: String)], bands: WatchBands, token: WatchToken?
+    ) {
+        self.channel = channel
+        self.bands = bands
+        self.token = token
+        maxStalenessNanoseconds = nil
+        var places: [Place] = []
+        var numbers: [Place: UInt16] = [:]
+        self.lines = lines.map { line in
+            let place = Place(location: line.location, quantity: 1)
+            let number = numbers[place] ?? UInt16(places.count)
+            if numbers.updateValue(number, forKey: place) == nil { places.append(place) }
+            return Line(sku: line.sku, place: number)
+        }
+        lineCount = lines.count
+        self.places = lines.isEmpty ? [Place(location: "", quantity: 1)] : places
+        digest = Self.digest(channel, self.lines, self.places, nil, bands)
+    }
+
     private static func quantity(
         of line: Availability_V1_CheckAvailabilityLine, _ index: Int, _ question: CheckQuestion
     ) throws(CallStatus) -> Int64 {

@@ -1,4 +1,5 @@
 internal import Engine
+internal import Feeds
 internal import Foundation
 internal import Inventory
 internal import Ledger
@@ -10,6 +11,8 @@ final class WatchShard: Sendable {
         var arrived: [AvailabilityWatch] = []
         /// They can be written to again, or are over.
         var woken: [AvailabilityWatch] = []
+        /// Lines that are to be told once more.
+        var again: [(AvailabilityWatch, PublicationLine)] = []
     }
 
     /// A turn pins a snapshot of the ledger; after so long it is renewed.
@@ -63,6 +66,12 @@ final class WatchShard: Sendable {
         bell.ring()
     }
 
+    /// Has a line told once more, whatever was told of it. Any thread.
+    func tellAgain(_ watch: AvailabilityWatch, _ line: PublicationLine) {
+        mail.withLock { $0.again.append((watch, line)) }
+        bell.ring()
+    }
+
     private func run(_ stock: StockView, epoch: UInt64) {
         let book = WatchBook(
             stock: stock, counts: counts, epoch: epoch, clocks: clocks,
@@ -85,6 +94,7 @@ final class WatchShard: Sendable {
         book.mark(news)
         for watch in mail.arrived { book.add(watch) }
         for watch in mail.woken { book.wake(watch) }
+        for (watch, line) in mail.again { book.tellAgain(watch, line) }
         book.serve(untilNanoseconds: clocks.monotonic() + Self.turnNanosecondsMax)
         stock.endTurn()
         if book.isEmpty { inbox.close() }

@@ -106,6 +106,12 @@ final class WatchStream {
         for line in told.indices where isWanted(line) { _ = dirty.insert(line) }
     }
 
+    /// The line is told as it is at the next occasion.
+    func forget(_ line: Int) {
+        setTold(line, .forgotten)
+        _ = dirty.insert(line)
+    }
+
     func markStale() {
         guard staleCount > 0 else { return }
         markAll { told[$0].isStale }

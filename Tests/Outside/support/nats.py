@@ -102,6 +102,14 @@ class Nats:
             await connection.close()
         asyncio.run(run())
 
+    def messages(self, stream):
+        """All messages of a stream as (subject, headers, body)."""
+        async def work(js):
+            count = (await js.stream_info(stream)).state.last_seq
+            found = [await js.get_msg(stream, number) for number in range(1, count + 1)]
+            return [(one.subject, one.headers or {}, one.data) for one in found]
+        return self._do(work)
+
     def consumer(self, stream, name):
         """What the server says of a consumer; nothing when there is none."""
         async def work(js):
