@@ -103,6 +103,15 @@ public final class LocationDirectory: Sendable {
         Int(number) < entries.count && entries[Int(number)].areLotsIncluded ? .included : .separate
     }
 
+    /// Whether what is asked for in a scope may come from the location.
+    public func contains(_ number: LocationNumber, in scope: LocationScope) -> Bool {
+        switch scope {
+        case .all: true
+        case .one(let location): location == number
+        case .group(let index): isMember(number, ofGroup: index)
+        }
+    }
+
     /// Whether the location belongs to the group with that index.
     public func isMember(_ number: LocationNumber, ofGroup group: Int) -> Bool {
         memberships.contains(number, group: group)
