@@ -55,7 +55,7 @@ extension GroupWork {
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
         let named = try accepted.hold == nil ? [] : holds(named: event)
-        if let refusal = try refusal(of: accepted, named, event) {
+        if let refusal = try refusal(of: accepted, named, incoming) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
@@ -111,8 +111,10 @@ extension GroupWork {
 
     /// Why nothing of an event can be done; nil: some of it can.
     private mutating func refusal(
-        of accepted: AcceptedEvent, _ named: [Reservation], _ event: InventoryEvent
+        of accepted: AcceptedEvent, _ named: [Reservation], _ incoming: IncomingEvent
     ) throws(LedgerError) -> EventRejection? {
+        let event = incoming.event
+        if let refusal = try lotRefusal(of: accepted, incoming) { return refusal }
         if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
         if let supply = accepted.supply, let refusal = try refusal(of: supply, event) { return refusal }
         guard let leg = accepted.leg, accepted.stock == nil else { return nil }

@@ -53,6 +53,18 @@ extension GroupWork {
 
     // MARK: Events
 
+    /// An ERP's reading knows no lots: beside a position's lots its figure would count them again. Nil: it does not.
+    func lotRefusal(of accepted: AcceptedEvent, _ incoming: IncomingEvent) throws(LedgerError) -> EventRejection? {
+        guard incoming.contentType == .erpReading, let location = accepted.stock?.location,
+            catalogue.directory.lotMode(at: location) == .separate,
+            try batch.position(tenant: tenant, sku: incoming.event.sku, location: location)?.isSplit == true
+        else { return nil }
+        return EventRejection(
+            .lotNotSupported,
+            "lot: the position is split by lot and the reading is not; source \(incoming.event.source) needs lots: included "
+                + "and must own on_hand there")
+    }
+
     /// Puts an entry in its place on the time line of the part that its event is about, and has the whole follow.
     mutating func place(
         _ entry: JournalEntry, of event: InventoryEvent, source: SourceNumber, at location: LocationNumber,

@@ -121,7 +121,7 @@ struct Verification {
         ) { row throws(LedgerError) in
             holds.add(row)
             if !row.lot.isEmpty {
-                let lot = KeyBuffer.lot(
+                let lot = unsafe KeyBuffer.lot(
                     tenant: stock.tenant, sku: row.sku, location: row.location, lot: row.lot)
                 if unsafe try reader.record(lot.bytes, in: .lots) == nil {
                     holds.problem = "lot \(row.lot) is held and is not there"
