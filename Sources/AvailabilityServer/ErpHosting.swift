@@ -300,7 +300,7 @@ extension ErpDirectory {
                 let capabilities = erp.capabilities
                 return ErpTerms(
                     name: erp.id, takesCommits: capabilities.takesCommits,
-                    allowsPartialRelease: capabilities.allowsPartial)
+                    allowsPartialRelease: capabilities.allowsPartial, takesLots: capabilities.takesLots)
             },
             locations: locations, defaultName: configured.first { $0.locations == nil }?.id)
     }

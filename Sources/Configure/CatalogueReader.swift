@@ -7,7 +7,7 @@ struct CatalogueReader {
     enum Keys {
         static let sections = ["locations", "groups", "sources", "channels", "erps", "feeds", "publications", "reason_codes"]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
-        static let source = ["order"]
+        static let source = ["order", "lots"]
         static let terms = [
             "share_percent", "buffer", "safety_stock", "allowed_oversell", "count_in_transit", "stale_after",
             "stale_action",
@@ -95,7 +95,8 @@ struct CatalogueReader {
                 default: nil
                 }
             }
-            catalogue.sources.append(SourceTerms(id: id, order: order ?? .occurredAt))
+            let lots = reader.value("lots", expected: "separate or included") { LotMode(rawValue: $0) }
+            catalogue.sources.append(SourceTerms(id: id, order: order ?? .occurredAt, lots: lots ?? .separate))
         }
     }
 

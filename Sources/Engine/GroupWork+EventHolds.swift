@@ -74,7 +74,8 @@ extension GroupWork {
     ) throws(LedgerError) -> HoldResult {
         var left = units
         for reservation in named where left > 0 {
-            let order = reservation.linesToShip(sku: event.sku, lineID: event.hold.lineID, location: location)
+            let order = reservation.linesToShip(
+                sku: event.sku, lineID: event.hold.lineID, location: location, lot: event.lot)
             var changed = reservation
             let covered = changed.fulfil(left, lines: order, at: nextMoment(event))
             guard covered > 0 else { continue }
@@ -105,7 +106,8 @@ extension GroupWork {
                 try changed.commit(
                     [], orderReference: event.hold.orderReference, erps: settings.erps, at: nextMoment(event))
             } else {
-                let quantities = reservation.openLines(sku: event.sku, lineID: event.hold.lineID)
+                let quantities = reservation.openLines(
+                    sku: event.sku, lineID: event.hold.lineID, lot: event.lot)
                 guard !quantities.isEmpty else { return false }
                 try changed.release(quantities, erps: settings.erps, at: nextMoment(event))
             }

@@ -55,7 +55,7 @@ extension GroupWork {
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
         let named = try accepted.hold == nil ? [] : holds(named: event)
-        if let refusal = try refusal(of: accepted, named, event) {
+        if let refusal = try refusal(of: accepted, named, incoming) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
@@ -111,11 +111,15 @@ extension GroupWork {
 
     /// Why nothing of an event can be done; nil: some of it can.
     private mutating func refusal(
-        of accepted: AcceptedEvent, _ named: [Reservation], _ event: InventoryEvent
+        of accepted: AcceptedEvent, _ named: [Reservation], _ incoming: IncomingEvent
     ) throws(LedgerError) -> EventRejection? {
+        let event = incoming.event
+        if let refusal = try lotRefusal(of: accepted, incoming) { return refusal }
         if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
         if let supply = accepted.supply, let refusal = try refusal(of: supply, event) { return refusal }
-        guard let leg = accepted.leg, accepted.stock == nil, try isPruned(leg, of: event) else { return nil }
+        guard let leg = accepted.leg, accepted.stock == nil else { return nil }
+        guard try hasRoom(for: event.lot, event.sku, at: leg.location) else { return Self.noRoom }
+        guard try isPruned(leg, of: event) else { return nil }
         return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
     }
 
@@ -124,28 +128,16 @@ extension GroupWork {
     private mutating func apply(
         _ stock: AcceptedEvent.Stock, of event: InventoryEvent, source: SourceNumber
     ) throws(LedgerError) -> (sequence: UInt64, EventOutcome) {
-        journalPlace = (event.sku, stock.location)
+        guard try hasRoom(for: event.lot, event.sku, at: stock.location) else {
+            rejection = Self.noRoom
+            return (0, .deadLettered)
+        }
         var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
         let shortfall = position.shortfall
         var entry = stock.entry
-        // Only the newest figure says what it contains: of a late one that is in doubt, and what is in doubt is subtracted.
         let containedBefore = position.contained
-        var contained: [ContainedLine: Int64]?
-        if entry.effect.isAbsolute, entry.effect.touched.contains(.allocated),
-            try isNewestFigure(entry.key, of: .allocated, at: position)
-        {
-            let lines = try containedLines(event.contains, sku: event.sku, location: stock.location)
-            entry.effect.values[.allocated] -= lines.values.reduce(0, +)
-            contained = lines
-        }
-        let placement: EventPlacement
-        if entry.effect.touched.isEmpty {
-            position.see(source: source, occurredAtNanoseconds: event.occurredAtNanoseconds)
-            placement = .applied
-        } else {
-            placement = try position.apply(
-                entry, source: source, occurredAtNanoseconds: event.occurredAtNanoseconds, journal: &self)
-        }
+        let contained = try takeContained(out: &entry, event, at: stock.location, position)
+        let placement = try place(entry, of: event, source: source, at: stock.location, in: &position)
         switch placement {
         case .tooOld:
             rejection = EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
@@ -156,33 +148,26 @@ extension GroupWork {
             return (0, .deadLettered)
         case .applied, .superseded: break
         }
-        if let source = catalogue.sources[event.source],
-            let horizon = EventRules.horizonPrimary(source.terms, source.progress, bounds: settings.eventBounds)
-        {
-            _ = try position.prune(through: horizon, limit: Self.prunedPerEventMax, journal: &self)
-        }
+        journalPlace = (event.sku, stock.location, "")
+        try prune(&position, by: event.source)
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: tenant, sku: event.sku, location: stock.location)
         try noteShortfall(of: position, before: shortfall, sku: event.sku, location: stock.location)
         changes?.append(
             HotTable.Change(sku: event.sku, location: stock.location, figures: StockFigures(position)))
         if let contained, containedBefore != 0 || !contained.isEmpty {
-            try setContained(contained, sku: event.sku, location: stock.location, before: containedBefore)
+            try setContained(
+                contained, sku: event.sku, location: stock.location, lot: event.lot, before: containedBefore)
         }
         return (position.sequence, placement == .applied ? .applied : .superseded)
     }
 
-    /// Whether no figure beyond a place on the position's time line sets the bucket.
-    private mutating func isNewestFigure(
-        _ key: OrderKey, of bucket: Bucket, at position: Position
-    ) throws(LedgerError) -> Bool {
-        guard key.primary <= position.newestAbsolutePrimary else { return true }
-        var isNewest = true
-        try forEachEntry(after: key) { entry in
-            if entry.effect.isAbsolute, entry.effect.touched.contains(bucket) { isNewest = false }
-            return isNewest
-        }
-        return isNewest
+    /// Prunes the journal at `journalPlace`, which belongs to the part, up to the horizon of who sends there.
+    mutating func prune(_ part: inout Position, by source: String) throws(LedgerError) {
+        guard let source = catalogue.sources[source],
+            let horizon = EventRules.horizonPrimary(source.terms, source.progress, bounds: settings.eventBounds)
+        else { return }
+        _ = try part.prune(through: horizon, limit: Self.prunedPerEventMax, journal: &self)
     }
 
     /// More than one, so that a journal shrinks faster than it grows.

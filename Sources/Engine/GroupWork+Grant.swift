@@ -21,7 +21,16 @@ extension GroupWork {
             nowNanoseconds: nowNanoseconds, allowsPartial: wish.allowsPartial, customer: standing)
         var plan = GrantPlan()
         for (index, line) in wish.lines.enumerated() {
-            planner.plan(line, at: index, stock: try stock(of: line.sku, channel), into: &plan)
+            var stock = try stock(of: line.sku, channel)
+            let deaf = try findLot(of: line, entry.compiled.sourcing, in: &stock)
+            let shortagesBefore = plan.shortages.count
+            planner.plan(line, at: index, stock: stock, into: &plan)
+            if let deaf, plan.shortages.count > shortagesBefore {
+                return .failure(
+                    .invalidField(
+                        path: "lines[\(index)].lot",
+                        reason: "the ERP \(settings.erps.erp(ofLocation: deaf)) of \(deaf) cannot hold a lot"))
+            }
         }
         guard plan.granted > 0, wish.allowsPartial || plan.shortages.isEmpty else {
             return .failure(.notGranted(plan.shortages))
@@ -53,15 +62,15 @@ extension GroupWork {
             let reason = shortage.map { "\($0.reason.name): \($0.text)" } ?? ""
             if parts.isEmpty {
                 var line = ReservationLine(
-                    id: UInt32(lines.count + 1), sku: wished.sku, location: 0, requested: wished.quantity, quantity: 0,
-                    erp: "")
+                    id: UInt32(lines.count + 1), sku: wished.sku, location: 0, lot: wished.lot,
+                    requested: wished.quantity, quantity: 0, erp: "")
                 line.reason = reason
                 lines.append(line)
             }
             for (place, part) in parts.enumerated() {
                 let location = catalogue.directory.location(part.location)?.id ?? ""
                 var line = ReservationLine(
-                    id: UInt32(lines.count + 1), sku: wished.sku, location: part.location,
+                    id: UInt32(lines.count + 1), sku: wished.sku, location: part.location, lot: wished.lot,
                     requested: place == 0 ? wished.quantity : 0, quantity: part.quantity,
                     erp: settings.erps.erp(ofLocation: location))
                 if place == 0 { line.reason = reason }
@@ -86,6 +95,29 @@ extension GroupWork {
             GrantStock(
                 location: location, figures: StockFigures(position), openHolds: position.openHolds(of: channel))
         }
+    }
+
+    /// Tells what there is of the line's lot at each position, of a line without one nothing. Returns a location that has
+    /// some of it and whose ERP would not hold that lot, but any; nil: there is none.
+    private func findLot(
+        of line: GrantLine, _ sourcing: [LocationNumber], in stock: inout [GrantStock]
+    ) throws(LedgerError) -> String? {
+        guard !line.lot.isEmpty else { return nil }
+        var deaf: String?
+        for index in stock.indices {
+            let (place, location) = (
+                stock[index].location, catalogue.directory.location(stock[index].location)?.id ?? ""
+            )
+            guard let lot = try batch.lot(tenant: tenant, sku: line.sku, location: place, lot: line.lot) else {
+                continue
+            }
+            if settings.erps.takesLots(settings.erps.erp(ofLocation: location)) {
+                stock[index].lotSellable = lot.sellable
+            } else if sourcing.contains(place), catalogue.directory.contains(place, in: line.scope) {
+                deaf = deaf ?? location
+            }
+        }
+        return deaf
     }
 
     /// Made once for all grants between two events.

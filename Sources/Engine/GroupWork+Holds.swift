@@ -64,10 +64,10 @@ extension GroupWork {
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
     }
 
-    /// The lines at a position that a figure names, with the units it contains. What is not known here, or is over and
+    /// The lines at a position that a figure of it or of a lot names, with the units it contains. What is not known here, or is over and
     /// settled, stays in the figure: somebody else's, or ours for a moment more.
     mutating func containedLines(
-        _ contains: [ContainedHold], sku: String, location: LocationNumber
+        _ contains: [ContainedHold], sku: String, location: LocationNumber, lot: String
     ) throws(LedgerError) -> [ContainedLine: Int64] {
         var found: [ContainedLine: Int64] = [:]
         for hold in contains {
@@ -79,6 +79,7 @@ extension GroupWork {
             where line.sku == sku && line.location == location && (hold.lineID == 0 || hold.lineID == line.id)
                 && !line.isSettled && left > 0
             {
+                guard try tells(figureOf: lot, whatIsAllocatedOf: line.lot, sku, at: location) else { continue }
                 // Named twice, a line is still contained once.
                 let place = ContainedLine(number: id.number, lineID: line.id)
                 let units = min(left, line.quantity - found[place, default: 0])
@@ -91,15 +92,19 @@ extension GroupWork {
 
     /// Has the lines at a position know what of them its figures contain now: those named, and no others.
     mutating func setContained(
-        _ named: [ContainedLine: Int64], sku: String, location: LocationNumber, before: Int64
+        _ named: [ContainedLine: Int64], sku: String, location: LocationNumber, lot: String, before: Int64
     ) throws(LedgerError) {
         var wanted = named
+        var unnamed: [HoldRow] = []
         if before != 0 {
             try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
                 let line = ContainedLine(number: row.number, lineID: row.lineID)
-                if row.contained != 0, wanted[line] == nil { wanted[line] = 0 }
+                if row.contained != 0, named[line] == nil { unnamed.append(row) }
                 return true
             }
+        }
+        for row in unnamed where try tells(figureOf: lot, whatIsAllocatedOf: row.lot, sku, at: location) {
+            wanted[ContainedLine(number: row.number, lineID: row.lineID)] = 0
         }
         for (place, units) in wanted.sorted(by: { ($0.key.number, $0.key.lineID) < ($1.key.number, $1.key.lineID) }) {
             guard let old = try reservation(place.number),
@@ -152,6 +157,7 @@ extension GroupWork {
         try updateExpiry(of: &position, line, expiry)
         position.sequence = sequence
         try batch.setPosition(position, tenant: tenant, sku: line.sku, location: line.location)
+        try moveHold(inLotOf: line, reserved: reserved, releasing: releasing, sequence: sequence)
         try noteShortfall(of: position, before: shortfall, sku: line.sku, location: line.location)
         changes?.append(
             HotTable.Change(sku: line.sku, location: line.location, figures: StockFigures(position)))

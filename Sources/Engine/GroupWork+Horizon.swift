@@ -8,19 +8,26 @@ extension GroupWork {
 
     /// Prunes journals that nobody writes to any more: a hand over all of them looks at twice as many entries as were added.
     /// A position remembers up to where, so that what comes still later is TOO_OLD and never guessed.
-    mutating func pruneJournals() throws(LedgerError) {
+    mutating func pruneJournals(ofLots: Bool, added: Int) throws(LedgerError) {
         var horizons = JournalHorizons(catalogue: catalogue, settings: settings, nowNanoseconds: nowNanoseconds)
         let places = try batch.placesWithOldEntries(
-            tenant: tenant, visiting: journalEntriesAdded * 2, limit: journalEntriesAdded
+            tenant: tenant, ofLots: ofLots, visiting: added * 2, limit: added
         ) { location, primary in horizons.isBehind(primary, at: location) }
-        for (sku, location) in places {
+        for (sku, location, lot) in places {
             guard let horizon = horizons.known[location],
-                var position = try batch.position(tenant: tenant, sku: sku, location: location)
+                var part = try lot.isEmpty
+                    ? batch.position(tenant: tenant, sku: sku, location: location)
+                    : batch.lot(tenant: tenant, sku: sku, location: location, lot: lot)
             else { continue }
-            journalPlace = (sku, location)
-            let pruned = try position.prune(through: horizon, limit: Self.prunedPerPlaceMax, journal: &self)
+            journalPlace = (sku, location, lot)
+            let pruned = try part.prune(through: horizon, limit: Self.prunedPerPlaceMax, journal: &self)
             // Its figures stay as they are, and so does the sequence of their last change.
-            if pruned > 0 { try batch.setPosition(position, tenant: tenant, sku: sku, location: location) }
+            guard pruned > 0 else { continue }
+            if lot.isEmpty {
+                try batch.setPosition(part, tenant: tenant, sku: sku, location: location)
+            } else {
+                try batch.setLot(part, tenant: tenant, sku: sku, location: location, lot: lot)
+            }
         }
     }
 

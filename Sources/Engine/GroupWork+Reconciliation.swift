@@ -71,7 +71,8 @@ extension GroupWork {
         _ figures: ErpPosition, at location: LocationNumber, _ page: ComparisonPage
     ) throws(LedgerError) -> UInt64 {
         let position = try batch.position(tenant: tenant, sku: figures.sku, location: location) ?? Position()
-        let contained = try containedLines(figures.contains, sku: figures.sku, location: location)
+        let contained = try containedLines(
+            figures.contains, sku: figures.sku, location: location, lot: "")
         let theirs: [Bucket: Int64] = [
             .onHand: figures.onHand, .allocated: figures.allocated - contained.values.reduce(0, +),
         ]
@@ -201,7 +202,7 @@ extension GroupWork {
         }
         if isTrial { return nil }
         let (shortfall, newest) = (position.shortfall, position.newestPrimary)
-        journalPlace = (sku, location)
+        journalPlace = (sku, location, "")
         // One behind: at equal places absolute events come after differences.
         let last = max(position.newestPrimary, position.prunedThroughPrimary, 0)
         let key = OrderKey(

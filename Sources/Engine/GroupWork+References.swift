@@ -16,8 +16,9 @@ extension GroupWork {
     mutating func isPruned(
         _ leg: AcceptedEvent.Leg, of event: InventoryEvent
     ) throws(LedgerError) -> Bool {
-        let position = try batch.position(tenant: tenant, sku: event.sku, location: leg.location)
-        return leg.key.primary <= position?.prunedThroughPrimary ?? .min
+        let position = try batch.position(tenant: tenant, sku: event.sku, location: leg.location) ?? Position()
+        let part = try part(event.lot, of: position, event.sku, at: leg.location)
+        return leg.key.primary <= part.prunedThroughPrimary
     }
 
     /// - Parameter isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
@@ -25,14 +26,19 @@ extension GroupWork {
         _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool
     ) throws(LedgerError) -> LegResult {
         try makeKnown(event.sku, at: leg.location)
+        guard try hasRoom(for: event.lot, event.sku, at: leg.location) else {
+            return LegResult(remark: Self.noRoom.description)
+        }
         guard !event.reference.isEmpty else {
             // Nothing to pair it by.
             let units = leg.opens ? leg.units : -leg.units
-            return LegResult(
-                remark: remark(of: leg, try amend(leg.kind.bucket, at: leg.location, leg.key, event.sku, by: units)))
+            let amendment = try amend(
+                leg.kind.bucket, at: leg.location, lot: event.lot, leg.key, event.sku, by: units)
+            return LegResult(remark: remark(of: leg, amendment))
         }
         let known = try batch.reference(
-            tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+            tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
+            reference: event.reference)
         guard known != nil || batch.state.references < Limits.referencesMax else {
             return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
         }
@@ -44,11 +50,12 @@ extension GroupWork {
         guard line.insert(entry) else {
             return LegResult(remark: "TOO_OLD: reference: what belongs to \(event.reference) is no longer told apart")
         }
-        try settle(&line, leg, event.sku)
+        try settle(&line, leg, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
         line.fold(horizonNanoseconds: settings.horizonNanoseconds)
         try batch.setReference(
-            line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+            line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
+            reference: event.reference)
         referencesTouched += 1
         return LegResult(isWaiting: isWaiting)
     }
@@ -65,7 +72,7 @@ extension GroupWork {
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
     /// one more entry.
     private mutating func settle(
-        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String
+        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String, _ lot: String
     ) throws(LedgerError) {
         var goesOn = true
         while goesOn {
@@ -74,7 +81,7 @@ extension GroupWork {
             for index in line.entries.indices where wanted[index] != line.entries[index].effect {
                 let entry = line.entries[index]
                 let difference = wanted[index] - entry.effect
-                switch try amend(leg.kind.bucket, at: leg.location, entry.key, sku, by: difference) {
+                switch try amend(leg.kind.bucket, at: leg.location, lot: lot, entry.key, sku, by: difference) {
                 case .done: line.setEffect(wanted[index], at: index)
                 case .tooOld, .outOfRange:
                     line.fix(at: index)
@@ -84,14 +91,21 @@ extension GroupWork {
         }
     }
 
-    /// Changes what one event does to one bucket of a position, in its place on the time line there.
+    /// Changes what one event does to one bucket of a position, or of a lot of it, in its place on the time line there.
     mutating func amend(
-        _ bucket: Bucket, at location: LocationNumber, _ key: OrderKey, _ sku: String, by difference: Int64
+        _ bucket: Bucket, at location: LocationNumber, lot: String = "", _ key: OrderKey, _ sku: String,
+        by difference: Int64
     ) throws(LedgerError) -> Amendment {
-        journalPlace = (sku, location)
+        guard try hasRoom(for: lot, sku, at: location) else { return .outOfRange }
         var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
         let shortfall = position.shortfall
-        let amendment = try position.amend(key, bucket, by: difference, journal: &self)
+        let amendment: Amendment
+        if lot.isEmpty {
+            journalPlace = (sku, location, "")
+            amendment = try position.amend(key, bucket, by: difference, journal: &self)
+        } else {
+            amendment = try amend(lot, of: &position, sku, at: location, key, bucket, by: difference)
+        }
         guard amendment == .done else { return amendment }
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: tenant, sku: sku, location: location)

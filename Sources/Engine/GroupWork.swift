@@ -17,8 +17,10 @@ struct GroupWork: ~Copyable {
     var replayed: DeadLetter?
     /// What became of events, for those who look on; nil while nobody does.
     var tailed: [(IncomingEvent, EventResult)]?
-    /// The position whose journal is at work.
-    var journalPlace: (sku: String, location: LocationNumber) = ("", 0)
+    /// The same of lots.
+    var lotEntriesAdded = 0
+    /// The position whose journal is at work, and which of its lots'; without a lot its own.
+    var journalPlace: (sku: String, location: LocationNumber, lot: String) = ("", 0, "")
     /// The source whose kept sequences are at work.
     var pendingSource: SourceNumber = 0
     /// The longest that any channel held when the group began; a policy that it changes counts from the next one on.
@@ -142,7 +144,8 @@ struct GroupWork: ~Copyable {
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
-        if journalEntriesAdded > 0 { try pruneJournals() }
+        if journalEntriesAdded > 0 { try pruneJournals(ofLots: false, added: journalEntriesAdded) }
+        if lotEntriesAdded > 0 { try pruneJournals(ofLots: true, added: lotEntriesAdded) }
         if referencesTouched > 0 {
             try batch.pruneReferences(
                 tenant: tenant, visiting: referencesTouched * Self.idsVisitedPerAdded,

@@ -110,6 +110,27 @@ public final class StockView {
         return positions
     }
 
+    /// The lots of a position as they are at a moment of ledger time, in order of their bytes.
+    public func liveLots(
+        of sku: String, at location: LocationNumber, ledgerNanoseconds: WallNanoseconds
+    ) throws(LedgerError) -> [(lot: String, part: Position)] {
+        var lots: [(lot: String, part: Position)] = []
+        try reader.forEachLot(tenant: tenant, sku: sku, location: location) { lot, part throws(LedgerError) in
+            lots.append((lot, part))
+            return true
+        }
+        guard lots.contains(where: { $0.part.buckets[.reserved] != 0 }) else { return lots }
+        try reader.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+            guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
+            if let index = lots.firstIndex(where: { $0.lot == row.lot }) {
+                lots[index].part.buckets[.reserved] -= row.open
+                lots[index].part.buckets[.releasing] += min(row.open, row.contained)
+            }
+            return true
+        }
+        return lots
+    }
+
     /// The supplies of a sku in order of location number and id, of all locations or of one; until `body` says false.
     public func forEachSupply(
         of sku: String, at location: LocationNumber? = nil,

@@ -15,11 +15,14 @@ public struct ErpCapabilities: Sendable, Equatable {
     public var batchMax: Int
     /// How long after it was sent a call may still take effect at the ERP.
     public var latestEffectSeconds: Int
+    /// A hold on a lot may be told it as a hold of so many units. Otherwise no lot is held at its locations.
+    public var takesLots: Bool
 
     public init(
         isIdempotent: Bool, isAtomic: Bool, allowsPartial: Bool, takesCommits: Bool, batchMax: Int,
-        latestEffectSeconds: Int
+        latestEffectSeconds: Int, takesLots: Bool = true
     ) {
+        self.takesLots = takesLots
         self.isIdempotent = isIdempotent
         self.isAtomic = isAtomic
         self.allowsPartial = allowsPartial

@@ -42,8 +42,11 @@ public enum EventRules {
                     throw EventRejection(.invalidField, "to_location: is the location it left")
                 }
             }
-            if !event.lot.isEmpty { throw EventRejection(.lotNotSupported, "lot: positions are not split by lot") }
+            if !event.lot.isEmpty, event.kind.isSupply {
+                throw EventRejection(.lotNotSupported, "lot: supplies are not split by lot")
+            }
         }
+        try checkOptionalText(event.lot, "lot", Limits.idBytesMax)
         try checkOptionalText(event.reason, "reason", Limits.idBytesMax)
         try checkOptionalText(event.reference, "reference", Limits.idBytesMax)
         try checkOptionalText(event.supply.id, "supply.id", Limits.idBytesMax)
@@ -84,9 +87,12 @@ public enum EventRules {
             accepted.supply = try toldSupply(event, sender, at: location)
         } else if event.kind.isTransfer {
             let destination = try number(of: event.toLocation, "to_location", directory)
-            accepted.stock = try stock(event, key, sender, at: event.kind == .transferShipped ? location : destination)
+            let own = event.kind == .transferShipped ? location : destination
+            try sender.checkLot(event, own)
+            accepted.stock = try stock(event, key, sender, at: own)
             try addLeg(.transfer, event, key, sender, at: destination, to: &accepted)
         } else {
+            try sender.checkLot(event, location)
             if event.kind.isAllocation {
                 try sender.checkOwner(event, BucketSet(.allocated), location)
             }
@@ -215,6 +221,16 @@ struct Sender {
     /// Both ends of a transfer tell of what is between them, when their times can be compared.
     func mayShare(_ location: LocationNumber) -> Bool {
         terms.order == .occurredAt && !directory.isOrderedBySequence(location)
+    }
+
+    /// Whose figures without a lot contain the lots tells of lots only where those figures are the position's.
+    func checkLot(_ event: InventoryEvent, _ location: LocationNumber) throws(EventRejection) {
+        guard !event.lot.isEmpty, terms.lots == .included,
+            directory.owner(of: location, bucket: .onHand) != number
+        else { return }
+        let place = directory.location(location)?.id ?? ""
+        throw EventRejection(
+            .notOwner, "lot: the lots of \(event.source) are included in its figures, and it does not own on_hand of \(place)")
     }
 
     func checkOwner(

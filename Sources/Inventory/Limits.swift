@@ -78,6 +78,8 @@ public enum Limits {
     public static let reconciliationsMax = 1_000
     /// A source that has told nothing for so long may lag behind the ERP that its figures are compared with.
     public static let reconciliationLagNanoseconds: Int64 = 300 * .perSecond
+    /// Lots of one position, those that hold something and those that events within the horizon may be about.
+    public static let lotsPerPositionMax = 1_000
     /// Supplies of one position, those still to come and those that events within the horizon may be about.
     public static let suppliesPerPositionMax = 1_000
     /// Receipts of one supply after its newest figure that are told apart.
@@ -139,6 +141,7 @@ public enum Limits {
             ("variances_max", Int64(variancesMax)),
             ("reconciliations_max", Int64(reconciliationsMax)),
             ("reconciliation_lag_ns", reconciliationLagNanoseconds),
+            ("lots_per_position_max", Int64(lotsPerPositionMax)),
             ("supplies_per_position_max", Int64(suppliesPerPositionMax)),
             ("receipts_per_supply_max", Int64(receiptsPerSupplyMax)),
             ("supplies_max", Int64(suppliesMax)),
@@ -167,6 +170,8 @@ public enum Limits {
         require(
             (Int64.max / 100 - 2 * quantityMax) / 11 > bucketMax, "a percentage of a location's figure fits 64 bits")
         require(Int64(suppliesPerPositionMax) * quantityMax <= bucketMax, "a position's supplies fit a bucket")
+        require(
+            Int64.max / Int64(lotsPerPositionMax + 1) > bucketMax, "the sum of a position's lots fits 64 bits")
         require(linesPerExplanationMax <= linesPerCheckMax, "what can be explained can be checked")
         // A throttle's time: now (until 2100) + burst × the interval of one unit a second.
         require(

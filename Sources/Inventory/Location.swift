@@ -44,9 +44,12 @@ public struct SourceTerms: Sendable, Equatable, Codable {
 
     public var id: String
     public var order: Order
+    /// Of the positions whose `on_hand` it owns.
+    public var lots: LotMode
 
-    public init(id: String, order: Order = .occurredAt) {
+    public init(id: String, order: Order = .occurredAt, lots: LotMode = .separate) {
         self.id = id
         self.order = order
+        self.lots = lots
     }
 }

@@ -24,13 +24,15 @@ public final class LocationDirectory: Sendable {
         var sourceNumbers: [String: SourceNumber] = [:]
         for source in sources { sourceNumbers[source.terms.id] = source.number }
         let bySequence = Set(sources.filter { $0.terms.order == .sequence }.map(\.number))
+        let lotsIncluded = Set(sources.filter { $0.terms.lots == .included }.map(\.number))
         let greatest = locations.map { Int($0.number) }.max() ?? 0
         var indices = [Int](repeating: -1, count: greatest + 1)
         var entries = [LocationEntry](repeating: LocationEntry(), count: greatest + 1)
         var numberOfName: [String: LocationNumber] = [:]
         for (index, location) in locations.enumerated() {
             indices[Int(location.number)] = index
-            entries[Int(location.number)] = LocationEntry(location, sources: sourceNumbers, bySequence: bySequence)
+            entries[Int(location.number)] = LocationEntry(
+                location, sources: sourceNumbers, bySequence: bySequence, lotsIncluded: lotsIncluded)
             numberOfName[location.id] = location.number
         }
         memberships = GroupMemberships(
@@ -95,6 +97,21 @@ public final class LocationDirectory: Sendable {
         Int(number) < entries.count && entries[Int(number)].isOrderedBySequence
     }
 
+    /// What figures without a lot tell of there: as the source says that owns `on_hand`; without an owner they tell of what
+    /// belongs to no lot.
+    public func lotMode(at number: LocationNumber) -> LotMode {
+        Int(number) < entries.count && entries[Int(number)].areLotsIncluded ? .included : .separate
+    }
+
+    /// Whether what is asked for in a scope may come from the location.
+    public func contains(_ number: LocationNumber, in scope: LocationScope) -> Bool {
+        switch scope {
+        case .all: true
+        case .one(let location): location == number
+        case .group(let index): isMember(number, ofGroup: index)
+        }
+    }
+
     /// Whether the location belongs to the group with that index.
     public func isMember(_ number: LocationNumber, ofGroup group: Int) -> Bool {
         memberships.contains(number, group: group)
@@ -105,12 +122,16 @@ public final class LocationDirectory: Sendable {
 struct LocationEntry: BitwiseCopyable {
     var isActive = false
     var isOrderedBySequence = false
+    var areLotsIncluded = false
     var owner: SourceNumber = 0
     var bucketOwners = InlineArray<10, SourceNumber>(repeating: 0)
 
     init() {}
 
-    init(_ location: Location, sources: [String: SourceNumber], bySequence: Set<SourceNumber>) {
+    init(
+        _ location: Location, sources: [String: SourceNumber], bySequence: Set<SourceNumber>,
+        lotsIncluded: Set<SourceNumber>
+    ) {
         isActive = location.isActive
         for bucket in Bucket.allCases where bucket.isFed {
             let name = location.bucketOwners[bucket.name] ?? location.owner
@@ -118,6 +139,7 @@ struct LocationEntry: BitwiseCopyable {
             bucketOwners[bucket.rawValue] = number
             if bySequence.contains(number) { isOrderedBySequence = true }
         }
+        areLotsIncluded = lotsIncluded.contains(bucketOwners[Bucket.onHand.rawValue])
         // Without an owner of the whole, who owns the gross stock vouches for the location.
         owner = bucketOwners[Bucket.onHand.rawValue]
         if let name = location.owner, let number = sources[name] { owner = number }

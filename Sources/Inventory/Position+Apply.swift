@@ -15,8 +15,10 @@ extension Position {
     ///   - entry: touches at least one bucket, only fed ones, each by at most `Limits.quantityMax`.
     ///   - source: who sent it.
     ///   - occurredAtNanoseconds: the event's own time, whatever its source is ordered by.
+    ///   - fits: whether the buckets may become these, as far as others depend on them; else it is `outOfRange`.
     public mutating func apply<Journal: PositionJournal & ~Copyable>(
-        _ entry: JournalEntry, source: SourceNumber, occurredAtNanoseconds: WallNanoseconds, journal: inout Journal
+        _ entry: JournalEntry, source: SourceNumber, occurredAtNanoseconds: WallNanoseconds, journal: inout Journal,
+        fits: (Buckets) -> Bool = { _ in true }
     ) throws(Journal.Failure) -> EventPlacement {
         precondition(!entry.effect.touched.isEmpty, "an effect touches a bucket")
         precondition(!entry.effect.touched.contains(.reserved), "no event moves our holds")
@@ -29,7 +31,7 @@ extension Position {
             try journal.forEachEntry(after: entry.key) { later.add($0.effect) }
         }
         let effective = entry.effect.touched.subtracting(later.replaced)
-        guard let moved = moved(by: entry.effect, effective, later.sums) else { return .outOfRange }
+        guard let moved = moved(by: entry.effect, effective, later.sums), fits(moved) else { return .outOfRange }
 
         noteAuthority(occurredAtNanoseconds, source)
         if effective.isEmpty { return .superseded }

@@ -31,6 +31,10 @@ public struct Position: Sendable, Equatable {
     public var prunedThroughPrimary: Int64 = .min
     /// Units of our holds that the figures of this position contain, as last applied.
     public var contained: Int64 = 0
+    /// Some of it is told by lot: only then are there lots to look for.
+    public var isSplit = false
+    /// Of a lot: its source tells what is allocated of it, so that the position's figure does not.
+    public var tellsAllocated = false
     /// The part of `reserved` that each channel holds, those that hold nothing left out, in order of numbers.
     public private(set) var channelHolds: [ChannelHold] = []
 

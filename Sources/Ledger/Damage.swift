@@ -17,6 +17,15 @@ func describe(_ key: UnsafeRawBufferPointer, in tree: Tree) -> String {
         guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { break }
         return
             unsafe "journal entry of \(stock.place), source \(order.source), event \"\(order.id)\" at \(order.primary)"
+    case .lots:
+        guard let stock = unsafe StockKey(key) else { break }
+        return unsafe "lot \"\(String(decoding: stock.rest, as: UTF8.self))\" of \(stock.place)"
+    case .lotJournal:
+        guard let stock = unsafe StockKey(key), let entry = unsafe stock.lotEntry,
+            let order = unsafe OrderKey(entry.order)
+        else { break }
+        return unsafe "journal entry of lot \"\(entry.lot)\" of \(stock.place), source \(order.source), "
+            + "event \"\(order.id)\" at \(order.primary)"
     case .eventIDs where key.count >= 4:
         let id = unsafe String(decoding: key.from(4), as: UTF8.self)
         return unsafe "event \"\(id)\" of tenant \(key.big(0, UInt16.self)), source \(key.big(2, UInt16.self))"

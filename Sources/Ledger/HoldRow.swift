@@ -13,15 +13,21 @@ public struct HoldRow: Sendable, Equatable {
     public var open: Int64
     /// See `ReservationLine.contained`.
     public var contained: Int64
+    /// The lot that is held; empty: any.
+    public var lot: String
 
-    static let bytes = RecordHeader.bytes + 16
+    private static let fixedBytes = RecordHeader.bytes + 16
+
+    var bytes: Int { Self.fixedBytes + lot.utf8.count }
+
     /// What follows the position in the key.
     static let keyTailBytes = 20
 
     public init(
         sku: String, location: LocationNumber, expireTimeNanoseconds: WallNanoseconds, number: ReservationNumber,
-        lineID: UInt32, channel: ChannelNumber, open: Int64, contained: Int64
+        lineID: UInt32, channel: ChannelNumber, open: Int64, contained: Int64, lot: String = ""
     ) {
+        self.lot = lot
         self.sku = sku
         self.location = location
         self.expireTimeNanoseconds = expireTimeNanoseconds
@@ -39,25 +45,28 @@ public struct HoldRow: Sendable, Equatable {
             sku: line.sku, location: line.location,
             expireTimeNanoseconds: line.open > 0 && reservation.state == .active
                 ? reservation.expireTimeNanoseconds : .max,
-            number: reservation.number, lineID: line.id, channel: channel, open: line.open, contained: line.contained)
+            number: reservation.number, lineID: line.id, channel: channel, open: line.open, contained: line.contained,
+            lot: line.lot)
     }
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, open)
         unsafe record.setLittle(24, contained)
+        unsafe lot.withBytes { unsafe record.set(Self.fixedBytes, $0) }
         unsafe RecordHeader.seal(record, key: key, word: channel)
     }
 
     /// Nil when the record is damaged.
     init?(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) {
-        guard record.count == Self.bytes, let stock = unsafe StockKey(key), unsafe stock.isHold,
+        guard record.count >= Self.fixedBytes, let stock = unsafe StockKey(key), unsafe stock.isHold,
             unsafe stock.rest.count == Self.keyTailBytes, unsafe RecordHeader.isIntact(record, key: key)
         else { return nil }
         unsafe self.init(
             sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location,
             expireTimeNanoseconds: stock.rest.big(0, Int64.self), number: stock.rest.big(8, UInt64.self),
             lineID: stock.rest.big(16, UInt32.self), channel: record.little(2, UInt16.self),
-            open: record.little(16, Int64.self), contained: record.little(24, Int64.self))
+            open: record.little(16, Int64.self), contained: record.little(24, Int64.self),
+            lot: String(decoding: record.from(Self.fixedBytes), as: UTF8.self))
     }
 }
 

@@ -91,11 +91,14 @@ extension KeyBuffer {
     }
 
     static func reference(
-        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, reference: String
+        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, lot: String,
+        reference: String
     ) -> KeyBuffer {
         precondition(reference.utf8.count <= Schema.keyTextBytesMax, "a reference is at most 64 bytes")
         var key = stock(tenant: tenant, sku: sku, location: location)
         key.append(kind.rawValue)
+        key.appendLot(lot)
+        key.append(UInt8(0))
         key.append(reference)
         return key
     }
@@ -140,10 +143,30 @@ extension KeyBuffer {
         append(order.id)
     }
 
-    static func journal(
-        tenant: TenantNumber, sku: String, location: LocationNumber, order: OrderKey
-    ) -> KeyBuffer {
+    mutating func appendLot(_ lot: String) {
+        precondition(lot.utf8.count <= Schema.keyTextBytesMax, "a lot is at most 64 bytes")
+        append(lot)
+    }
+
+    static func lot(tenant: TenantNumber, sku: String, location: LocationNumber, lot: String) -> KeyBuffer {
+        precondition(!lot.isEmpty, "what belongs to no lot has no row of its own")
         var key = stock(tenant: tenant, sku: sku, location: location)
+        key.appendLot(lot)
+        return key
+    }
+
+    /// How the keys of a journal begin: of a lot, or without one of the position.
+    static func journal(tenant: TenantNumber, sku: String, location: LocationNumber, lot: String) -> KeyBuffer {
+        if lot.isEmpty { return stock(tenant: tenant, sku: sku, location: location) }
+        var key = self.lot(tenant: tenant, sku: sku, location: location, lot: lot)
+        key.append(UInt8(0))
+        return key
+    }
+
+    static func journal(
+        tenant: TenantNumber, sku: String, location: LocationNumber, lot: String, order: OrderKey
+    ) -> KeyBuffer {
+        var key = journal(tenant: tenant, sku: sku, location: location, lot: lot)
         key.append(order)
         return key
     }

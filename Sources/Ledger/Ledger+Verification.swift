@@ -28,12 +28,14 @@ extension Ledger {
 }
 
 /// The state of one walk.
-private struct Verification {
+struct Verification {
     let reader: SnapshotReader
     var report = VerificationReport()
     private var previousKey: [UInt8] = []
-    /// The key of the last position that a journal entry was found to belong to.
+    /// The key of the last position or lot that a journal entry was found to belong to.
     private var owner: [UInt8] = []
+    /// What is held of each lot of one position, by the position's key.
+    var lotHolds: (position: [UInt8], totals: [String: HoldTotals]) = ([], [:])
 
     init(reader: SnapshotReader) {
         self.reader = reader
@@ -42,6 +44,7 @@ private struct Verification {
 
     mutating func walk(_ tree: Tree, visited: () -> Void) throws(LedgerError) {
         previousKey = []
+        owner = []
         unsafe try reader.scan(tree, from: UnsafeRawBufferPointer(start: nil, count: 0), descending: false) {
             key, record throws(LedgerError) in
             let isAfter = unsafe previousKey.withUnsafeBytes { unsafe $0.lexicographicallyPrecedes(key) }
@@ -61,6 +64,8 @@ private struct Verification {
             case .meta: unsafe checkMeta(key, record)
             case .positions: unsafe try checkPosition(key, record)
             case .journal: unsafe try checkJournalEntry(key, record)
+            case .lots: unsafe try checkLot(key, record)
+            case .lotJournal: unsafe try checkLotJournalEntry(key, record)
             case .eventIDs:
                 unsafe count(\.eventIDs, key.count > 4 && EventRecord(record, key: key) != nil)
             case .documents:
@@ -115,6 +120,13 @@ private struct Verification {
             tenant: stock.tenant, sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location
         ) { row throws(LedgerError) in
             holds.add(row)
+            if !row.lot.isEmpty {
+                let lot = unsafe KeyBuffer.lot(
+                    tenant: stock.tenant, sku: row.sku, location: row.location, lot: row.lot)
+                if unsafe try reader.record(lot.bytes, in: .lots) == nil {
+                    holds.problem = "lot \(row.lot) is held and is not there"
+                }
+            }
             if isFirst,
                 position.nextExpiryNanoseconds == 0
                     ? row.expireTimeNanoseconds != .max
@@ -205,14 +217,24 @@ private struct Verification {
     private mutating func checkJournalEntry(
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
     ) throws(LedgerError) -> Bool {
-        report.journalEntries += 1
-        guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { return false }
+        guard let stock = unsafe StockKey(key) else { return false }
         let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
-        if unsafe !position.elementsEqual(owner) {
-            if unsafe try reader.record(position, in: .positions) == nil {
-                unsafe report.note("\(describe(key, in: .journal)) has no position")
+        return unsafe try checkJournalEntry(key, record, of: position, in: .positions, order: OrderKey(stock.rest))
+    }
+
+    /// - Parameter part: the key of the position or lot that it belongs to.
+    mutating func checkJournalEntry(
+        _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, of part: UnsafeRawBufferPointer, in tree: Tree,
+        order: OrderKey?
+    ) throws(LedgerError) -> Bool {
+        report.journalEntries += 1
+        guard let order else { return false }
+        if unsafe !part.elementsEqual(owner) {
+            if unsafe try reader.record(part, in: tree) == nil {
+                let what = tree == .lots ? "lot" : "position"
+                unsafe report.note("\(describe(key, in: tree == .lots ? .lotJournal : .journal)) has no \(what)")
             }
-            owner = unsafe [UInt8](position)
+            owner = unsafe [UInt8](part)
         }
         return unsafe JournalRecord.decode(record, key: key, isAbsolute: order.isAbsolute) != nil
     }
@@ -251,40 +273,10 @@ private struct Verification {
             ("references", state.references, report.references),
             ("variances", state.variances, report.variances),
             ("supplies", state.supplies, report.supplies),
+            ("lots", state.lots, report.lots),
         ]
         for (name, stored, counted) in pairs where stored != counted {
             report.note("the counter of \(name) says \(stored), there are \(counted)")
         }
-    }
-}
-
-/// What a position's holds add up to.
-private struct HoldTotals {
-    var problem: String?
-    private var open: [ChannelNumber: Int64] = [:]
-    private var releasing: Int64 = 0
-    private var contained: Int64 = 0
-
-    mutating func add(_ row: HoldRow) {
-        if row.open != 0 { open[row.channel, default: 0] += row.open }
-        releasing += max(0, row.contained - row.open)
-        contained += row.contained
-    }
-
-    func problem(of position: Position) -> String? {
-        if let problem { return problem }
-        let reserved = open.values.reduce(0, +)
-        if reserved != position.buckets[.reserved] {
-            return "reserved is \(position.buckets[.reserved]), its holds come to \(reserved)"
-        }
-        if releasing != position.buckets[.releasing] {
-            return "releasing is \(position.buckets[.releasing]), its holds come to \(releasing)"
-        }
-        if contained != position.contained {
-            return "contained is \(position.contained), its holds come to \(contained)"
-        }
-        let stored = Dictionary(
-            position.channelHolds.map { ($0.channel, $0.units) }, uniquingKeysWith: { first, _ in first })
-        return stored == open ? nil : "the channels' holds are \(stored), the rows come to \(open)"
     }
 }

@@ -74,35 +74,37 @@ extension LedgerReading where Self: ~Copyable {
         }
     }
 
-    /// The journal of a position in ascending order, from the first entry or the first after `after`; until `body` says
-    /// false.
+    /// The journal of a position, or of a lot of it, in ascending order, from the first entry or the first after `after`;
+    /// until `body` says false.
     public borrowing func forEachJournalEntry(
-        tenant: TenantNumber, sku: String, location: LocationNumber, after: OrderKey? = nil,
+        tenant: TenantNumber, sku: String, location: LocationNumber, lot: String = "", after: OrderKey? = nil,
         _ body: (JournalEntry) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        let prefix = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
-        var start = KeyBuffer.stock(tenant: tenant, sku: sku, location: location)
+        let prefix = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, lot: lot)
+        var start = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, lot: lot)
+        let tree = Tree.journal(ofLot: lot)
         if let after {
             start.append(after)
             start.append(UInt8(0))
         }
-        unsafe try scan(.journal, from: start.bytes, descending: false) { key, value throws(LedgerError) in
+        unsafe try scan(tree, from: start.bytes, descending: false) { key, value throws(LedgerError) in
             guard unsafe key.starts(with: prefix.bytes) else { return false }
-            guard let order = unsafe StockKey(key)?.order,
+            guard let order = unsafe OrderKey(key.from(prefix.count)),
                 let effect = unsafe JournalRecord.decode(value, key: key, isAbsolute: order.isAbsolute)
-            else { throw unsafe damaged(key, in: .journal) }
+            else { throw unsafe damaged(key, in: tree) }
             return try body(JournalEntry(key: order, effect: effect))
         }
     }
 
     /// One entry of a journal; nil when it is not there.
     public borrowing func journalEntry(
-        tenant: TenantNumber, sku: String, location: LocationNumber, key order: OrderKey
+        tenant: TenantNumber, sku: String, location: LocationNumber, lot: String = "", key order: OrderKey
     ) throws(LedgerError) -> JournalEntry? {
-        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: order)
-        guard let record = unsafe try record(key.bytes, in: .journal) else { return nil }
+        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, lot: lot, order: order)
+        let tree = Tree.journal(ofLot: lot)
+        guard let record = unsafe try record(key.bytes, in: tree) else { return nil }
         guard let effect = unsafe JournalRecord.decode(record, key: key.bytes, isAbsolute: order.isAbsolute) else {
-            throw unsafe damaged(key.bytes, in: .journal)
+            throw unsafe damaged(key.bytes, in: tree)
         }
         return JournalEntry(key: order, effect: effect)
     }

@@ -7,6 +7,7 @@ public struct LedgerState: Sendable, Equatable {
     /// Persisted ledger time; never runs back.
     public internal(set) var ledgerTimeNanoseconds: WallNanoseconds = 0
     public internal(set) var positions: UInt64 = 0
+    /// Of positions and of lots.
     public internal(set) var journalEntries: UInt64 = 0
     public internal(set) var deadLetters: UInt64 = 0
     /// Also the number of the newest audit entry.
@@ -29,8 +30,10 @@ public struct LedgerState: Sendable, Equatable {
     public internal(set) var variances: UInt64 = 0
     /// The number of the newest variance.
     public internal(set) var lastVariance: UInt64 = 0
+    /// Lots of all positions.
+    public internal(set) var lots: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 128
+    static let bytes = RecordHeader.bytes + 136
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -49,6 +52,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(120, variances)
         unsafe record.setLittle(128, lastVariance)
         unsafe record.setLittle(136, supplies)
+        unsafe record.setLittle(144, lots)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -72,5 +76,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe variances = record.little(120, UInt64.self)
         unsafe lastVariance = record.little(128, UInt64.self)
         unsafe supplies = record.little(136, UInt64.self)
+        unsafe lots = record.little(144, UInt64.self)
     }
 }

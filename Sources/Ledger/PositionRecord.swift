@@ -44,7 +44,8 @@ enum PositionRecord {
             unsafe record.setLittle(offset + 2, hold.units)
             offset += bytesPerEntry
         }
-        unsafe RecordHeader.seal(record, key: key, word: position.authoritativeSource)
+        let flags: UInt8 = (position.isSplit ? 1 : 0) | (position.tellsAllocated ? 2 : 0)
+        unsafe RecordHeader.seal(record, key: key, byte: flags, word: position.authoritativeSource)
     }
 
     /// False when the record is damaged; `position` is then unchanged.
@@ -84,6 +85,8 @@ public struct LentPosition {
     /// All of it.
     public var position: Position {
         var position = Position()
+        unsafe position.isSplit = record[1] & 1 != 0
+        unsafe position.tellsAllocated = record[1] & 2 != 0
         unsafe position.authoritativeSource = record.little(2, UInt16.self)
         unsafe position.sequence = record.little(16, UInt64.self)
         unsafe position.authoritativeTimeNanoseconds = record.little(24, Int64.self)

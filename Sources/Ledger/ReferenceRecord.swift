@@ -65,10 +65,11 @@ enum ReferenceRecord {
 extension LedgerReading where Self: ~Copyable {
     /// What is kept of a transfer or an allocation; nil: nothing.
     public borrowing func reference(
-        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, reference: String
+        tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind, lot: String = "",
+        reference: String
     ) throws(LedgerError) -> ReferenceLine? {
         let key = KeyBuffer.reference(
-            tenant: tenant, sku: sku, location: location, kind: kind, reference: reference)
+            tenant: tenant, sku: sku, location: location, kind: kind, lot: lot, reference: reference)
         guard let record = unsafe try record(key.bytes, in: .references) else { return nil }
         guard let line = unsafe ReferenceRecord.decode(record, key: key.bytes) else {
             throw unsafe damaged(key.bytes, in: .references)
@@ -81,10 +82,10 @@ extension WriteBatch {
     /// Stores what is kept of a transfer or an allocation, new or changed.
     public mutating func setReference(
         _ line: ReferenceLine, tenant: TenantNumber, sku: String, location: LocationNumber, kind: ReferenceKind,
-        reference: String
+        lot: String = "", reference: String
     ) throws(LedgerError) {
         let key = KeyBuffer.reference(
-            tenant: tenant, sku: sku, location: location, kind: kind, reference: reference)
+            tenant: tenant, sku: sku, location: location, kind: kind, lot: lot, reference: reference)
         let isNew = unsafe try upsert(key.bytes, reserving: ReferenceRecord.bytes(of: line), in: .references) {
             record in
             unsafe ReferenceRecord.encode(line, into: record, key: key.bytes)

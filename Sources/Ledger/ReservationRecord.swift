@@ -6,7 +6,7 @@ internal import Inventory
 //   16 epoch u64 | create i64 | expire i64 | longest expire i64 | version u64 | linked number u64 | linked epoch u64
 //      | channel | customer | order reference | lines u16 | transitions u16
 //   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed) | requested, granted, open, committed,
-//      fulfilled, released, lapsed, contained, at the ERP: i64 each | sku | ERP | ERP reference | reason
+//      fulfilled, released, lapsed, contained, at the ERP: i64 each | sku | lot | ERP | ERP reference | reason
 //   a transition: time i64 | from u8 (0: none) | to u8 | cause u8 | sequence u64 | correlation id
 
 /// Writes a reservation into memory of just its size.
@@ -21,6 +21,7 @@ struct ReservationRecord {
         count += textBytes(reservation.orderReference)
         for line in reservation.lines {
             count += 4 + 2 + 1 + 1 + 9 * 8
+            count += textBytes(line.lot)
             count += textBytes(line.sku) + textBytes(line.erp) + textBytes(line.erpReference) + textBytes(line.reason)
         }
         for transition in reservation.history { count += 8 + 3 + 8 + textBytes(transition.correlationID) }
@@ -75,6 +76,7 @@ struct ReservationRecord {
         add(line.contained)
         add(line.erpQuantity)
         add(line.sku)
+        add(line.lot)
         add(line.erp)
         add(line.erpReference)
         add(line.reason)
@@ -174,6 +176,7 @@ struct ReservationReader {
         line.contained = integer()
         line.erpQuantity = integer()
         line.sku = text()
+        line.lot = text()
         line.erp = text()
         line.erpReference = text()
         line.reason = text()

@@ -18,11 +18,13 @@
 //                                                | 40 journal entries u64 | 48 dead letters u64 | 56 audit entries u64
 //                                                | 64 reservations u64 | 72 open reservations u64 | 80 holds u64
 //                                                | 88 request ids u64 | 96 changes pruned through u64
-//                                                | 104 short positions u64 | 112 references u64
-//                                                | 120 supplies u64 | 128 variances u64
-//                                                | 136 number of the newest variance u64
+//                                                | 104 short positions u64 | 112 references u64 | 120 variances u64
+//                                                | 128 number of the newest variance u64 | 136 supplies u64
+//                                                | 144 lots u64
+//                                                journal entries: those of positions and those of lots
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
-//                                                2 authoritative source u16 | 16 sequence u64
+//                                                1 flags u8 (1: split by lot; of a lot 2: allocated is told of it)
+//                                                | 2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
 //                                                | 56 ten buckets i64 in the order of `Bucket`
@@ -34,12 +36,15 @@
 //                                                2 touched buckets u16 | 16 i64 for each touched bucket in order
 //                   tenant u16 | sku | 1 | location u16 | expiry i64 (its greatest value: never) | reservation u64
 //                                                | line u32
-//                                                2 channel u16 | 16 open i64 | 24 contained i64
+//                                                2 channel u16 | 16 open i64 | 24 contained i64 | 32 lot
 //                                                A row for each line that is open, contained or has work at an ERP:
 //                                                beside its position, since both change with every hold.
+// lots              tenant u16 | sku | 0 | location u16 | lot       a lot's part of a position: as a position's record, without
+//                                                what the channels hold of it. The position's own record is the whole
+// lot-journal       a lot's key | 0, then as in the journal
 // reservations      tenant u16 | number u64      see ReservationRecord
 // unsettled         tenant u16 | number u64      no more: the reservations that have rows beside a position
-// references        tenant u16 | sku | 0 | location u16 | kind u8 | reference
+// references        tenant u16 | sku | 0 | location u16 | kind u8 | lot | 0 | reference
 //                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
 //                                                | 32 touched i64 | 40 for each event: occurred at i64 | primary i64 | source digest u64
 //                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed) | id bytes u8 | id
@@ -75,7 +80,7 @@
 /// What the layout above is called.
 public enum Schema {
     /// The only layout this build reads and writes.
-    public static let version: UInt32 = 6
+    public static let version: UInt32 = 7
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
@@ -87,7 +92,7 @@ public enum Schema {
 public enum Tree: Int, Sendable, CaseIterable {
     case meta, positions, journal, eventIDs, documents, names, pendingSequences, audit, deadLetters
     case unsettled, reservations, requestIDs, changes, references, supplies
-    case deadLetterIDs, variances, openVariances
+    case deadLetterIDs, variances, openVariances, lots, lotJournal
 
     public var name: String {
         switch self {
@@ -109,6 +114,8 @@ public enum Tree: Int, Sendable, CaseIterable {
         case .variances: "variances"
         case .openVariances: "open-variances"
         case .supplies: "supplies"
+        case .lots: "lots"
+        case .lotJournal: "lot-journal"
         }
     }
 }

@@ -27,16 +27,29 @@ struct StockKey {
     var isPosition: Bool { unsafe rest.isEmpty && !isHold }
 
     /// Of a journal entry: what it is ordered by first.
-    var primary: Int64? {
-        guard unsafe !isHold, unsafe rest.count >= 17, unsafe rest[8] <= 1 else { return nil }
-        return unsafe Int64(bitPattern: rest.big(0, UInt64.self) ^ (1 << 63))
-    }
+    var primary: Int64? { unsafe isHold ? nil : OrderKey.primary(rest) }
 
     /// Of a journal entry.
-    var order: OrderKey? {
-        guard let primary = unsafe primary else { return nil }
-        return unsafe OrderKey(
-            primary: primary, isAbsolute: rest[8] == 1,
-            source: rest.big(9, UInt64.self), id: String(decoding: rest.from(17), as: UTF8.self))
+    var order: OrderKey? { unsafe isHold ? nil : OrderKey(rest) }
+
+    /// Of a lot's journal entry, whose lot and order key a zero byte divides.
+    var lotEntry: (lot: String, order: UnsafeRawBufferPointer)? {
+        guard unsafe !isHold, let end = unsafe rest.firstIndex(of: 0), end > 0 else { return nil }
+        return unsafe (String(decoding: rest[..<end], as: UTF8.self), rest.from(end + 1))
+    }
+}
+
+extension OrderKey {
+    /// Of an entry's bytes behind its journal's prefix: what it is ordered by first. Nil: they are no order key.
+    static func primary(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+        guard bytes.count >= 17, unsafe bytes[8] <= 1 else { return nil }
+        return unsafe Int64(bitPattern: bytes.big(0, UInt64.self) ^ (1 << 63))
+    }
+
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard let primary = unsafe Self.primary(bytes) else { return nil }
+        unsafe self.init(
+            primary: primary, isAbsolute: bytes[8] == 1,
+            source: bytes.big(9, UInt64.self), id: String(decoding: bytes.from(17), as: UTF8.self))
     }
 }

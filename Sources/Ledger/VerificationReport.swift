@@ -21,6 +21,7 @@ public struct VerificationReport: Sendable, Equatable {
     public internal(set) var references: UInt64 = 0
     public internal(set) var variances: UInt64 = 0
     public internal(set) var supplies: UInt64 = 0
+    public internal(set) var lots: UInt64 = 0
     /// The first problems, each with the key it concerns; `problemCount` counts all.
     public internal(set) var problems: [String] = []
     public internal(set) var problemCount = 0

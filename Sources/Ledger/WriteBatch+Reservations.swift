@@ -43,7 +43,7 @@ extension WriteBatch {
     /// Stores a line's row, new or changed.
     public mutating func setHold(_ row: HoldRow, tenant: TenantNumber) throws(LedgerError) {
         let key = KeyBuffer.hold(row, tenant: tenant)
-        let isNew = unsafe try upsert(key.bytes, reserving: HoldRow.bytes, in: .positions) { record in
+        let isNew = unsafe try upsert(key.bytes, reserving: row.bytes, in: .positions) { record in
             unsafe row.encode(into: record, key: key.bytes)
         }
         if isNew { state.holds += 1 }

@@ -33,12 +33,12 @@ extension WriteBatch {
 
     /// Stores a journal entry, new or replaced.
     public mutating func setJournalEntry(
-        _ entry: JournalEntry, tenant: TenantNumber, sku: String, location: LocationNumber
+        _ entry: JournalEntry, tenant: TenantNumber, sku: String, location: LocationNumber, lot: String = ""
     ) throws(LedgerError) {
         precondition(entry.key.isAbsolute == entry.effect.isAbsolute, "an entry's key and effect must agree")
-        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: entry.key)
+        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, lot: lot, order: entry.key)
         let count = JournalRecord.bytes(of: entry.effect)
-        let isNew = unsafe try upsert(key.bytes, reserving: count, in: .journal) { record in
+        let isNew = unsafe try upsert(key.bytes, reserving: count, in: .journal(ofLot: lot)) { record in
             unsafe JournalRecord.encode(entry.effect, into: record, key: key.bytes)
         }
         if isNew { state.journalEntries += 1 }
@@ -47,10 +47,10 @@ extension WriteBatch {
     /// False when there was none.
     @discardableResult
     public mutating func deleteJournalEntry(
-        _ order: OrderKey, tenant: TenantNumber, sku: String, location: LocationNumber
+        _ order: OrderKey, tenant: TenantNumber, sku: String, location: LocationNumber, lot: String = ""
     ) throws(LedgerError) -> Bool {
-        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, order: order)
-        guard unsafe try delete(key.bytes, in: .journal) else { return false }
+        let key = KeyBuffer.journal(tenant: tenant, sku: sku, location: location, lot: lot, order: order)
+        guard unsafe try delete(key.bytes, in: .journal(ofLot: lot)) else { return false }
         state.journalEntries -= 1
         return true
     }
@@ -78,33 +78,39 @@ extension WriteBatch {
         state.journalEntries -= UInt64(count)
         return (count, newest)
     }
+
     /// Looks at the next `count` journal entries of a tenant from where the last call stopped, wrapping round, and returns
     /// the places that have one which `isOld` names, at most `limit`. Deletes nothing: a place's journal is pruned together
     /// with its position. A damaged key is passed over.
+    ///
+    /// - Parameter ofLots: of the lots' journals instead of the positions'.
     public mutating func placesWithOldEntries(
-        tenant: TenantNumber, visiting count: Int, limit: Int, isOld: (LocationNumber, _ primary: Int64) -> Bool
-    ) throws(LedgerError) -> [(sku: String, location: LocationNumber)] {
-        var places: [(sku: String, location: LocationNumber)] = []
-        let hand = ledger.writer.withLock { $0.pruneHands[.journal] ?? [] }
+        tenant: TenantNumber, ofLots: Bool, visiting count: Int, limit: Int,
+        isOld: (LocationNumber, _ primary: Int64) -> Bool
+    ) throws(LedgerError) -> [(sku: String, location: LocationNumber, lot: String)] {
+        var places: [(sku: String, location: LocationNumber, lot: String)] = []
+        let tree: Tree = ofLots ? .lotJournal : .journal
+        let hand = ledger.writer.withLock { $0.pruneHands[tree] ?? [] }
         let moved: [UInt8]
         do throws(LMDBError) {
             var start = KeyBuffer()
             unsafe hand.withUnsafeBytes { unsafe start.append($0) }
-            var cursor = try transaction.openCursor(ledger.database(.journal))
+            var cursor = try transaction.openCursor(ledger.database(tree))
             var entry = unsafe try hand.isEmpty ? cursor.first() : cursor.seek(atOrAfter: start.bytes)
             for _ in 0..<count where places.count < limit {
                 guard let found = unsafe entry else { break }
-                if let stock = unsafe StockKey(found.key), unsafe stock.tenant == tenant,
-                    let primary = unsafe stock.primary, unsafe isOld(stock.location, primary)
-                {
-                    let place = unsafe (sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location)
-                    if places.last.map({ $0 == place }) != true { places.append(place) }
+                if let stock = unsafe StockKey(found.key), unsafe stock.tenant == tenant {
+                    let (lot, order) = unsafe ofLots ? stock.lotEntry ?? ("", stock.rest) : ("", stock.rest)
+                    if let primary = unsafe OrderKey.primary(order), unsafe isOld(stock.location, primary) {
+                        let place = unsafe (String(decoding: stock.sku, as: UTF8.self), stock.location, lot)
+                        if places.last.map({ $0 == place }) != true { places.append(place) }
+                    }
                 }
                 unsafe entry = try cursor.next()
             }
             moved = unsafe entry.map { unsafe [UInt8]($0.key) } ?? []
         } catch { throw LedgerError(error) }
-        ledger.writer.withLock { $0.pruneHands[.journal] = moved }
+        ledger.writer.withLock { $0.pruneHands[tree] = moved }
         return places
     }
 }

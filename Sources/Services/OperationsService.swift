@@ -83,7 +83,9 @@ struct OperationsService {
         if let problem = TextRules.problem(request.location, bytesMax: Limits.nameBytesMax) {
             throw .invalidField("location", problem)
         }
-        guard request.lot.isEmpty else { throw .invalidField("lot", "lots are not part of this version") }
+        if let problem = TextRules.problemUnlessEmpty(request.lot, bytesMax: Limits.idBytesMax) {
+            throw .invalidField("lot", problem)
+        }
         let state = reads.stock.state
         guard let location = state.locations.first(where: { $0.id == request.location }) else {
             throw .invalidField("location", "there is no location \(request.location)")
@@ -108,22 +110,36 @@ struct OperationsService {
         var response = Availability_V1_GetPositionResponse()
         response.sku = request.sku
         response.location = request.location
-        response.position = Availability_V1_Position(position.buckets)
+        if !request.lot.isEmpty {
+            try fill(&response, request, location.number, reads)
+            return response
+        }
+        response.lots = try lots(of: request.sku, at: location.number, position, reads)
+        fill(&response, position, location.number, reads)
         response.position.incoming += supplies.reduce(0) { $0 + $1.line.open }
         response.supplies = supplies.map { Availability_V1_Supply(id: $0.id, $0.line) }
             .sorted { ($0.expectedAt.seconds, $0.expectedAt.nanos) < ($1.expectedAt.seconds, $1.expectedAt.nanos) }
+        return response
+    }
+
+    /// The figures of a position, or of a part of one.
+    func fill(
+        _ response: inout Availability_V1_GetPositionResponse, _ position: Position, _ location: LocationNumber,
+        _ reads: LoopReads
+    ) {
+        let state = reads.stock.state
+        response.position = Availability_V1_Position(position.buckets)
         response.sellable = position.sellable
         response.shortfall = position.shortfall
         response.sequence = position.sequence
         response.readSequence = reads.stock.sequence
         response.epoch = environment.epoch
-        let vouched = state.vouchedTimeNanoseconds(of: position, at: location.number)
+        let vouched = state.vouchedTimeNanoseconds(of: position, at: location)
         if position.authoritativeTimeNanoseconds > 0 {
             response.authoritativeTime = .init(wallNanoseconds: position.authoritativeTimeNanoseconds)
             response.authoritativeSource = state.sourceName(position.authoritativeSource)
         }
         if vouched > 0 { response.age = .init(nanosecondCount: max(0, environment.now() - vouched)) }
-        return response
     }
 }
 

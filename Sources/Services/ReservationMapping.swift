@@ -33,6 +33,7 @@ extension Availability_V1_ReservationLine {
         lineID = line.id
         sku = line.sku
         location = directory.location(line.location)?.id ?? ""
+        lot = line.lot
         requested = line.requested
         quantity = line.quantity
         open = line.open

@@ -61,14 +61,14 @@ struct ReservationReader {
         if !(1...Limits.quantityMax).contains(line.quantity) {
             note("\(path).quantity", "must be 1 to \(Limits.quantityMax), is \(line.quantity)")
         }
-        if !line.lot.isEmpty { note("\(path).lot", "lots are not part of this version") }
+        text(line.lot, "\(path).lot", bytesMax: Limits.idBytesMax)
         text(line.location, "\(path).location", bytesMax: Limits.nameBytesMax)
         guard violations.count == before else { return nil }
         guard let scope = state.directory.scope(named: line.location) else {
             note("\(path).location", "no location or location group is called \(line.location)")
             return nil
         }
-        return GrantLine(sku: line.sku, scope: scope, quantity: line.quantity)
+        return GrantLine(sku: line.sku, scope: scope, lot: line.lot, quantity: line.quantity)
     }
 
     /// Nil when the caller did not say.

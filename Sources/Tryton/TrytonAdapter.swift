@@ -30,7 +30,9 @@ public struct TrytonAdapter: ErpAdapter {
             // Even with the unique index of scripts/erp, which an ERP that is not ours may lack.
             isIdempotent: false, isAtomic: true, allowsPartial: false, takesCommits: false, batchMax: 20,
             // Tryton itself repeats what conflicts, for some 5 s, whether or not anybody still listens.
-            latestEffectSeconds: requestTimeoutSeconds + 10)
+            latestEffectSeconds: requestTimeoutSeconds + 10,
+            // It assigns lots by its own rules, so a hold on one could end as a hold on another.
+            takesLots: false)
     }
 
     /// Closes the connections; the last call.

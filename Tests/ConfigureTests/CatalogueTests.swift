@@ -19,7 +19,7 @@ struct CatalogueTests {
               WH1: {display_name: One, active: false, owner: wms-1, bucket_owners: {incoming: erp}}
               WH2:
             groups: {EAST: [WH2, WH1]}
-            sources: {wms-1: {order: sequence}, erp: {order: sequence}, shop: }
+            sources: {wms-1: {order: sequence, lots: included}, erp: {order: sequence, lots: separate}, shop: }
             channels:
               web:
                 display_name: Web
@@ -63,7 +63,7 @@ struct CatalogueTests {
         #expect(catalogue.groups == [LocationGroup(id: "EAST", members: ["WH2", "WH1"])])
         #expect(
             catalogue.sources == [
-                SourceTerms(id: "wms-1", order: .sequence), SourceTerms(id: "erp", order: .sequence),
+                SourceTerms(id: "wms-1", order: .sequence, lots: .included), SourceTerms(id: "erp", order: .sequence),
                 SourceTerms(id: "shop"),
             ])
         let channel = try #require(catalogue.channels.first)

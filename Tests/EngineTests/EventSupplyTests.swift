@@ -125,7 +125,7 @@ extension TestStore {
             ),
             (told("4", 1) { $0.supply.expectedAtNanoseconds = 0 }, "INVALID_FIELD: supply.expected_at: is required"),
             (cancelled("5", supply: ""), "INVALID_FIELD: supply.id: is required"),
-            (told("6", 1) { $0.lot = "L" }, "LOT_NOT_SUPPORTED: lot: positions are not split by lot"),
+            (told("6", 1) { $0.lot = "L" }, "LOT_NOT_SUPPORTED: lot: supplies are not split by lot"),
             (told("7", 1) { $0.location = "X" }, "UNKNOWN_LOCATION: location: no location is called X"),
         ]
         for (event, reason) in table { #expect(try store.publish(event).reason == reason) }

@@ -67,6 +67,8 @@ func makeFullPosition() -> Position {
     position.newestAbsolutePrimary = 7
     position.prunedThroughPrimary = .min
     position.contained = 11
+    position.isSplit = true
+    position.tellsAllocated = true
     position.setChannelHolds([ChannelHold(channel: 3, units: 40), ChannelHold(channel: 9, units: 2)])
     return position
 }

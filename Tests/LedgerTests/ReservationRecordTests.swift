@@ -13,6 +13,7 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
     for id in 1...3 as ClosedRange<UInt32> {
         var line = ReservationLine(
             id: id, sku: "SKU-\(id)", location: 4, requested: 10, quantity: 9, erp: id == 2 ? "" : "erp")
+        line.lot = id == 3 ? "" : "LOT-\(id)"
         line.open = 5
         line.committed = 1
         line.fulfilled = 2
@@ -88,7 +89,7 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
         func row(_ sku: String, _ location: LocationNumber, _ expiry: Int64, _ number: UInt64) -> HoldRow {
             HoldRow(
                 sku: sku, location: location, expireTimeNanoseconds: expiry, number: number, lineID: 1, channel: 2,
-                open: 3, contained: 1)
+                open: 3, contained: 1, lot: number == 2 ? "" : "LOT-\(number)")
         }
         let rows = [
             row("A", 1, .max, 1), row("A", 1, 20, 2), row("A", 1, 10, 3), row("A", 2, 5, 4), row("AB", 1, 1, 5),

@@ -247,9 +247,9 @@ def test_type_that_nobody_knows_is_dead_lettered_by_its_number(api):
     assert failure_of(api.position, sku).code == grpc.StatusCode.NOT_FOUND
 
 
-def test_event_about_a_lot_is_dead_lettered_and_never_guessed(api):
+def test_event_about_a_lot_of_too_many_bytes_is_dead_lettered_and_never_cut(api):
     sku = new_name()
-    assert refused(api, adjustment(sku, 1, lot="L1"))
+    assert refused(api, adjustment(sku, 1, lot="L" * 65)) == "INVALID_FIELD: lot: at most 64 bytes, has 65"
     assert failure_of(api.position, sku).code == grpc.StatusCode.NOT_FOUND
 
 

@@ -112,7 +112,7 @@ def test_unknown_channel_is_not_found(holder):
     ({"lines": [wanted("SKU", 10 ** 12 + 1)]}, "lines[0].quantity", str(10 ** 12)),
     ({"lines": [wanted("SKU", location="l" * 33)]}, "lines[0].location", "32"),
     ({"lines": [wanted("SKU", location="NOWHERE")]}, "lines[0].location", "NOWHERE"),
-    ({"lines": [wanted("SKU", lot="L1")]}, "lines[0].lot", ""),
+    ({"lines": [wanted("SKU", lot="l" * 65)]}, "lines[0].lot", "64"),
     ({"ttl": duration(0)}, "ttl", "1"),
     ({"ttl": duration(-SECOND)}, "ttl", "1"),
     ({"ttl": duration(999_999_999)}, "ttl", "1"),

@@ -90,7 +90,7 @@ struct Caller {
             lines.append(
                 GrantLine(
                     sku: chance.oneIn(60) ? "nothing" : asked,
-                    scope: chance.oneIn(3) ? .one(LocationNumber(1 + chance.below(3))) : .all,
+                    scope: chance.oneIn(3) ? .one(LocationNumber(1 + chance.below(3))) : .all, lot: lot(&chance),
                     quantity: chance.oneIn(25) ? 60 : chance.within(1...6)))
         }
         var ttl: Int64? = chance.oneIn(2) ? nil : chance.seconds(1...120)
@@ -157,6 +157,9 @@ struct Caller {
 
     // MARK: Stock
 
+    /// Mostly none.
+    private func lot(_ chance: inout Chance) -> String { chance.oneIn(3) ? chance.pick(WorldTerms.lots) : "" }
+
     private mutating func event(wall: WallNanoseconds, _ chance: inout Chance) -> EngineCommand {
         counter += 1
         // Differences may share a moment with a figure; two figures have no moment in common.
@@ -171,6 +174,7 @@ struct Caller {
             location: location, quantity: isFigure ? chance.within(0...30) : chance.within(-5...8), reason: "count",
             bodyDigest: counter)
         if chance.oneIn(40) { event.occurredAtNanoseconds = wall + chance.seconds(301...900) }
+        event.lot = lot(&chance)
         if isFigure, chance.oneIn(2) {
             event.kind = .positionSnapshot
             event.snapshot = snapshot(&chance)
@@ -199,6 +203,7 @@ struct Caller {
             event.toLocation = chance.pick(WorldTerms.locationNames.filter { $0 != location })
         }
         event.reference = "R\(chance.below(3))"
+        event.lot = lot(&chance)
         return publish(event)
     }
 
@@ -234,6 +239,7 @@ struct Caller {
                 number: number, epoch: chance.oneIn(40) ? epoch + 1 : epoch)
             if chance.oneIn(3) { event.hold.lineID = line?.id ?? 1 }
         }
+        event.lot = chance.oneIn(3) ? lot(&chance) : line?.lot ?? ""
         return publish(event)
     }
 
@@ -276,7 +282,8 @@ struct Caller {
             InventoryEvent(
                 id: "e\(counter)", source: "wms", kind: .positionSnapshot,
                 occurredAtNanoseconds: occurred / .perSecond * .perSecond + Int64(counter), sku: told.sku,
-                location: terms.locations[told.location] ?? "", snapshot: effect, contains: contains,
+                location: terms.locations[told.location] ?? "", lot: chance.oneIn(3) ? told.lot : "", snapshot: effect,
+                contains: contains,
                 bodyDigest: counter))
     }
 

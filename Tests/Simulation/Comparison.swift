@@ -48,7 +48,7 @@ enum Comparison {
             .wholeOrAbsent, "\(name) is \(stored), expected \(hold)")
         for (line, expected) in zip(stored.lines, hold.lines) {
             let isSame =
-                line.id == expected.id && line.sku == expected.sku && line.location == expected.location
+                line.id == expected.id && line.sku == expected.sku && line.location == expected.location && line.lot == expected.lot
                 && line.quantity == expected.quantity
                 && (isUnswept
                     ? line.open == expected.lapsed
@@ -127,6 +127,7 @@ extension Tenancy {
             try require(
                 position.buckets[.releasing] == model.releasing[place, default: 0], .countersRecomputed,
                 "releasing of \(place) is \(position.buckets[.releasing])")
+            try checkLots(of: place, position, now: now)
             for channel in terms.channels {
                 let held = numbers[channel].map { position.openHolds(of: $0) } ?? 0
                 let expected = model.held[place]?[channel] ?? 0
@@ -138,6 +139,22 @@ extension Tenancy {
         let known = model.stock.keys.count { $0.sku == sku }
         try require(
             positions.count == known, .acknowledgedIsThere, "\(sku) has \(positions.count) positions, not \(known)")
+    }
+
+    /// Each lot by itself, and that the position is split where there are any.
+    private func checkLots(of place: Place, _ position: Position, now: WallNanoseconds) throws(Violation) {
+        let lots = try look { view throws(LedgerError) in
+            try view.liveLots(of: place.sku, at: place.location, ledgerNanoseconds: now)
+        }
+        try require(lots.isEmpty || position.isSplit, .feedInAnyOrder, "\(place) has lots and is not split")
+        for name in WorldTerms.lots {
+            let buckets = lots.first { $0.lot == name }?.part.buckets ?? Buckets()
+            var expected = model.stock[place]?.parts[name]?.values ?? Buckets()
+            let held = model.heldOfLots[place]?[name]
+            (expected[.reserved], expected[.releasing]) = (held?.reserved ?? 0, held?.releasing ?? 0)
+            try require(
+                buckets == expected, .feedInAnyOrder, "lot \(name) of \(place) has \(buckets), expected \(expected)")
+        }
     }
 
     private func checkSupplies(of sku: String) throws(Violation) {

@@ -42,13 +42,13 @@ extension Model {
                 return .deadLettered
             }
             let arrival = Place(sku: event.sku, location: there.key)
-            pair(event, PairKey(place: arrival, bucket: .inTransit, reference: event.reference))
+            pair(event, PairKey(place: arrival, bucket: .inTransit, lot: event.lot, reference: event.reference))
             if event.kind == .transferReceived { place = arrival }
         case .allocationCreated, .allocationReleased:
-            pair(event, PairKey(place: place, bucket: .allocated, reference: event.reference))
+            pair(event, PairKey(place: place, bucket: .allocated, lot: event.lot, reference: event.reference))
             return .applied
         case .shipmentConfirmed where !event.reference.isEmpty:
-            pair(event, PairKey(place: place, bucket: .allocated, reference: event.reference))
+            pair(event, PairKey(place: place, bucket: .allocated, lot: event.lot, reference: event.reference))
         case .receiptPosted where !event.supply.id.isEmpty: supply(event, SupplyKey(place: place, id: event.supply.id))
         case .supplyUpdated, .supplyCancelled:
             supply(event, SupplyKey(place: place, id: event.supply.id))
@@ -76,7 +76,8 @@ extension Model {
                 units = min(left, units)
                 left -= units
             }
-            stock[key.place, default: StockHistory()].setLeg(one.key, key.bucket, opens(one.event) ? units : -units)
+            stock[key.place, default: StockHistory()].setLeg(
+                key.lot, one.key, key.bucket, opens(one.event) ? units : -units)
         }
     }
 
@@ -88,7 +89,7 @@ extension Model {
         stock[key.place] = stock[key.place] ?? StockHistory()
         for one in told where one.kind == .receiptPosted {
             let place = StockHistory.key(of: one, isAbsolute: false)
-            stock[key.place]?.setLeg(place, .incoming, isTold ? 0 : -(one.quantity ?? 0))
+            stock[key.place]?.setLeg("", place, .incoming, isTold ? 0 : -(one.quantity ?? 0))
         }
     }
 
@@ -113,7 +114,7 @@ extension Model {
         return max(0, came.reduce(figure.supply.quantity) { $0 - ($1.quantity ?? 0) })
     }
 
-    /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place first.
+    /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place and of the lot first.
     private mutating func ship(_ event: InventoryEvent, from location: LocationNumber) {
         guard let id = ReservationID.parse(event.hold.reservationID), id.epoch == epoch, var hold = holds[id.number]
         else { return }
@@ -121,8 +122,9 @@ extension Model {
             hold.lines[$0].sku == event.sku && (event.hold.lineID == 0 || event.hold.lineID == hold.lines[$0].id)
         }
         var left = event.quantity ?? 0
-        for isThere in [true, false] {
-            for index in own where (hold.lines[index].location == location) == isThere {
+        for (isThere, isOfLot) in [(true, true), (true, false), (false, true), (false, false)] {
+            for index in own
+            where (hold.lines[index].location == location) == isThere && (hold.lines[index].lot == event.lot) == isOfLot {
                 let units = min(left, hold.lines[index].open)
                 guard units > 0 else { continue }
                 left -= units
@@ -136,14 +138,18 @@ extension Model {
 
     /// The newest figure says which of our holds it was taken with: those are in it, and no others. Returns the units.
     private mutating func contain(_ event: InventoryEvent, at place: Place) -> Int64 {
+        let history = stock[place] ?? StockHistory()
         guard event.kind == .positionSnapshot, event.snapshot.touched.contains(.allocated),
-            (stock[place] ?? StockHistory()).isNewest(event, of: .allocated)
+            history.isNewest(event, of: .allocated)
         else { return 0 }
         var sum: Int64 = 0
         for hold in holds.values where hold.lines.contains(where: { $0.place == place }) {
             var hold = hold
-            let units = hold.unitsNamed(in: event.contains, at: place, epoch: epoch, now)
-            for index in hold.lines.indices where hold.lines[index].place == place {
+            let units = hold.unitsNamed(in: event.contains, at: place, epoch: epoch, now) {
+                history.tells(event.lot, of: $0)
+            }
+            for index in hold.lines.indices
+            where hold.lines[index].place == place && history.tells(event.lot, of: hold.lines[index].lot) {
                 sum += units[index]
                 contain(units[index], &hold, index)
             }
@@ -225,7 +231,7 @@ extension Model {
         guard !expired.isLinked, let units = expired.units(quantities, \.lapsed), let policy = policies[expired.channel]
         else { return .refused }
         let lines = zip(expired.lines, units).filter { $0.1 > 0 }.map { line, units in
-            GrantLine(sku: line.sku, scope: .one(line.location), quantity: units)
+            GrantLine(sku: line.sku, scope: .one(line.location), lot: line.lot, quantity: units)
         }
         let wish = ReservationWish(
             channelID: expired.channel, lines: lines, ttlNanoseconds: nil, orderReference: "",
@@ -328,14 +334,16 @@ extension HeldLine {
 extension Hold {
     /// Units of every line that a figure says it was taken with.
     fileprivate func unitsNamed(
-        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds
+        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds, ofLot isTold: (String) -> Bool
     ) -> [Int64] {
         let id = ReservationID.text(number: number, epoch: epoch)
         var units = [Int64](repeating: 0, count: lines.count)
         for named in contains where named.reservationID == id {
             var left = named.quantity
             for (index, line) in lines.enumerated()
-            where line.place == place && (named.lineID == 0 || named.lineID == line.id) && !line.isSettled(self, now) {
+            where line.place == place && (named.lineID == 0 || named.lineID == line.id) && !line.isSettled(self, now)
+                && isTold(line.lot)
+            {
                 let taken = min(left, line.quantity - units[index])
                 units[index] += taken
                 left -= taken

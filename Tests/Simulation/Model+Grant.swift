@@ -60,6 +60,7 @@ extension Model {
             customerUnits = standing.units
         }
         var taken: [Place: Int64] = [:]
+        var takenOfLots: [Place: [String: Int64]] = [:]
         var lines: [HeldLine] = []
         for line in wish.lines {
             var wanted = line.quantity
@@ -67,7 +68,13 @@ extension Model {
                 wanted = min(wanted, max(0, most - customerUnits[line.sku, default: 0]))
             }
             if wanted < line.quantity && !wish.allowsPartial { return nil }
-            let offers = offers(line.sku, line.scope, policy, wish.channelID, taken: taken)
+            var offers = offers(line.sku, line.scope, policy, wish.channelID, taken: taken)
+            if offers.reduce(0, { $0 + $1.units }) < policy.floor { offers = [] }
+            for index in offers.indices where !line.lot.isEmpty {
+                let place = Place(sku: line.sku, location: offers[index].location)
+                let left = sellable(line.lot, at: place) - takenOfLots[place, default: [:]][line.lot, default: 0]
+                offers[index].units = min(offers[index].units, max(0, left))
+            }
             let parts = source(offers, wanted, policy, allowsPartial: wish.allowsPartial)
             if parts.isEmpty {
                 guard wish.allowsPartial else { return nil }
@@ -76,7 +83,9 @@ extension Model {
             for part in parts {
                 let erp = terms.erps.erp(ofLocation: terms.locations[part.location] ?? "")
                 lines.append(line.part(id: lines.count + 1, location: part.location, units: part.units, erp: erp))
-                taken[Place(sku: line.sku, location: part.location), default: 0] += part.units
+                let place = Place(sku: line.sku, location: part.location)
+                taken[place, default: 0] += part.units
+                takenOfLots[place, default: [:]][line.lot, default: 0] += part.units
                 customerUnits[line.sku, default: 0] += part.units
             }
         }
@@ -88,7 +97,7 @@ extension Model {
         _ offers: [Offer], _ wanted: Int64, _ policy: ChannelPolicy, allowsPartial: Bool
     ) -> [(location: LocationNumber, units: Int64)] {
         let sum = offers.reduce(0) { $0 + $1.units }
-        guard wanted > 0, sum >= policy.floor, sum > 0 else { return [] }
+        guard wanted > 0, sum > 0 else { return [] }
         if let whole = offers.first(where: { $0.units >= wanted }) { return [(whole.location, wanted)] }
         guard allowsPartial || policy.splitAllowed && sum >= wanted else { return [] }
         guard policy.splitAllowed else {
@@ -107,7 +116,8 @@ extension Model {
 
 extension GrantLine {
     fileprivate func part(id: Int, location: LocationNumber, units: Int64, erp: String) -> HeldLine {
-        HeldLine(id: UInt32(id), sku: sku, location: location, quantity: units, open: units, erp: erp)
+        HeldLine(
+            id: UInt32(id), sku: sku, location: location, lot: lot, quantity: units, open: units, erp: erp)
     }
 }
 

@@ -13,6 +13,8 @@ struct HeldLine {
     var id: UInt32
     var sku: String
     var location: LocationNumber
+    /// Empty: any.
+    var lot: String
     var quantity: Int64
     var open: Int64
     var fulfilled: Int64 = 0
@@ -83,6 +85,7 @@ struct Model {
     struct PairKey: Hashable {
         var place: Place
         var bucket: Bucket
+        var lot: String
         var reference: String
     }
 
@@ -115,6 +118,8 @@ struct Model {
     /// Sums of the holds' lines, kept along; `recount` makes them anew.
     private(set) var held: [Place: [String: Int64]] = [:]
     private(set) var releasing: [Place: Int64] = [:]
+    /// The same of lots: what is open, and what is closed and subtracted all the same.
+    private(set) var heldOfLots: [Place: [String: (reserved: Int64, releasing: Int64)]] = [:]
     /// What left the house since somebody last looked: the ERPs know of it by themselves.
     var issues: [GoodsIssue] = []
     /// No ACTIVE hold ends before it.
@@ -172,6 +177,7 @@ struct Model {
 
     mutating func take(_ line: HeldLine, for channel: String) {
         held[line.place, default: [:]][channel, default: 0] += line.open
+        heldOfLots[line.place, default: [:]][line.lot, default: (0, 0)].reserved += line.open
     }
 
     /// Changes a line, and the sums with it.
@@ -179,6 +185,8 @@ struct Model {
         let before = hold.lines[index]
         body(&hold.lines[index])
         let line = hold.lines[index]
+        heldOfLots[line.place, default: [:]][line.lot, default: (0, 0)].reserved += line.open - before.open
+        heldOfLots[line.place, default: [:]][line.lot, default: (0, 0)].releasing += line.releasing - before.releasing
         if line.open != before.open {
             held[line.place, default: [:]][hold.channel, default: 0] += line.open - before.open
         }
@@ -225,7 +233,10 @@ struct Model {
     }
 
     mutating func forget(_ number: ReservationNumber) {
-        for line in holds[number]?.lines ?? [] { releasing[line.place, default: 0] -= line.releasing }
+        for line in holds[number]?.lines ?? [] {
+            releasing[line.place, default: 0] -= line.releasing
+            heldOfLots[line.place, default: [:]][line.lot, default: (0, 0)].releasing -= line.releasing
+        }
         holds[number] = nil
     }
 
@@ -251,6 +262,14 @@ struct Model {
             - max(values[.safetyStock], least) - reserved(at: place) - releasing[place, default: 0]
     }
 
+    /// What is there of one lot for selling; signed.
+    func sellable(_ lot: String, at place: Place) -> Int64 {
+        guard let values = stock[place]?.parts[lot]?.values else { return 0 }
+        let held = heldOfLots[place]?[lot] ?? (0, 0)
+        return values[.onHand] - values[.quarantined] - values[.damaged] - values[.allocated] - values[.safetyStock]
+            - held.reserved - held.releasing
+    }
+
     /// What one customer holds.
     func standing(channel: String, customer: String) -> (holds: Int64, units: [String: Int64]) {
         var result: (holds: Int64, units: [String: Int64]) = (0, [:])
@@ -262,8 +281,49 @@ struct Model {
     }
 }
 
-/// All events of one place. The order of delivery is not in it.
+/// All events of one place: of what belongs to no lot, and of each lot by itself.
 struct StockHistory {
+    private(set) var parts: [String: PartHistory] = ["": PartHistory()]
+    /// Of the whole.
+    private(set) var values = Buckets()
+
+    /// Whether no later figure of its part sets what the event sets of a bucket.
+    func isNewest(_ event: InventoryEvent, of bucket: Bucket) -> Bool {
+        parts[event.lot]?.isNewest(event, of: bucket) ?? true
+    }
+
+    /// Whether a figure of one part is about what is allocated of a held lot.
+    func tells(_ lot: String, of held: String) -> Bool {
+        if !lot.isEmpty { return lot == held }
+        return held.isEmpty || parts[held]?.tellsAllocated != true
+    }
+
+    mutating func add(_ event: InventoryEvent, contained: Int64) {
+        parts[event.lot, default: PartHistory()].add(event, contained: contained)
+        addUp()
+    }
+
+    mutating func setLeg(_ lot: String, _ key: OrderKey, _ bucket: Bucket, _ units: Int64) {
+        parts[lot, default: PartHistory()].setLeg(key, bucket, units)
+        addUp()
+    }
+
+    private mutating func addUp() {
+        values = Buckets()
+        for part in parts.values {
+            for bucket in Bucket.allCases { values[bucket] += part.values[bucket] }
+        }
+    }
+
+    static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
+        OrderKey(
+            primary: event.occurredAtNanoseconds, isAbsolute: isAbsolute,
+            source: OrderKey.digest(ofSource: event.source), id: event.id)
+    }
+}
+
+/// All events of one part of a place. The order of delivery is not in it.
+struct PartHistory {
     private struct Entry {
         var key: OrderKey
         var effect: StockEffect
@@ -275,21 +335,20 @@ struct StockHistory {
 
     /// Whether no later figure sets what the event sets of a bucket.
     func isNewest(_ event: InventoryEvent, of bucket: Bucket) -> Bool {
-        let key = Self.key(of: event, isAbsolute: true)
+        let key = StockHistory.key(of: event, isAbsolute: true)
         return !entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(bucket) && key < $0.key }
     }
 
-    static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
-        OrderKey(
-            primary: event.occurredAtNanoseconds, isAbsolute: isAbsolute,
-            source: OrderKey.digest(ofSource: event.source), id: event.id)
+    /// Whether anybody ever said how much of it is allocated.
+    var tellsAllocated: Bool {
+        entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(.allocated) }
     }
 
     /// - Parameter contained: units of our holds in `allocated`.
     mutating func add(_ event: InventoryEvent, contained: Int64) {
         var effect = Self.effect(of: event)
         effect.values[.allocated] -= contained
-        let key = Self.key(of: event, isAbsolute: effect.isAbsolute)
+        let key = StockHistory.key(of: event, isAbsolute: effect.isAbsolute)
         insert(Entry(key: key, effect: effect))
     }
 

@@ -6,6 +6,7 @@ import Inventory
 struct WorldTerms {
     static let start: WallNanoseconds = 1_800_000_000 * .perSecond
     static let skus = (10..<30).map { "S\($0)" }
+    static let lots = ["A", "B", "C"]
     static let locationNames = ["L1", "L2", "L3"]
     static let sources = ["wms", "shop"]
     static let customers = ["", "", "", "c1", "c2"]

@@ -40,13 +40,4 @@ struct LineArgument: ExpressibleByArgument, Equatable {
             if let quantity { $0.quantity = quantity }
         }
     }
-
-    /// What is held without a quantity is one unit.
-    var reservationLine: Availability_V1_CreateReservationLine {
-        .with {
-            $0.sku = sku
-            $0.location = location
-            $0.quantity = quantity ?? 1
-        }
-    }
 }

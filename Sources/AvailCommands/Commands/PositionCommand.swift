@@ -30,7 +30,8 @@ struct PositionGetCommand: ClientCommand {
 
     static func table(_ response: Availability_V1_GetPositionResponse) -> TextTable {
         let position = response.position
-        var table = TextTable([("\(response.sku) at \(response.location)", .left), ("UNITS", .right)])
+        let lot = response.lot.isEmpty ? "" : ", lot \(response.lot)"
+        var table = TextTable([("\(response.sku) at \(response.location)\(lot)", .left), ("UNITS", .right)])
         table.add(["on_hand", "\(position.onHand)"])
         table.add(["quarantined", "\(position.quarantined)"])
         table.add(["damaged", "\(position.damaged)"])
@@ -39,6 +40,9 @@ struct PositionGetCommand: ClientCommand {
         table.add(["releasing", "\(position.releasing)"])
         table.add(["safety_stock", "\(position.safetyStock)"])
         table.add(["sellable", "\(response.sellable)"])
+        for lot in response.lots {
+            table.add([lot.lot.isEmpty ? "  without a lot" : "  lot \(lot.lot)", "\(lot.sellable)"])
+        }
         table.add(["shortfall", "\(response.shortfall)"])
         table.add(["in_transit", "\(position.inTransit)"])
         table.add(["incoming", "\(position.incoming)"])

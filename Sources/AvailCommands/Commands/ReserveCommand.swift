@@ -20,13 +20,15 @@ struct ReserveOptions: ParsableArguments {
     @Flag(help: "Hold what there is instead of all or nothing.")
     var partial = false
 
-    @Argument(help: ArgumentHelp("What is held, for example SKU-1, SKU-1@WH1 or SKU-1@EAST=3.", valueName: "line"))
-    var lines: [LineArgument]
+    @Argument(
+        help: ArgumentHelp(
+            "What is held, for example SKU-1, SKU-1@WH1, SKU-1@EAST=3, or of a lot SKU-1@WH1#L-7=3.", valueName: "line"))
+    var lines: [ReserveLineArgument]
 
     var request: Availability_V1_CreateReservationRequest {
         .with {
             $0.channel = channel ?? ""
-            $0.lines = lines.map(\.reservationLine)
+            $0.lines = lines.map(\.message)
             if let ttl { $0.ttl = ttl.message }
             $0.orderReference = order ?? ""
             $0.customer = customer ?? ""
@@ -38,10 +40,11 @@ struct ReserveOptions: ParsableArguments {
 struct ReserveCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "reserve", abstract: "Hold stock for a channel.",
-        usage: "avail reserve [--channel CHANNEL] [--ttl DURATION] [--partial] SKU[@LOCATION][=QUANTITY] ...",
+        usage: "avail reserve [--channel CHANNEL] [--ttl DURATION] [--partial] SKU[@[LOCATION][#LOT]][=QUANTITY] ...",
         discussion: """
             All lines are held or none, unless --partial is given. A line without a quantity is 1 unit, without a \
-            location it is sourced as the channel's policy says.
+            location it is sourced as the channel's policy says. A lot is named behind the @: SKU-1@WH1#L-7, or \
+            SKU-1@#L-7 wherever there is some of it.
 
             Hold one of SKU-1 and three of SKU-2 for a cart, for 15 minutes:
               avail reserve --channel web --ttl 15m --order CART-7 SKU-1 SKU-2=3

@@ -5,9 +5,13 @@ public struct ErpTerms: Sendable, Equatable {
     public var takesCommits: Bool
     /// A part of a hold can be given back. Otherwise it keeps the whole until nothing is open.
     public var allowsPartialRelease: Bool
+    /// What is held of a lot may be held there by its quantity. Otherwise no lot is held at its locations: it would
+    /// assign another.
+    public var takesLots: Bool
 
-    public init(name: String, takesCommits: Bool, allowsPartialRelease: Bool) {
+    public init(name: String, takesCommits: Bool, allowsPartialRelease: Bool, takesLots: Bool = true) {
         self.name = name
+        self.takesLots = takesLots
         self.takesCommits = takesCommits
         self.allowsPartialRelease = allowsPartialRelease
     }
@@ -32,6 +36,8 @@ public struct ErpDirectory: Sendable {
 
     /// An ERP that is no longer configured keeps its writes; they wait.
     func takesCommits(_ erp: String) -> Bool { terms[erp]?.takesCommits ?? true }
+
+    public func takesLots(_ erp: String) -> Bool { erp.isEmpty || terms[erp]?.takesLots ?? false }
 
     func allowsPartialRelease(_ erp: String) -> Bool { terms[erp]?.allowsPartialRelease ?? false }
 }

@@ -2,12 +2,15 @@
 public struct GrantLine: Sendable, Equatable {
     public var sku: String
     public var scope: LocationScope
+    /// Empty: any.
+    public var lot: String
     /// Units, 1 or more.
     public var quantity: Int64
 
-    public init(sku: String, scope: LocationScope, quantity: Int64) {
+    public init(sku: String, scope: LocationScope, lot: String = "", quantity: Int64) {
         self.sku = sku
         self.scope = scope
+        self.lot = lot
         self.quantity = quantity
     }
 }
@@ -66,11 +69,14 @@ public struct GrantStock: Sendable {
     public var figures: StockFigures
     /// Units the asking channel holds there.
     public var openHolds: Int64
+    /// What of the line's lot could be sold by itself; 0 where there is none of it. Of a line without a lot unused.
+    public var lotSellable: Int64
 
-    public init(location: LocationNumber, figures: StockFigures, openHolds: Int64) {
+    public init(location: LocationNumber, figures: StockFigures, openHolds: Int64, lotSellable: Int64 = 0) {
         self.location = location
         self.figures = figures
         self.openHolds = openHolds
+        self.lotSellable = lotSellable
     }
 }
 
@@ -91,7 +97,7 @@ public struct CustomerStanding: Sendable {
 ///
 /// Two lines of one sku count together: what an earlier line takes is gone for a later one. A line is granted by the
 /// number that CheckAvailability answers, without the cap, and never beyond the position's own sellable units and the
-/// allowed oversell.
+/// allowed oversell. A line of a lot needs both that and the lot's own sellable units, which no oversell extends.
 public struct GrantPlanner: ~Copyable {
     static let alternativesMax = 5
 
@@ -108,6 +114,8 @@ public struct GrantPlanner: ~Copyable {
     private struct Place: Hashable {
         var sku: String
         var location: LocationNumber
+        /// Empty: of the position, whatever the lot.
+        var lot = ""
     }
 
     public init(
@@ -124,7 +132,7 @@ public struct GrantPlanner: ~Copyable {
 
     /// Plans the next line. `stock`: every position of its sku.
     public mutating func plan(_ line: GrantLine, at index: Int, stock: [GrantStock], into plan: inout GrantPlan) {
-        let offers = offers(line.sku, line.scope, stock)
+        let offers = offers(line, line.scope, stock)
         var wanted = line.quantity
         var limitText: String?
         if let limit = unitsLeft(of: line.sku), limit < wanted {
@@ -152,6 +160,9 @@ public struct GrantPlanner: ~Copyable {
         for part in parts {
             plan.parts.append(GrantPart(lineIndex: index, location: part.location, quantity: part.units))
             taken[Place(sku: line.sku, location: part.location), default: 0] += part.units
+            if !line.lot.isEmpty {
+                taken[Place(sku: line.sku, location: part.location, lot: line.lot), default: 0] += part.units
+            }
             takenUnits[line.sku, default: 0] += part.units
         }
     }
@@ -162,9 +173,9 @@ public struct GrantPlanner: ~Copyable {
         return most - customer.units[sku, default: 0] - takenUnits[sku, default: 0]
     }
 
-    private func offers(_ sku: String, _ scope: LocationScope, _ stock: [GrantStock]) -> GrantOffers {
-        var sku = sku
-        let name = sku
+    private func offers(_ line: GrantLine, _ scope: LocationScope, _ stock: [GrantStock]) -> GrantOffers {
+        let name = line.sku
+        var sku = name
         return sku.withUTF8 { bytes in
             var evaluation = LineEvaluation(
                 EvaluationTables(channel, watermarks, isDegraded: isDegraded), sku: UnsafeRawBufferPointer(bytes),
@@ -182,6 +193,11 @@ public struct GrantPlanner: ~Copyable {
                 offers: evaluation.recorder.offers, isKnown: answer.status != .unknownSku, refused: answer.refused)
             offers.arrange(by: channel.sourcing)
             offers.apply(floor: channel.floor)
+            guard !line.lot.isEmpty else { return offers }
+            for position in stock {
+                let gone = taken[Place(sku: name, location: position.location, lot: line.lot), default: 0]
+                offers.limit(position.location, to: position.lotSellable - gone)
+            }
             return offers
         }
     }
@@ -193,6 +209,7 @@ public struct GrantPlanner: ~Copyable {
             channel.splitAllowed ? offers.sum : offers.offers.map(\.units).max() ?? 0
         var shortage = GrantShortage(
             lineIndex: index, reason: .insufficientStock, text: "", available: available, alternatives: [])
+        let what = line.lot.isEmpty ? line.sku : "lot \(line.lot) of \(line.sku)"
         if !offers.isKnown {
             shortage.text = "nothing is known of \(line.sku)"
         } else if offers.refused != nil || offers.offers.contains(where: \.isWithheld) {
@@ -200,15 +217,15 @@ public struct GrantPlanner: ~Copyable {
             shortage.text = "figures of \(line.sku) are too old to sell by"
         } else if offers.sellable >= line.quantity && available < line.quantity && offers.sum < line.quantity {
             shortage.reason = .channelAllocationExhausted
-            shortage.text = "the channel may sell \(available) more of \(line.sku), asked are \(line.quantity)"
+            shortage.text = "the channel may sell \(available) more of \(what), asked are \(line.quantity)"
         } else if offers.sum >= line.quantity {
             shortage.text =
-                "no one location has \(line.quantity) of \(line.sku) (at most \(available)) and the line may not be split"
+                "no one location has \(line.quantity) of \(what) (at most \(available)) and the line may not be split"
         } else {
-            shortage.text = "there are \(available) of \(line.sku), asked are \(line.quantity)"
+            shortage.text = "there are \(available) of \(what), asked are \(line.quantity)"
         }
         if line.scope != .all {
-            let elsewhere = self.offers(line.sku, .all, stock).offers.filter { $0.units >= line.quantity }
+            let elsewhere = self.offers(line, .all, stock).offers.filter { $0.units >= line.quantity }
             shortage.alternatives = elsewhere.prefix(Self.alternativesMax).compactMap {
                 channel.directory.location($0.location)?.id
             }
@@ -246,6 +263,14 @@ struct GrantOffers {
         var rank: [LocationNumber: Int] = [:]
         for (place, location) in sourcing.enumerated() { rank[location] = place }
         offers.sort { (rank[$0.location] ?? .max, $0.location) < (rank[$1.location] ?? .max, $1.location) }
+    }
+
+    /// What is asked for is of a lot, and there is no more of it.
+    mutating func limit(_ location: LocationNumber, to lotSellable: Int64) {
+        for index in offers.indices where offers[index].location == location {
+            offers[index].units = min(offers[index].units, max(0, lotSellable))
+            offers[index].sellable = min(offers[index].sellable, lotSellable)
+        }
     }
 
     /// A sum below the floor counts nothing.

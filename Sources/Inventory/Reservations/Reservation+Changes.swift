@@ -102,19 +102,25 @@ extension Reservation {
         return quantity - left
     }
 
-    /// The open lines that a shipment of a sku takes from, by their places: the line named, or else those at the location it
-    /// left from before the others.
-    public func linesToShip(sku: String, lineID: UInt32, location: LocationNumber) -> [Int] {
+    /// The open lines that a shipment of a sku takes from, by their places: the line named, or else those of the location it
+    /// left from and the lot before those of the location, these before those of the lot, and the others last.
+    public func linesToShip(sku: String, lineID: UInt32, location: LocationNumber, lot: String) -> [Int] {
         let open = lines.indices.filter {
             lines[$0].sku == sku && lines[$0].open > 0 && (lineID == 0 || lines[$0].id == lineID)
         }
-        return open.filter { lines[$0].location == location } + open.filter { lines[$0].location != location }
+        let distances = open.map { index in
+            (lines[index].location == location ? 0 : 2) + (lines[index].lot == lot ? 0 : 1)
+        }
+        return (0...3).flatMap { distance in zip(open, distances).filter { $0.1 == distance }.map(\.0) }
     }
 
-    /// What of each line is open, of those that an event is about: the line named, the lines of a sku, or all.
-    public func openLines(sku: String, lineID: UInt32) -> [LineQuantity] {
+    /// What of each line is open, of those that an event is about: the line named, the lines of a sku or of a lot of it, or
+    /// all.
+    public func openLines(sku: String, lineID: UInt32, lot: String) -> [LineQuantity] {
         lines.filter {
-            $0.open > 0 && (lineID == 0 || $0.id == lineID) && (lineID != 0 || sku.isEmpty || $0.sku == sku)
+            guard $0.open > 0 else { return false }
+            if lineID != 0 { return $0.id == lineID }
+            return sku.isEmpty || ($0.sku == sku && (lot.isEmpty || $0.lot == lot))
         }.map { LineQuantity(lineID: $0.id, quantity: $0.open) }
     }
 
@@ -199,7 +205,7 @@ extension Reservation {
         for index in asked.lines.indices { asked.lines[index].open = asked.lines[index].lapsed }
         let units = try asked.resolve(quantities, ofUnnamed: 0)
         let lines = zip(lines, units).filter { $0.1 > 0 }.map { line, units in
-            GrantLine(sku: line.sku, scope: .one(line.location), quantity: units)
+            GrantLine(sku: line.sku, scope: .one(line.location), lot: line.lot, quantity: units)
         }
         guard !lines.isEmpty else {
             throw .invalidField(path: "lines", reason: "at least 1 unit must be ordered")

@@ -8,6 +8,8 @@ public struct ReservationLine: Sendable, Equatable {
     public var sku: String
     /// Where it was sourced from.
     public var location: LocationNumber
+    /// The lot that is held; empty: any.
+    public var lot: String
     /// Units the caller asked for on this line; 0 for the further parts of a split line.
     public var requested: Int64
     /// Units granted.
@@ -38,9 +40,11 @@ public struct ReservationLine: Sendable, Equatable {
     public var reason = ""
 
     public init(
-        id: UInt32, sku: String, location: LocationNumber, requested: Int64, quantity: Int64, erp: String
+        id: UInt32, sku: String, location: LocationNumber, lot: String = "", requested: Int64, quantity: Int64,
+        erp: String
     ) {
         self.id = id
+        self.lot = lot
         self.sku = sku
         self.location = location
         self.requested = requested
