@@ -46,18 +46,42 @@ extension GroupWork {
         line.touchedNanoseconds = nowNanoseconds
         line.isOurs = line.isOurs || isOurs
         let entry = ReferenceLine.Entry(
-            occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens)
+            occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens,
+            mayStandAlone: leg.mayStandAlone)
         guard line.insert(entry) else {
             return LegResult(remark: "TOO_OLD: reference: what belongs to \(event.reference) is no longer told apart")
         }
         try settle(&line, leg, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
-        line.fold(horizonNanoseconds: settings.horizonNanoseconds)
+        let unpaired = line.fold(horizonNanoseconds: settings.horizonNanoseconds)
+        try note(unpaired, leg.kind, event.sku, at: leg.location)
         try batch.setReference(
             line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
             reference: event.reference)
         referencesTouched += 1
         return LegResult(isWaiting: isWaiting)
+    }
+
+    /// Forgets references that are over, as many as were touched.
+    mutating func pruneReferences(visiting count: Int) throws(LedgerError) {
+        let forgotten = try batch.pruneReferences(
+            tenant: tenant, visiting: count, before: nowNanoseconds - settings.horizonNanoseconds)
+        for reference in forgotten {
+            try note(reference.closings, reference.kind, reference.sku, at: reference.location)
+        }
+    }
+
+    /// What was closed and never opened is told to people: nothing is guessed of it.
+    private mutating func note(
+        _ unpaired: [ReferenceLine.Entry], _ kind: ReferenceKind, _ sku: String, at location: LocationNumber
+    ) throws(LedgerError) {
+        for closing in unpaired {
+            var variance = Variance(cause: .closedWithoutOpening)
+            (variance.sku, variance.location, variance.bucket) = (sku, location, kind.bucket.name)
+            (variance.ours, variance.theirs) = (-closing.effect, closing.units)
+            variance.eventID = closing.key.id
+            try keep(variance)
+        }
     }
 
     /// Any stock event makes its sku known, though it may have to wait.

@@ -147,9 +147,7 @@ struct GroupWork: ~Copyable {
         if journalEntriesAdded > 0 { try pruneJournals(ofLots: false, added: journalEntriesAdded) }
         if lotEntriesAdded > 0 { try pruneJournals(ofLots: true, added: lotEntriesAdded) }
         if referencesTouched > 0 {
-            try batch.pruneReferences(
-                tenant: tenant, visiting: referencesTouched * Self.idsVisitedPerAdded,
-                before: nowNanoseconds - settings.horizonNanoseconds)
+            try pruneReferences(visiting: referencesTouched * Self.idsVisitedPerAdded)
         }
         if suppliesTouched > 0 { try pruneSupplies(visiting: suppliesTouched * Self.idsVisitedPerAdded) }
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }

@@ -25,6 +25,8 @@ public struct AcceptedEvent: Sendable, Equatable {
         /// 1 or more.
         public let units: Int64
         public let opens: Bool
+        /// See `ReferenceLine.Entry`.
+        public let mayStandAlone: Bool
         public let key: OrderKey
     }
 

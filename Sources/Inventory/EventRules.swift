@@ -139,7 +139,8 @@ public enum EventRules {
         }
         accepted.leg = .init(
             kind: kind, location: location, units: try quantity(event, atLeast: 1),
-            opens: event.kind == .transferShipped || event.kind == .allocationCreated, key: key)
+            opens: event.kind == .transferShipped || event.kind == .allocationCreated,
+            mayStandAlone: event.kind == .shipmentConfirmed, key: key)
     }
 
     /// Up to which primary the journals of a source's positions may be pruned; nil: nothing yet.

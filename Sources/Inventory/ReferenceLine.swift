@@ -24,12 +24,18 @@ public struct ReferenceLine: Sendable, Equatable {
         /// 1 or more.
         public var units: Int64
         public var opens: Bool
+        /// A closing that mostly has no opening, as a shipment's number is mostly no allocation's: it is missed by nobody.
+        public var mayStandAlone: Bool
         /// What of it stands on the time line now, signed.
         public var effect: Int64 = 0
         /// Its place there is pruned, or full: the effect stays what it is.
         public var isFixed = false
 
-        public init(occurredAtNanoseconds: WallNanoseconds, key: OrderKey, units: Int64, opens: Bool) {
+        public init(
+            occurredAtNanoseconds: WallNanoseconds, key: OrderKey, units: Int64, opens: Bool,
+            mayStandAlone: Bool = false
+        ) {
+            self.mayStandAlone = mayStandAlone
             self.occurredAtNanoseconds = occurredAtNanoseconds
             self.key = key
             self.units = units
@@ -100,24 +106,35 @@ public struct ReferenceLine: Sendable, Equatable {
     public mutating func fix(at index: Int) { entries[index].isFixed = true }
 
     /// Forgets the single entries that lie more than a horizon behind the newest, and keeps what they left open. By the
-    /// events' own times: of a feed that is days behind, none is old beside its neighbours.
-    public mutating func fold(horizonNanoseconds: Int64) {
-        guard let newest = entries.last?.occurredAtNanoseconds else { return }
+    /// events' own times: of a feed that is days behind, none is old beside its neighbours. Returns the closings among them
+    /// that never found their opening.
+    @discardableResult
+    public mutating func fold(horizonNanoseconds: Int64) -> [Entry] {
+        guard let newest = entries.last?.occurredAtNanoseconds else { return [] }
         let time = newest - horizonNanoseconds
-        guard time > foldedThroughNanoseconds else { return }
+        guard time > foldedThroughNanoseconds else { return [] }
+        let unpaired = unpaired.filter { $0.occurredAtNanoseconds <= time }
         while let first = entries.first, first.occurredAtNanoseconds <= time {
             foldedUnits += first.effect
             entries.removeFirst()
         }
         foldedThroughNanoseconds = time
+        return unpaired
     }
+
+    /// Closings that wait for an opening that somebody should have told of.
+    public var unpaired: [Entry] { entries.filter { isWaiting($0) && !$0.mayStandAlone } }
 
     /// Units opened and not closed.
     public var open: Int64 { entries.reduce(foldedUnits) { $0 + $1.effect } }
 
     /// Whether a closing waits for its opening.
     public func isWaiting(_ key: OrderKey) -> Bool {
-        entries.contains { $0.key == key && !$0.opens && !$0.isFixed && !isOurs && -$0.effect < $0.units }
+        entries.contains { $0.key == key && isWaiting($0) }
+    }
+
+    private func isWaiting(_ entry: Entry) -> Bool {
+        !entry.opens && !entry.isFixed && !isOurs && -entry.effect < entry.units
     }
 
     /// Whether it is closed, and nothing came of it since a time.

@@ -10,6 +10,8 @@ public enum VarianceCause: Int, Sendable, Equatable, Codable, CaseIterable {
     case shippedWithoutHold = 4
     /// A confirmed hold of ours is not known to the ERP.
     case holdNotFound = 5
+    /// A transfer was received, or an allocation released, whose beginning nobody told within the horizon.
+    case closedWithoutOpening = 6
 }
 
 /// Where a variance stands. Raw values are stored, and are the contract's: fixed.
@@ -55,6 +57,8 @@ public struct Variance: Sendable, Equatable, Codable {
         case .drift: "\(bucket) moves by \(theirs - ours) to \(theirs)"
         case .shippedWithoutHold: "on_hand is lowered already; applied, it is taken note of"
         case .holdNotFound: "release the reservation, or have the ERP told again; applied, it is taken note of"
+        case .closedWithoutOpening:
+            "\(bucket) was not lowered, for nobody told what raised it; compare it with its source; applied, it is taken note of"
         }
     }
 
@@ -62,7 +66,7 @@ public struct Variance: Sendable, Equatable, Codable {
     public var movesStock: Bool {
         switch cause {
         case .lag, .holdInFlight, .drift: true
-        case .shippedWithoutHold, .holdNotFound: false
+        case .shippedWithoutHold, .holdNotFound, .closedWithoutOpening: false
         }
     }
 }

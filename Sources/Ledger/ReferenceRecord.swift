@@ -24,7 +24,7 @@ enum ReferenceRecord {
             unsafe record.setLittle(offset + 16, entry.key.source)
             unsafe record.setLittle(offset + 24, entry.units)
             unsafe record.setLittle(offset + 32, entry.effect)
-            unsafe record.setLittle(offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0)))
+            unsafe record.setLittle(offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)))
             unsafe record.setLittle(offset + 41, UInt8(entry.key.id.utf8.count))
             let start = offset + entryBytes
             unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
@@ -50,7 +50,8 @@ enum ReferenceRecord {
                 key: OrderKey(
                     primary: record.little(offset + 8, Int64.self), isAbsolute: false,
                     source: record.little(offset + 16, UInt64.self), id: id),
-                units: record.little(offset + 24, Int64.self), opens: flags & 1 != 0)
+                units: record.little(offset + 24, Int64.self), opens: flags & 1 != 0,
+                mayStandAlone: flags & 4 != 0)
             unsafe entry.effect = record.little(offset + 32, Int64.self)
             entry.isFixed = flags & 2 != 0
             entries.append(entry)
@@ -78,6 +79,15 @@ extension LedgerReading where Self: ~Copyable {
     }
 }
 
+/// A transfer or an allocation that is forgotten, and not all of it had found its pair.
+public struct UnpairedReference: Sendable, Equatable {
+    public let sku: String
+    public let location: LocationNumber
+    public let kind: ReferenceKind
+    /// The closings, at least one.
+    public let closings: [ReferenceLine.Entry]
+}
+
 extension WriteBatch {
     /// Stores what is kept of a transfer or an allocation, new or changed.
     public mutating func setReference(
@@ -94,14 +104,27 @@ extension WriteBatch {
     }
 
     /// Looks at the next `count` of them from where the last call stopped, wrapping round, and forgets those that nothing
-    /// within a horizon that begins at a time can need. A damaged record is passed over.
+    /// within a horizon that begins at a time can need. Returns those that lacked their opening. A damaged record is passed over.
     public mutating func pruneReferences(
         tenant: TenantNumber, visiting count: Int, before nanoseconds: WallNanoseconds
-    ) throws(LedgerError) {
+    ) throws(LedgerError) -> [UnpairedReference] {
+        var unpaired: [UnpairedReference] = []
         let forgotten = unsafe try prune(.references, visiting: count) { key, record in
             guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            return unsafe ReferenceRecord.decode(record, key: key)?.isOver(beforeNanoseconds: nanoseconds) ?? false
+            guard let line = unsafe ReferenceRecord.decode(record, key: key), line.isOver(beforeNanoseconds: nanoseconds)
+            else { return false }
+            let closings = line.unpaired
+            if !closings.isEmpty, let stock = unsafe StockKey(key), let first = unsafe stock.rest.first,
+                let kind = ReferenceKind(rawValue: first)
+            {
+                unpaired.append(
+                    unsafe UnpairedReference(
+                        sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location, kind: kind,
+                        closings: closings))
+            }
+            return true
         }
         state.references -= UInt64(forgotten)
+        return unpaired
     }
 }

@@ -47,7 +47,7 @@
 // references        tenant u16 | sku | 0 | location u16 | kind u8 | lot | 0 | reference
 //                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
 //                                                | 32 touched i64 | 40 for each event: occurred at i64 | primary i64 | source digest u64
-//                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed) | id bytes u8 | id
+//                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed, 4: may stand alone) | id bytes u8 | id
 // variances         tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' variances from 1
 // open-variances    tenant u16 | sku | 0 | location u16 | bucket u8
 //                                                16 number u64: of a comparison, and nobody has decided it

@@ -29,6 +29,19 @@ extension TestStore {
     fileprivate func bucket(_ bucket: Bucket, _ location: String = "WH1") throws -> Int64 {
         try position("S", location)?.buckets[bucket] ?? 0
     }
+
+    fileprivate var variances: [Variance] {
+        get throws {
+            let reader = try ledger.makeReader()
+            try reader.renew()
+            var all: [Variance] = []
+            try reader.forEachVarianceBackwards(tenant: engine.tenantNumber) { _, variance in
+                all.insert(variance, at: 0)
+                return true
+            }
+            return all
+        }
+    }
 }
 
 @Suite struct EventPairTests {
@@ -50,6 +63,26 @@ extension TestStore {
         #expect(try store.publish(transfer("t1", .transferShipped, 4)).outcome == .applied)
         #expect(try [store.bucket(.onHand), store.bucket(.inTransit, "WH2")] == [6, 0])
         #expect(store.source("a")?.buffered == 1)
+    }
+
+    @Test func aClosingWhoseOpeningNeverComesLeavesAVarianceOnceItsHorizonIsOver() throws {
+        let store = try TestStore { $0.horizonNanoseconds = 100 * .perSecond }
+        _ = try store.publish(Make.snapshot("1", at: -10, onHand: 10, allocated: 3))
+        #expect(try store.publish(allocation("r1", .allocationReleased, 3)).outcome == .buffered)
+        // A shipment's number is mostly no allocation's.
+        _ = try store.publish(allocation("s1", .shipmentConfirmed, 1, reference: "PARCEL"))
+        #expect(try store.variances == [])
+        for second in Int64(1)...250 {
+            store.nowNanoseconds = TestStore.now + second * .perSecond
+            let (begun, ended) = ("c\(second)", "r-\(second)")
+            _ = try store.publish(allocation(begun, .allocationCreated, 1, at: second, reference: begun))
+            _ = try store.publish(allocation(ended, .allocationReleased, 1, at: second, reference: begun))
+        }
+        let told = try store.variances.map { ($0.cause, $0.bucket, $0.ours, $0.theirs, $0.eventID) }
+        #expect(told.count == 1)
+        #expect(try #require(told.first) == (.closedWithoutOpening, "allocated", 0, 3, "r1"))
+        #expect(try store.bucket(.allocated) == 3)
+        #expect(try store.ledger.verify().problems == [])
     }
 
     @Test func anAllocationIsClosedOnceByItsShipmentAndItsRelease() throws {

@@ -93,6 +93,20 @@ extension ReferenceLine {
         #expect(isTooOld)
     }
 
+    @Test func whatIsFoldedTellsWhichClosingsFoundNoOpening() {
+        var line = ReferenceLine([.closed(4, at: 1)])
+        var shipment = Told.closed(9, at: 2, "shipment").entry
+        shipment.mayStandAlone = true
+        for entry in [shipment, Told.closed(1, at: 50, "c2").entry] {
+            let isTaken = line.insert(entry)
+            #expect(isTaken)
+        }
+        #expect(line.unpaired.map(\.units) == [4, 1])
+        let missed = line.fold(horizonNanoseconds: 45)
+        #expect(missed.map(\.units) == [4])
+        #expect(line.entries.map(\.units) == [1])
+    }
+
     @Test func aClosedOneIsOverAHorizonAfterItsLastEventCame() {
         var line = ReferenceLine([.opened(5, at: 1), .closed(5, at: 2)])
         line.touchedNanoseconds = 1_000

@@ -92,6 +92,9 @@ public nonisolated enum Availability_V1_VarianceCause: SwiftProtobuf.Enum, Swift
 
   /// A confirmed hold of ours is not known to the ERP.
   case holdNotFound // = 5
+
+  /// A transfer was received, or an allocation released, whose beginning nobody told within the horizon.
+  case closedWithoutOpening // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -106,6 +109,7 @@ public nonisolated enum Availability_V1_VarianceCause: SwiftProtobuf.Enum, Swift
     case 3: self = .drift
     case 4: self = .shippedWithoutHold
     case 5: self = .holdNotFound
+    case 6: self = .closedWithoutOpening
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -118,6 +122,7 @@ public nonisolated enum Availability_V1_VarianceCause: SwiftProtobuf.Enum, Swift
     case .drift: return 3
     case .shippedWithoutHold: return 4
     case .holdNotFound: return 5
+    case .closedWithoutOpening: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -130,6 +135,7 @@ public nonisolated enum Availability_V1_VarianceCause: SwiftProtobuf.Enum, Swift
     .drift,
     .shippedWithoutHold,
     .holdNotFound,
+    .closedWithoutOpening,
   ]
 
 }
@@ -317,7 +323,7 @@ nonisolated extension Availability_V1_ReconciliationState: SwiftProtobuf._ProtoN
 }
 
 nonisolated extension Availability_V1_VarianceCause: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VARIANCE_CAUSE_UNSPECIFIED\0\u{1}VARIANCE_CAUSE_LAG\0\u{1}VARIANCE_CAUSE_HOLD_IN_FLIGHT\0\u{1}VARIANCE_CAUSE_DRIFT\0\u{1}VARIANCE_CAUSE_SHIPPED_WITHOUT_HOLD\0\u{1}VARIANCE_CAUSE_HOLD_NOT_FOUND\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VARIANCE_CAUSE_UNSPECIFIED\0\u{1}VARIANCE_CAUSE_LAG\0\u{1}VARIANCE_CAUSE_HOLD_IN_FLIGHT\0\u{1}VARIANCE_CAUSE_DRIFT\0\u{1}VARIANCE_CAUSE_SHIPPED_WITHOUT_HOLD\0\u{1}VARIANCE_CAUSE_HOLD_NOT_FOUND\0\u{1}VARIANCE_CAUSE_CLOSED_WITHOUT_OPENING\0")
 }
 
 nonisolated extension Availability_V1_VarianceState: SwiftProtobuf._ProtoNameProviding {
