@@ -1,3 +1,4 @@
+import Proto
 import Testing
 
 @testable import AvailCommands

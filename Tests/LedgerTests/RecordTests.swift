@@ -70,6 +70,10 @@ import Testing
         for key in keys {
             let parsed = bytes(of: key).withUnsafeBytes { StockKey($0)?.order }
             #expect(parsed == key)
+            let ofLot = bytes(of: key, lot: "L").withUnsafeBytes { bytes in
+                StockKey(bytes)?.lotEntry.flatMap { $0.lot == "L" ? OrderKey($0.order) : nil }
+            }
+            #expect(ofLot == key)
         }
     }
 
@@ -89,8 +93,8 @@ import Testing
         return isIntact ? position : nil
     }
 
-    private func bytes(of order: OrderKey) -> [UInt8] {
-        let key = KeyBuffer.journal(tenant: 1, sku: "A", location: 1, order: order)
+    private func bytes(of order: OrderKey, lot: String = "") -> [UInt8] {
+        let key = KeyBuffer.journal(tenant: 1, sku: "A", location: 1, lot: lot, order: order)
         return [UInt8](key.bytes)
     }
 }

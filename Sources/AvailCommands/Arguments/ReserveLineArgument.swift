@@ -1,5 +1,6 @@
 import ArgumentParser
 import Proto
+import SwiftProtobuf
 
 /// `SKU[@[LOCATION][#LOT]][=QUANTITY]`, for example `SKU-1@WH1#L-7=3`, or `SKU-1@#L-7` wherever the lot is. A `#` before the
 /// `@` is a part of the sku.
