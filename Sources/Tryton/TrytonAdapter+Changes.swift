@@ -21,8 +21,10 @@ extension TrytonAdapter {
                 "model.stock.move.search_read",
                 [
                     [isAfter, Self.touches(warehouses)], 0, .id(limit), [["write_date", "ASC"], ["id", "ASC"]],
-                    ["write_date", "product.code", "from_location.warehouse", "to_location.warehouse"],
-                    company.context,
+                    [
+                        "state", "create_date", "write_date", "product.code", "from_location.warehouse",
+                        "to_location.warehouse",
+                    ], company.context,
                 ], deadline: deadline
             ).list
             let changes = try moves.map { (move) throws(TrytonProblem) in try Self.change(move, warehouses) }
@@ -62,13 +64,14 @@ extension TrytonAdapter {
         return ErpChangeMark(timeNanoseconds: time, record: Int64(id))
     }
 
-    /// A product without a code is none of ours.
+    /// A product without a code is none of ours, and a draft that was only made never counted.
     private static func change(
         _ move: TrytonValue, _ warehouses: [TrytonBook.Warehouse]
     ) throws(TrytonProblem) -> ErpChange {
         let ends = ["from_location.", "to_location."].compactMap { move[$0]["warehouse"].integer }
         let sku = move["product."]["code"].text ?? ""
-        let touched = sku.isEmpty ? [] : warehouses.filter { ends.contains($0.id) }
+        let isNew = move["write_date"] == move["create_date"] && ["draft", "staging"].contains(move["state"])
+        let touched = sku.isEmpty || isNew ? [] : warehouses.filter { ends.contains($0.id) }
         return ErpChange(mark: try mark(move), places: touched.map { ErpPlace(sku: sku, location: $0.location) })
     }
 }

@@ -586,9 +586,10 @@ def test_transaction_that_commits_late_is_found_in_the_past(fed, tryton, skus, i
 
 
 def test_holds_at_tryton_are_subtracted_once_by_its_changes(fed, tryton, sku):
-    _, holder = fed()
+    _, holder = fed(read_every="5s")
     channel = holder.new_channel()
     held = [holder.create(channel, wanted(sku, 6)) for _ in range(3)]
+    tryton.draft_move(sku, 1_000)
     take_away(tryton, sku, 5)
     eventually(lambda: holder.position(sku).position.allocated == 5, "what the clerk took")
     assert holder.available(channel, sku) == UNITS - 5 - 18
@@ -596,4 +597,5 @@ def test_holds_at_tryton_are_subtracted_once_by_its_changes(fed, tryton, sku):
     tryton.ship(held[1].id)
     eventually(lambda: on_hand(holder, sku) == UNITS - 6, "what was shipped")
     holder.drained()
+    # That the hold was shipped is found out by the whole reading.
     eventually(lambda: holder.available(channel, sku) == UNITS - 5 - 12, "the holds' ends")

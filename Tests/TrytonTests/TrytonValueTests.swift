@@ -1,4 +1,5 @@
 import Foundation
+import Inventory
 import Testing
 
 @testable import Tryton
@@ -28,6 +29,18 @@ import Testing
         #expect(record["moves."].list.first?["state"] == "draft")
         #expect(record["other"]["seconds"] == 1)
         #expect(record["missing"] == .null)
+    }
+
+    @Test func timesAreReadAndWrittenToTheMicrosecond() throws {
+        let text =
+            #"{"__class__": "datetime", "year": 2026, "month": 11, "day": 1, "hour": 3, "minute": 4, "second": 5,"#
+            + #" "microsecond": 60}"#
+        let time = try decoded(text)
+        let nanoseconds = try #require(time.timeNanoseconds)
+        #expect(Timestamp.text(nanoseconds) == "2026-11-01T03:04:05.000060Z")
+        #expect(TrytonValue.time(nanoseconds) == time && TrytonValue.time(nanoseconds + 999) == time)
+        #expect(TrytonValue.time(0)["year"].integer == 1_970)
+        #expect(try decoded("{}").timeNanoseconds == nil && TrytonValue.null.timeNanoseconds == nil)
     }
 
     @Test func writesWhatItReads() throws {

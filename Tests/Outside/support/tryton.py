@@ -141,7 +141,11 @@ class Tryton:
 
     def move(self, sku, quantity, to="WH1", origin=None):
         """As `draft_move`, and does it, in one transaction."""
-        self.call("model.stock.move.do", [self.draft_move(sku, quantity, to, origin)])
+        move = self.draft_move(sku, quantity, to, origin)
+        if origin:
+            # People do that by shipments. Without a time, so that it is no change of its own.
+            assert self.transaction(f"UPDATE stock_move SET state = 'assigned' WHERE id = {move}").wait() == 0
+        self.call("model.stock.move.do", [move])
 
     def transaction(self, *statements):
         """A transaction of the database, which begins at once, does the statements and commits; the process."""
