@@ -67,7 +67,8 @@ extension TestStore {
 
     @Test func aClosingWhoseOpeningNeverComesLeavesAVarianceOnceItsHorizonIsOver() throws {
         let store = try TestStore { $0.horizonNanoseconds = 100 * .perSecond }
-        _ = try store.publish(Make.snapshot("1", at: -10, onHand: 10, allocated: 3))
+        _ = try store.publish(Make.snapshot("1", at: -10, onHand: 10))
+        _ = try store.publish(allocation("a0", .allocationCreated, 3, at: -5, reference: "OTHER"))
         #expect(try store.publish(allocation("r1", .allocationReleased, 3)).outcome == .buffered)
         // A shipment's number is mostly no allocation's.
         _ = try store.publish(allocation("s1", .shipmentConfirmed, 1, reference: "PARCEL"))
