@@ -4,8 +4,8 @@ internal import Erp
 internal import Feeds
 internal import Inventory
 
-/// Asks an ERP every so often what changed, and takes its figures over there. Its past is what the ERP has now: a replay reads
-/// all of its figures.
+/// Asks an ERP every so often what changed, and takes those figures over. Its past is what the ERP has now: a replay
+/// reads all of them.
 struct ErpFeed: ReplayableFeed {
     let id: String
     let kind = FeedKind.erp

@@ -69,7 +69,8 @@ final class ErpHosting: Sendable {
         self.trytons = trytons
         reconcilers = zip(configured, dispatchers).map { [alarm] erp, dispatcher in
             ErpReconciler(
-                erp: erp, reads: dispatcher, locations: board.state.servedLocations(by: erp.id, directory), ledger: ledger, writer: writer, tenant: tenant, clock: clock,
+                erp: erp, reads: dispatcher, locations: board.state.servedLocations(by: erp.id, directory),
+                ledger: ledger, writer: writer, tenant: tenant, clock: clock,
                 alarm: alarm, logger: logger)
         }
         try adoptHolds(ledger, tenant)

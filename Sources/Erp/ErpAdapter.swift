@@ -140,7 +140,7 @@ public protocol ErpAdapter: Sendable {
         locations: [String], after sku: String, limit: Int, deadline: ContinuousClock.Instant
     ) async throws(ErpFailure) -> ErpPositionPage
 
-    /// The figures of some skus at some of our locations, in the order of skus; one that the ERP does not have is left out.
+    /// The figures of some skus at some of our locations, in the order of skus; what the ERP does not have is left out.
     func readPositions(
         skus: [String], locations: [String], deadline: ContinuousClock.Instant
     ) async throws(ErpFailure) -> [ErpPosition]

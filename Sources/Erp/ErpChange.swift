@@ -1,7 +1,7 @@
 /// Where a change stands among all of an ERP's: by the ERP's own clock, and by its record among those of one moment. A
 /// record that is changed again has another mark.
 public struct ErpChangeMark: Sendable, Hashable, Comparable {
-    /// Nanoseconds since 1970 by the ERP's clock, which need not agree with ours: it is only compared with the ERP's own.
+    /// Nanoseconds since 1970 by the ERP's clock, which need not agree with ours: only the ERP's own are compared.
     public var timeNanoseconds: Int64
     public var record: Int64
 

@@ -26,11 +26,11 @@ public struct ErpChangePosition: Sendable, Equatable {
     }
 }
 
-/// Asks an ERP again and again what changed, and reads the figures there anew. Each record's change is acted upon once: what
-/// was is remembered for as long as the overlap, and after a restart known by the position.
+/// Asks an ERP again and again what changed, and reads the figures there anew. Each record's change is acted upon once:
+/// what was is remembered for as long as the overlap, and after a restart known by the position.
 ///
-/// An ERP's change may carry the time at which its transaction began, so each poll begins by an overlap before the newest
-/// time that was seen. Only the ERP's own times are compared with each other.
+/// An ERP's change may carry the time at which its transaction began, so each poll begins by an overlap before the
+/// newest time that was seen. Only the ERP's own times are compared with each other.
 public struct ErpChangePolling: Sendable {
     private static let changesPerPage = 1_000
 
@@ -93,7 +93,8 @@ public struct ErpChangePolling: Sendable {
         ErpChangePosition(timeNanoseconds: timeNanoseconds, digest: Self.digest(done))
     }
 
-    /// Reads the places of all changes that were not acted upon yet. What changes while it is read is found by the next poll.
+    /// Reads the places of all changes that were not acted upon yet. What changes while it is read is found by the next
+    /// poll.
     ///
     /// Throws what the ERP (`ErpFailure`) or `publish` throws; then it is begun anew.
     public mutating func poll(publish: Publish) async throws {

@@ -1,8 +1,8 @@
 public import Erp
 internal import Inventory
 
-/// What moved: a move counts towards a figure once it is assigned or done, and no longer when it is cancelled or taken back.
-/// Tryton writes it each time, and a move is made as a draft, so `write_date` tells of all.
+/// What moved: a move counts towards a figure once it is assigned or done, and no longer when it is cancelled or taken
+/// back. Tryton writes it each time, and a move is made as a draft, so `write_date` tells of all.
 ///
 /// `write_date` is the time at which the transaction began.
 extension TrytonAdapter {
@@ -16,7 +16,9 @@ extension TrytonAdapter {
             let isAfter: TrytonValue =
                 mark.record == .min
                 ? ["write_date", ">=", time]
-                : ["OR", ["write_date", ">", time], [["write_date", "=", time], ["id", ">", .integer(mark.record)]]]
+                : [
+                    "OR", ["write_date", ">", time], [["write_date", "=", time], ["id", ">", .integer(mark.record)]],
+                ]
             let moves = try await client.call(
                 "model.stock.move.search_read",
                 [

@@ -128,7 +128,9 @@ import Testing
 
     @Test func manyChangesAreTakenPageByPageAndGoOnWhereTheyStopped() async throws {
         var polling = try await begin()
-        for record in 1...2_500 as ClosedRange<Int64> { erp.move(record, at: 100 + record / 900, "A\(record % 250)", 1) }
+        for record in 1...2_500 as ClosedRange<Int64> {
+            erp.move(record, at: 100 + record / 900, "A\(record % 250)", 1)
+        }
         let (erp, published) = (erp, published)
         #expect(try await polled(&polling).count == 750, "250 skus in each of three pages")
         #expect(erp.takeReadings().allSatisfy { $0.count <= ErpPositionReading.skusPerPage })

@@ -19,7 +19,8 @@ final class ScriptedErp: ErpAdapter, ErpReads {
 
     let state = Mutex(State())
     let capabilities = ErpCapabilities(
-        isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 1, latestEffectSeconds: 0)
+        isIdempotent: true, isAtomic: true, allowsPartial: true, takesCommits: true, batchMax: 1,
+        latestEffectSeconds: 0)
 
     /// A record is written at a time of the ERP's clock, and moves units at WH1.
     func move(_ record: Int64, at second: Int64, _ sku: String, _ units: Int64, location: String = "WH1") {
