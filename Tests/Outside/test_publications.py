@@ -238,6 +238,16 @@ def test_redirect_is_not_followed(bed, receiver, request):
     assert not other.deliveries and "redirects are not followed" in bed.publication().last_error
 
 
+@pytest.mark.parametrize("host", ["10.255.255.1", "169.254.169.254", "[::ffff:127.0.0.1]", "2130706433"])
+def test_address_that_is_not_public_is_not_sent_to(new_server, receiver, tmp_path, host):
+    bed = Bed(new_server, receiver, tmp_path)
+    bed.server.configuration = bed.server.configuration.replace(receiver.url, f"https://{host}:{receiver.server.server_port}/")
+    bed.start()
+    bed.stocked(1)
+    eventually(lambda: "no public address" in bed.publication().last_error, "the refusal")
+    assert bed.publication().state == FAILED and not receiver.deliveries
+
+
 def test_message_that_is_not_taken_in_time_is_a_dead_letter_whose_replay_tells_the_newest_figure(
         new_server, receiver, tmp_path):
     bed = Bed(new_server, receiver, tmp_path, "    give_up_after: 2s\n")
