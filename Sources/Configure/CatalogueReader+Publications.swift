@@ -2,7 +2,9 @@ internal import Inventory
 internal import Yams
 
 extension CatalogueReader.Keys {
-    static let publication = ["kind", "channel", "skus", "locations", "bands", "type_prefix", "in_flight_max", "give_up_after"]
+    static let publication = [
+        "kind", "channel", "skus", "locations", "bands", "type_prefix", "in_flight_max", "give_up_after",
+    ]
     /// The keys of each kind's own.
     static let publicationKinds = [
         "nats": ["url", "subject", "credentials_file", "ca_file"],
@@ -26,7 +28,9 @@ extension CatalogueReader {
             }
             let lines = publication.skus.count * max(1, publication.locations.count)
             if lines > Limits.linesPerCheckMax {
-                reader.report("skus", "times locations at most \(Limits.linesPerCheckMax), are \(lines); `skus: all` has no limit")
+                reader.report(
+                    "skus", "times locations at most \(Limits.linesPerCheckMax), are \(lines); `skus: all` has no limit"
+                )
             }
             publication.bands = reader.bands()
             publication.typePrefix =

@@ -5,7 +5,9 @@ import Yams
 struct CatalogueReader {
     /// The structured parts of the file. The example file shows each, and a test holds it to that.
     enum Keys {
-        static let sections = ["locations", "groups", "sources", "channels", "erps", "feeds", "publications", "reason_codes"]
+        static let sections = [
+            "locations", "groups", "sources", "channels", "erps", "feeds", "publications", "reason_codes",
+        ]
         static let location = ["display_name", "active", "owner", "bucket_owners"]
         static let source = ["order", "lots"]
         static let terms = [

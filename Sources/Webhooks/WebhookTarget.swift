@@ -124,7 +124,9 @@ public final class WebhookTarget: PublicationTarget {
             throw FeedFailure("secret_file: \(settings.secretFile) cannot be read")
         }
         guard content.utf8.count <= 4_096, let secrets = StandardWebhook.Secret.list(content), secrets.count <= 2
-        else { throw FeedFailure("secret_file: \(settings.secretFile) must have one or two secrets, whsec_ and base64") }
+        else {
+            throw FeedFailure("secret_file: \(settings.secretFile) must have one or two secrets, whsec_ and base64")
+        }
         return secrets
     }
 

@@ -141,9 +141,13 @@ final class PublicationRun: FigureReader {
             let wakes = state.watchIsFull && state.queue.count <= PublicationQueue.linesMax / 2
             if wakes { state.watchIsFull = false }
             var next = state.queue.wakeNanoseconds(now) ?? .max
-            if state.caution != nil || state.owesStore, state.storing == nil { next = min(next, state.nextStoreNanoseconds) }
+            if state.caution != nil || state.owesStore, state.storing == nil {
+                next = min(next, state.nextStoreNanoseconds)
+            }
             // One that is set already rings early enough.
-            guard next < .max, next < state.alarmNanoseconds || state.alarmNanoseconds <= now else { return (nil, wakes) }
+            guard next < .max, next < state.alarmNanoseconds || state.alarmNanoseconds <= now else {
+                return (nil, wakes)
+            }
             state.alarmNanoseconds = next
             return (max(0, next - now), wakes)
         }

@@ -145,7 +145,8 @@ final class PublicationRunner: Sendable {
             .decide(PublicationDecision(publication: settings.id, action: .pause, reason: words, actor: actor)))
         state.withLock { $0.pause = pause }
         logger.warning(
-            "a publication is paused by its receiver", metadata: ["publication": "\(settings.id)", "reason": "\(words)"]
+            "a publication is paused by its receiver",
+            metadata: ["publication": "\(settings.id)", "reason": "\(words)"]
         )
     }
 }

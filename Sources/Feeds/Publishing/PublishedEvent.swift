@@ -104,7 +104,9 @@ public struct SubjectPattern: Sendable, Equatable {
         let tokens = plain.split(separator: ".", omittingEmptySubsequences: false)
         let isSubject = tokens.allSatisfy { token in
             !token.isEmpty
-                && token.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 && !"*>{}".unicodeScalars.contains($0) }
+                && token.unicodeScalars.allSatisfy {
+                    $0.value > 32 && $0.value != 127 && !"*>{}".unicodeScalars.contains($0)
+                }
         }
         guard isSubject, text.utf8.count <= Self.bytesMax, !plain.hasPrefix("$") else {
             throw FeedFailure(

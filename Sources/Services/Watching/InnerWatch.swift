@@ -61,7 +61,8 @@ final class InnerWatchSink: ResponseSink {
             ToldFigure(
                 line: PublicationLine(sku: line.sku, location: line.location), sequence: response.sequence,
                 epoch: response.epoch, timeNanoseconds: time,
-                data: { [policyVersion = response.policyVersion, sequence = response.sequence, epoch = response.epoch] in
+                data: {
+                    [policyVersion = response.policyVersion, sequence = response.sequence, epoch = response.epoch] in
                     Self.json(line, policyVersion: policyVersion, sequence: sequence, epoch: epoch)
                 })
         }

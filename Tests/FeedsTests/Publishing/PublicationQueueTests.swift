@@ -15,7 +15,8 @@ struct PublicationQueueTests {
 
     private func token(_ sequence: UInt64, terms: UInt64 = 1, stale: Bool = false) -> FigureToken {
         FigureToken(
-            text: "t\(sequence)", sequence: sequence, termsDigest: terms, toldStale: stale, cautiousText: "c\(sequence)")
+            text: "t\(sequence)", sequence: sequence, termsDigest: terms, toldStale: stale, cautiousText: "c\(sequence)"
+        )
     }
 
     private mutating func tell(
