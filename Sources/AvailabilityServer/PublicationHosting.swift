@@ -48,6 +48,8 @@ struct PublicationService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await hosting.supervisor.run() }
+        // Without publications there is nothing to run, and a service that ends would end the server.
+        try? await gracefulShutdown()
         hosting.alarm.stop()
     }
 }

@@ -187,7 +187,9 @@ extension GroupWork {
         guard !line.lot.isEmpty, reserved != 0 || releasing != 0 else { return }
         guard
             var lot = try batch.lot(tenant: tenant, sku: line.sku, location: line.location, lot: line.lot)
-        else { throw .invariant("lot \(line.lot) of \(line.sku) has holds at location \(line.location) and is not there") }
+        else {
+            throw .invariant("lot \(line.lot) of \(line.sku) has holds at location \(line.location) and is not there")
+        }
         lot.buckets[.reserved] += reserved
         lot.buckets[.releasing] += releasing
         if reserved > 0, lot.sellable < 0 {

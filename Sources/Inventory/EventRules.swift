@@ -231,7 +231,8 @@ struct Sender {
         else { return }
         let place = directory.location(location)?.id ?? ""
         throw EventRejection(
-            .notOwner, "lot: the lots of \(event.source) are included in its figures, and it does not own on_hand of \(place)")
+            .notOwner,
+            "lot: the lots of \(event.source) are included in its figures, and it does not own on_hand of \(place)")
     }
 
     func checkOwner(

@@ -31,9 +31,7 @@ extension OperationsService {
         let lots = try liveLots(of: sku, at: location, reads)
         let rest = lots.reduce(whole.buckets) { $0 - $1.part.buckets }
         return [Availability_V1_LotPosition(lot: "", rest)]
-            + lots.prefix(Limits.lotsPerPositionMax - 1).map {
-                Availability_V1_LotPosition(lot: $0.lot, $0.part.buckets)
-            }
+            + lots.map { Availability_V1_LotPosition(lot: $0.lot, $0.part.buckets) }
     }
 
     private func liveLots(

@@ -10,7 +10,8 @@ private struct NaiveLots {
     var lots: [String: Buckets] = [:]
 
     init(_ events: [InventoryEvent], areIncluded: Bool) throws {
-        let once = Dictionary(events.map { ($0.source + "/" + $0.id, $0) }, uniquingKeysWith: { first, _ in first }).values
+        let once = Dictionary(events.map { ($0.source + "/" + $0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            .values
         for lot in Set(once.map(\.lot)).subtracting([""]) {
             lots[lot] = try Self.fold(once.filter { $0.lot == lot })
         }

@@ -90,7 +90,8 @@ private func makeSplit(_ onHand: Int64) -> Position {
             let places = try batch.placesWithOldEntries(tenant: 1, ofLots: true, visiting: 9, limit: 9) { $1 < 10 }
             #expect(places.map(\.lot) == ["A", "C"] && places.allSatisfy { $0.sku == "S" && $0.location == 1 })
             #expect(
-                try batch.placesWithOldEntries(tenant: 1, ofLots: false, visiting: 9, limit: 9) { _, _ in true }.isEmpty)
+                try batch.placesWithOldEntries(tenant: 1, ofLots: false, visiting: 9, limit: 9) { _, _ in true }.isEmpty
+            )
         }
     }
 

@@ -19,7 +19,7 @@ import Testing
         let bytes = encode(makeFullPosition(), key: [0, 1, 65, 0, 0, 0, 2])
         // Made by an independent implementation of Schema.swift and of XXH64, in Python.
         let golden =
-            "0100cdab00000000becb36fe27a067fb080706050403020101002a36fe9c9717"
+            "0103cdab00000000bd6bc1c7a5069189080706050403020101002a36fe9c9717"
             + "02002a36fe9c9717fbffffffffffffff000000000000008043420f0000000000"
             + "86841e0000000000c9c62d00000000000c093d00000000004f4b4c0000000000"
             + "928d5b0000000000d5cf6a000000000018127a00000000005b54890000000000"

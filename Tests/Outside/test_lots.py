@@ -126,7 +126,8 @@ def test_one_lot_too_many_is_dead_lettered_with_its_limit(holder):
     result, = holder.publish(event("RECEIPT_POSTED", sku, lot="L1000", quantity=1))
     assert (result.outcome, result.reason) == (
         DEAD_LETTERED, "OUT_OF_RANGE: lot: at most 1000 are kept of one position")
-    assert position(holder, sku).position.on_hand == 1_000
+    told = position(holder, sku)
+    assert told.position.on_hand == 1_000 and len(told.lots) == 1_001
 
 
 def test_supply_of_a_lot_is_dead_lettered(holder):

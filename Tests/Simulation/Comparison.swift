@@ -48,7 +48,8 @@ enum Comparison {
             .wholeOrAbsent, "\(name) is \(stored), expected \(hold)")
         for (line, expected) in zip(stored.lines, hold.lines) {
             let isSame =
-                line.id == expected.id && line.sku == expected.sku && line.location == expected.location && line.lot == expected.lot
+                line.id == expected.id && line.sku == expected.sku && line.location == expected.location
+                && line.lot == expected.lot
                 && line.quantity == expected.quantity
                 && (isUnswept
                     ? line.open == expected.lapsed

@@ -124,7 +124,8 @@ extension Model {
         var left = event.quantity ?? 0
         for (isThere, isOfLot) in [(true, true), (true, false), (false, true), (false, false)] {
             for index in own
-            where (hold.lines[index].location == location) == isThere && (hold.lines[index].lot == event.lot) == isOfLot {
+            where (hold.lines[index].location == location) == isThere && (hold.lines[index].lot == event.lot) == isOfLot
+            {
                 let units = min(left, hold.lines[index].open)
                 guard units > 0 else { continue }
                 left -= units
@@ -334,7 +335,8 @@ extension HeldLine {
 extension Hold {
     /// Units of every line that a figure says it was taken with.
     fileprivate func unitsNamed(
-        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds, ofLot isTold: (String) -> Bool
+        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds,
+        ofLot isTold: (String) -> Bool
     ) -> [Int64] {
         let id = ReservationID.text(number: number, epoch: epoch)
         var units = [Int64](repeating: 0, count: lines.count)

@@ -22,7 +22,8 @@ struct ReserveOptions: ParsableArguments {
 
     @Argument(
         help: ArgumentHelp(
-            "What is held, for example SKU-1, SKU-1@WH1, SKU-1@EAST=3, or of a lot SKU-1@WH1#L-7=3.", valueName: "line"))
+            "What is held, for example SKU-1, SKU-1@WH1, SKU-1@EAST=3, or of a lot SKU-1@WH1#L-7=3.", valueName: "line")
+    )
     var lines: [ReserveLineArgument]
 
     var request: Availability_V1_CreateReservationRequest {
