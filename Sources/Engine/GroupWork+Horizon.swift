@@ -11,16 +11,16 @@ extension GroupWork {
     mutating func pruneJournals() throws(LedgerError) {
         var horizons = JournalHorizons(catalogue: catalogue, settings: settings, nowNanoseconds: nowNanoseconds)
         let places = try batch.placesWithOldEntries(
-            tenant: tenant, visiting: journalEntriesAdded * 2, limit: journalEntriesAdded
+            tenant: figures, visiting: journalEntriesAdded * 2, limit: journalEntriesAdded
         ) { location, primary in horizons.isBehind(primary, at: location) }
         for (sku, location) in places {
             guard let horizon = horizons.known[location],
-                var position = try batch.position(tenant: tenant, sku: sku, location: location)
+                var position = try batch.position(tenant: figures, sku: sku, location: location)
             else { continue }
             journalPlace = (sku, location)
             let pruned = try position.prune(through: horizon, limit: Self.prunedPerPlaceMax, journal: &self)
             // Its figures stay as they are, and so does the sequence of their last change.
-            if pruned > 0 { try batch.setPosition(position, tenant: tenant, sku: sku, location: location) }
+            if pruned > 0 { try batch.setPosition(position, tenant: figures, sku: sku, location: location) }
         }
     }
 

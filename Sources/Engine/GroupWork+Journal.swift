@@ -5,29 +5,29 @@ internal import Ledger
 extension GroupWork: PositionJournal {
     mutating func forEachEntry(after key: OrderKey, _ body: (JournalEntry) -> Bool) throws(LedgerError) {
         try batch.forEachJournalEntry(
-            tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, after: key
+            tenant: figures, sku: journalPlace.sku, location: journalPlace.location, after: key
         ) { entry throws(LedgerError) in body(entry) }
     }
 
     mutating func forEachEntry(before key: OrderKey, _ body: (JournalEntry) -> Bool) throws(LedgerError) {
         try batch.forEachJournalEntryBackwards(
-            tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, before: key
+            tenant: figures, sku: journalPlace.sku, location: journalPlace.location, before: key
         ) { entry throws(LedgerError) in body(entry) }
     }
 
     mutating func entry(_ key: OrderKey) throws(LedgerError) -> JournalEntry? {
-        try batch.journalEntry(tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, key: key)
+        try batch.journalEntry(tenant: figures, sku: journalPlace.sku, location: journalPlace.location, key: key)
     }
 
     mutating func put(_ entry: JournalEntry) throws(LedgerError) { try insert(entry) }
 
     mutating func insert(_ entry: JournalEntry) throws(LedgerError) {
-        journalEntriesAdded += 1
-        try batch.setJournalEntry(entry, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location)
+        if !isBeside { journalEntriesAdded += 1 }
+        try batch.setJournalEntry(entry, tenant: figures, sku: journalPlace.sku, location: journalPlace.location)
     }
 
     mutating func remove(_ key: OrderKey) throws(LedgerError) {
-        try batch.deleteJournalEntry(key, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location)
+        try batch.deleteJournalEntry(key, tenant: figures, sku: journalPlace.sku, location: journalPlace.location)
     }
 }
 

@@ -16,7 +16,7 @@ extension GroupWork {
     mutating func isPruned(
         _ leg: AcceptedEvent.Leg, of event: InventoryEvent
     ) throws(LedgerError) -> Bool {
-        let position = try batch.position(tenant: tenant, sku: event.sku, location: leg.location)
+        let position = try batch.position(tenant: figures, sku: event.sku, location: leg.location)
         return leg.key.primary <= position?.prunedThroughPrimary ?? .min
     }
 
@@ -32,8 +32,8 @@ extension GroupWork {
                 remark: remark(of: leg, try amend(leg.kind.bucket, at: leg.location, leg.key, event.sku, by: units)))
         }
         let known = try batch.reference(
-            tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
-        guard known != nil || batch.state.references < Limits.referencesMax else {
+            tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+        guard known != nil || rows(\.references) < Limits.referencesMax else {
             return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
         }
         var line = known ?? ReferenceLine()
@@ -46,20 +46,25 @@ extension GroupWork {
         }
         try settle(&line, leg, event.sku)
         let isWaiting = line.isWaiting(leg.key)
-        line.fold(horizonNanoseconds: settings.horizonNanoseconds)
+        line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
         try batch.setReference(
-            line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
-        referencesTouched += 1
+            line, tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, reference: event.reference)
+        if !isBeside { referencesTouched += 1 }
         return LegResult(isWaiting: isWaiting)
     }
 
     /// Any stock event makes its sku known, though it may have to wait.
     mutating func makeKnown(_ sku: String, at location: LocationNumber) throws(LedgerError) {
-        guard try batch.position(tenant: tenant, sku: sku, location: location) == nil else { return }
+        guard try batch.position(tenant: figures, sku: sku, location: location) == nil else { return }
         var position = Position()
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
-        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+        try batch.setPosition(position, tenant: figures, sku: sku, location: location)
+        show(position, sku: sku, location: location)
+    }
+
+    /// What is being made keeps everything apart, as long as it can.
+    private func foldHorizonNanoseconds(_ line: ReferenceLine) -> Int64 {
+        isBeside && line.entries.count < Limits.referenceEventsMax ? .max : settings.horizonNanoseconds
     }
 
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
@@ -89,14 +94,14 @@ extension GroupWork {
         _ bucket: Bucket, at location: LocationNumber, _ key: OrderKey, _ sku: String, by difference: Int64
     ) throws(LedgerError) -> Amendment {
         journalPlace = (sku, location)
-        var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
+        var position = try batch.position(tenant: figures, sku: sku, location: location) ?? Position()
         let shortfall = position.shortfall
         let amendment = try position.amend(key, bucket, by: difference, journal: &self)
         guard amendment == .done else { return amendment }
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+        try batch.setPosition(position, tenant: figures, sku: sku, location: location)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
-        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+        show(position, sku: sku, location: location)
         return .done
     }
 

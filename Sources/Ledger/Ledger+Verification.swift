@@ -14,6 +14,7 @@ extension Ledger {
         var total: UInt64 = 0
         for tree in Tree.allCases { total += UInt64(try reader.statistics(of: database(tree)).entries) }
         var verification = Verification(reader: reader)
+        try verification.findFigures()
         var done: UInt64 = 0
         for tree in Tree.allCases {
             try verification.walk(tree) {
@@ -34,6 +35,10 @@ private struct Verification {
     private var previousKey: [UInt8] = []
     /// The key of the last position that a journal entry was found to belong to.
     private var owner: [UInt8] = []
+    /// Of figures that were made anew and answer, or are being made: whose they are.
+    private var owners: [TenantNumber: TenantNumber] = [:]
+    /// Figures that answer no more.
+    private var retired: Set<TenantNumber> = []
 
     init(reader: SnapshotReader) {
         self.reader = reader
@@ -96,7 +101,7 @@ private struct Verification {
         switch unsafe String(decoding: key, as: UTF8.self) {
         case "identity": (try? unsafe LedgerIdentity(record)) != nil
         case "state": unsafe LedgerState(record, key: key) != nil
-        default: false
+        default: unsafe Figures.tenant(ofKey: key) != nil && Figures(record, key: key) != nil
         }
     }
 
@@ -109,6 +114,8 @@ private struct Verification {
         guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
         guard let position = unsafe LentPosition(record, key: key)?.position else { return false }
         if position.shortfall > 0 { report.shortPositions += 1 }
+        // What answers no more is being deleted, row by row.
+        guard unsafe !retired.contains(stock.tenant) else { return true }
         var holds = HoldTotals()
         var isFirst = true
         unsafe try reader.forEachHold(
@@ -141,7 +148,8 @@ private struct Verification {
     ) throws(LedgerError) -> Bool {
         report.holds += 1
         guard let stock = unsafe StockKey(key), let row = unsafe HoldRow(record, key: key) else { return false }
-        let reservation = unsafe try reader.reservation(row.number, tenant: stock.tenant)
+        guard unsafe !retired.contains(stock.tenant) else { return true }
+        let reservation = unsafe try reader.reservation(row.number, tenant: owners[stock.tenant] ?? stock.tenant)
         let line = reservation?.lines.first { $0.id == row.lineID }
         let expected = reservation.flatMap { found in
             line.flatMap { HoldRow($0, of: found, channel: row.channel) }
@@ -166,14 +174,36 @@ private struct Verification {
         if isListed == reservation.isSettled {
             unsafe report.note("\(describe(key, in: .reservations)) is \(isListed ? "" : "not ")listed as unsettled")
         }
+        let running = try reader.figures(of: tenant).running
         for line in reservation.lines {
             guard let row = HoldRow(line, of: reservation, channel: channel) else { continue }
-            let rowKey = KeyBuffer.hold(row, tenant: tenant)
+            let rowKey = KeyBuffer.hold(row, tenant: running)
             if unsafe try reader.record(rowKey.bytes, in: .positions) == nil {
                 unsafe report.note("\(describe(key, in: .reservations)): line \(line.id) has no row under its position")
             }
         }
         return true
+    }
+
+    /// Tells the figures that are in use from those that are being deleted.
+    mutating func findFigures() throws(LedgerError) {
+        var numbers: Set<TenantNumber> = []
+        var found: [TenantNumber: TenantNumber] = [:]
+        do throws(LedgerError) {
+            try reader.forEachName(kind: .tenant, tenant: 0) { number, name throws(LedgerError) in
+                numbers.insert(number)
+                guard !name.utf8.contains(1) else { return true }
+                let figures = try reader.figures(of: number)
+                found[figures.running] = number
+                if let beside = figures.beside { found[beside] = number }
+                return true
+            }
+        } catch {
+            // The walk meets what is damaged and notes it.
+            guard case .corrupt = error else { throw error }
+        }
+        owners = found
+        retired = numbers.subtracting(found.keys)
     }
 
     private mutating func checkSupply(
@@ -182,7 +212,7 @@ private struct Verification {
         report.supplies += 1
         guard let stock = unsafe StockKey(key), unsafe !stock.isHold, unsafe !stock.rest.isEmpty else { return false }
         let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
-        if unsafe try reader.record(position, in: .positions) == nil {
+        if unsafe !retired.contains(stock.tenant), unsafe try reader.record(position, in: .positions) == nil {
             unsafe report.note("\(describe(key, in: .supplies)) has no position")
         }
         return unsafe SupplyRecord.decode(record, key: key) != nil
@@ -209,7 +239,7 @@ private struct Verification {
         guard let stock = unsafe StockKey(key), let order = unsafe stock.order else { return false }
         let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
         if unsafe !position.elementsEqual(owner) {
-            if unsafe try reader.record(position, in: .positions) == nil {
+            if unsafe !retired.contains(stock.tenant), unsafe try reader.record(position, in: .positions) == nil {
                 unsafe report.note("\(describe(key, in: .journal)) has no position")
             }
             owner = unsafe [UInt8](position)

@@ -21,6 +21,10 @@
 //                                                | 104 short positions u64 | 112 references u64
 //                                                | 120 supplies u64 | 128 variances u64
 //                                                | 136 number of the newest variance u64
+//                   "figures" tenant u16         2 running u16 | 16 beside u64: whose rows are the tenant's figures.
+//                                                Absent: the tenant's own. Of positions, holds, journal, event-ids,
+//                                                references and supplies the first two bytes are such a number;
+//                                                `names` gives it as it gives tenants theirs
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
@@ -79,6 +83,7 @@ public enum Schema {
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
+    static let figuresKey: StaticString = "figures"
     /// sku, event id, request id: the longest text in a key, in bytes. LMDB allows keys of 511 bytes.
     public static let keyTextBytesMax = 64
 }

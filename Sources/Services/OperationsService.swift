@@ -64,7 +64,7 @@ struct OperationsService {
             },
             tail,
         ] + Reconciliations(environment: environment).methods + FeedCalls(environment: environment).methods
-            + Self.unbuilt.map { .unimplemented(Self.name, $0) }
+            + RebuildCalls(environment: environment).methods + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 
     private static let unbuilt = [
