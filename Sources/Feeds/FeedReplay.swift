@@ -97,7 +97,8 @@ final class FeedReplays: Sendable {
         let server = self.server
         let port = FeedPort(
             publish: { (events, position) async throws(FeedFailure) in
-                let results = try await publish?(events) ?? server.publish(events, nil)
+                let results =
+                    if let publish { try await publish(events) } else { try await server.publish(events, nil) }
                 progress.count(results, position)
                 return results
             },

@@ -22,7 +22,7 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed:
+        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed, .rebuild:
             preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
         }
     }
