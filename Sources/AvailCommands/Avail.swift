@@ -19,8 +19,8 @@ public struct Avail: AsyncParsableCommand {
         subcommands: [
             CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, WatchCommand.self,
             ReserveCommand.self, ReservationCommand.self, EventCommand.self, ChannelCommand.self, PositionCommand.self,
-            SourceCommand.self, DeadLetterCommand.self, ErpCommand.self, ReconcileCommand.self, StatusCommand.self,
-            HealthCommand.self,
+            SourceCommand.self, DeadLetterCommand.self, ErpCommand.self, ReconcileCommand.self, RebuildCommand.self,
+            StatusCommand.self, HealthCommand.self,
         ])
 
     public init() {}

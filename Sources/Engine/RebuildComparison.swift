@@ -3,7 +3,7 @@ public import Ledger
 
 /// Counts how a rebuild's figures differ from those that answer. Page by page, each from a snapshot of its own: so both are
 /// of one moment wherever they are compared, and no page of the file is pinned for long.
-public struct RebuildComparison {
+public struct RebuildComparison: Sendable {
     private let ledger: Ledger
     private let tenant: TenantNumber
     private static let positionsPerPage = 1_000

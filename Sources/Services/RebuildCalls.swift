@@ -1,5 +1,6 @@
 internal import Calls
 internal import Engine
+internal import Feeds
 internal import Inventory
 internal import Ledger
 internal import Proto

@@ -164,6 +164,7 @@ final class ReservationWatch: Sendable {
         of reservation: Reservation, _ reader: SnapshotReader, _ state: PublishedState, _ tenant: TenantNumber,
         _ response: inout Availability_V1_WatchReservationsResponse
     ) throws(LedgerError) {
+        let figures = try reader.figures(of: tenant).running
         for line in reservation.lines where line.open > 0 {
             let position = try reader.position(tenant: figures, sku: line.sku, location: line.location)
             guard let units = position?.shortfall, units > 0 else { continue }
