@@ -23,6 +23,7 @@ extension EngineCommand {
         case .dealWithDeadLetters(_, let wish): "\(wish.kind) dead letters \(wish.letters.map(\.id))"
         case .endGap(_, let end): "end the gap of \(end.source)"
         case .decideFeed(_, let decision): "\(decision.action) feed \(decision.feed)"
+        case .rebuild(_, .take(_, _, let events)): "told again: " + events.map(\.event.id).joined(separator: " ")
         case .rebuild(_, let command): "rebuild: \(command)"
         }
     }

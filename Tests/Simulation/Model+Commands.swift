@@ -22,7 +22,8 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
-        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed, .rebuild:
+        case .rebuild: return .rebuild
+        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed:
             preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
         }
     }
