@@ -146,7 +146,9 @@ struct RebuildRunner: Sendable {
         do {
             try await erps.read(rebuild.steps[index].id) { events in
                 let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
-                guard case .published(let results, _) = reply, var step = board.state.rebuild?.steps[index] else { return }
+                guard case .published(let results, _) = reply, var step = board.state.rebuild?.steps[index] else {
+                    return
+                }
                 step.taken += UInt64(results.count)
                 step.refused += UInt64(results.count { $0.outcome == .deadLettered })
                 try await writer.take(

@@ -120,7 +120,8 @@ struct ServerHost {
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                erps: erps.conditions, readableErps: { erps.readable }, reconciliationStarted: erps.reconcile, feeds: feeds.supervisor,
+                erps: erps.conditions, readableErps: { erps.readable }, reconciliationStarted: erps.reconcile,
+                feeds: feeds.supervisor,
                 checks: readiness.checks, now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }

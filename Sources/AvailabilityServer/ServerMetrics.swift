@@ -169,7 +169,8 @@ struct ServerMetrics: Sendable {
         }
         gauge("availability_ledger_sequence", "The last committed ledger sequence.", statistics.state.sequence)
         gauge("availability_ledger_commits", "Commits since the store was made.", statistics.lastTransactionID)
-        gauge("availability_ledger_positions", "Positions that answer.",
+        gauge(
+            "availability_ledger_positions", "Positions that answer.",
             statistics.state.positions &- (board.state.rebuild?.silentPositions ?? 0))
         gauge("availability_ledger_journal_entries", "Events kept for rebasing.", statistics.state.journalEntries)
         gauge("availability_open_reservations", "ACTIVE and COMMITTED reservations.", statistics.state.openReservations)

@@ -37,6 +37,7 @@ extension GroupWork {
             note(event.source) { $0.duplicates += 1 }
             return EventResult(id: event.id, outcome: .duplicate)
         }
+        let bounds = try bounds(event)
         let accepted: AcceptedEvent
         do throws(EventRejection) {
             // A source becomes known with its first accepted event; until then it has a number that owns nothing.

@@ -225,10 +225,17 @@ extension GroupWork {
 
 /// How figures that are being made differ from those that answer.
 extension GroupWork {
-    /// By which events are judged. Figures being made have pruned nothing, so nothing is too old for them.
-    var bounds: EventBounds {
+    /// By which an event is judged. Figures being made have pruned nothing, so nothing is too old for them; and our clock was
+    /// asked about what the running ones took already, and may have been set since.
+    func bounds(_ event: InventoryEvent) throws(LedgerError) -> EventBounds {
         var bounds = settings.eventBounds
-        if isBeside { bounds.horizonNanoseconds = .max }
+        guard isBeside else { return bounds }
+        bounds.horizonNanoseconds = .max
+        if let source = catalogue.sources[event.source]?.number,
+            try batch.event(tenant: running, source: source, id: event.id) != nil
+        {
+            bounds.clockSkewMaxNanoseconds = .max
+        }
         return bounds
     }
 

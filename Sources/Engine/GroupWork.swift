@@ -192,7 +192,8 @@ struct GroupWork: ~Copyable {
         }
         return CommittedGroup(
             catalogue: catalogue, changes: changes, reservations: touched, customers: customers, causes: causes,
-            hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters, isSwitched: isSwitched,
+            hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters,
+            isSwitched: isSwitched,
             events: tailed.map { incoming, result in
                 CommittedEvent(incoming: incoming, result: result, sequence: sequence, timeNanoseconds: time)
             })
@@ -210,7 +211,8 @@ struct GroupWork: ~Copyable {
         let (running, horizonNanoseconds) = (running, settings.horizonNanoseconds)
         try batch.pruneEventIDs(visiting: eventIDsAdded * Self.idsVisitedPerAdded) { figures, number in
             // What is being made has all of its past before it.
-            guard figures == running, let name = catalogue.sourceNames[number], let source = catalogue.sources[name] else { return nil }
+            guard figures == running, let name = catalogue.sourceNames[number], let source = catalogue.sources[name]
+            else { return nil }
             return source.progress.newestOccurredAtNanoseconds - horizonNanoseconds
         }
     }

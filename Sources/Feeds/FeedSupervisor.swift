@@ -45,7 +45,8 @@ public final class FeedSupervisor: Sendable {
     ///   - publish: takes its events in; nil: like those of its run.
     ///   - tell: called after each batch and at the end.
     public func replay(
-        _ id: String, from start: ReplayStart, publish: FeedReplayPublish? = nil, tell: @escaping @Sendable (FeedReplayNews) -> Void
+        _ id: String, from start: ReplayStart, publish: FeedReplayPublish? = nil,
+        tell: @escaping @Sendable (FeedReplayNews) -> Void
     ) throws(FeedReplayRefusal) -> FeedReplay {
         guard let runner = runner(id) else { throw .feedNotFound }
         return try runner.replays.begin(from: start, publish: publish, tell: tell)

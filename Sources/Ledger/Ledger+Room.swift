@@ -34,7 +34,8 @@ extension Ledger {
         let information = environment.information()
         let pageBytes = UInt64(information.pageBytes)
         let quota = options.effectiveQuotaBytes
-        let pagesMax = (quota - options.effectiveHeadroomBytes - (quota - options.effectiveHeadroomBytes) / 8) / pageBytes
+        let pagesMax =
+            (quota - options.effectiveHeadroomBytes - (quota - options.effectiveHeadroomBytes) / 8) / pageBytes
         guard information.lastPage + 1 >= pagesMax else { return false }
         return information.lastPage + 1 - min(try freePages(), information.lastPage) >= pagesMax
     }

@@ -87,7 +87,8 @@ struct RebuildCalls {
             + environment.readableErps().map { RebuildStep(id: $0, kind: .erp) }
         guard !names.isEmpty else {
             guard !all.isEmpty else {
-                throw .invalidField("steps", "no feed has a past to read, and no ERP is read: there is nothing to fill it")
+                throw .invalidField(
+                    "steps", "no feed has a past to read, and no ERP is read: there is nothing to fill it")
             }
             return all
         }

@@ -104,7 +104,9 @@ extension TestStore {
         let store = try TestStore()
         let expected = try TestStore()
         func event(_ id: Int, _ at: ClosedRange<Int64>) -> InventoryEvent {
-            let (sku, location) = (["S", "T"].randomElement(using: &random)!, ["WH1", "WH2"].randomElement(using: &random)!)
+            let (sku, location) = (
+                ["S", "T"].randomElement(using: &random)!, ["WH1", "WH2"].randomElement(using: &random)!
+            )
             let (source, time) = (["a", "b"].randomElement(using: &random)!, Int64.random(in: at, using: &random))
             switch Int.random(in: 0..<6, using: &random) {
             case 0:
@@ -112,14 +114,20 @@ extension TestStore {
                     "\(id)", source: source, sku: sku, location: location, at: time,
                     onHand: .random(in: 50...500, using: &random))
             case 1:
-                return Make.event("\(id)", [.allocationCreated, .allocationReleased].randomElement(using: &random)!, at: time) {
+                return Make.event(
+                    "\(id)", [.allocationCreated, .allocationReleased].randomElement(using: &random)!, at: time
+                ) {
                     ($0.sku, $0.location, $0.source, $0.reference) = (sku, location, source, "order-\(id % 5)")
                     $0.quantity = .random(in: 1...5, using: &random)
                 }
             case 2:
-                return Make.event("\(id)", [.transferShipped, .transferReceived].randomElement(using: &random)!, at: time) {
+                return Make.event(
+                    "\(id)", [.transferShipped, .transferReceived].randomElement(using: &random)!, at: time
+                ) {
                     ($0.sku, $0.location, $0.toLocation) = (sku, "WH1", "WH2")
-                    ($0.source, $0.reference, $0.quantity) = (source, "transfer-\(id % 5)", .random(in: 1...5, using: &random))
+                    ($0.source, $0.reference, $0.quantity) = (
+                        source, "transfer-\(id % 5)", .random(in: 1...5, using: &random)
+                    )
                 }
             case 3:
                 return Make.event("\(id)", .receiptPosted, at: time) {
@@ -141,14 +149,20 @@ extension TestStore {
         var holds: [Reservation] = []
         func changeHolds() throws {
             switch Int.random(in: 0..<4, using: &random) {
-            case 0, 1: holds.append(try store.hold(["S", "T"].randomElement(using: &random)!, Int64(holds.count) % 7 + 1, order: "o\(holds.count)"))
+            case 0, 1:
+                holds.append(
+                    try store.hold(
+                        ["S", "T"].randomElement(using: &random)!, Int64(holds.count) % 7 + 1, order: "o\(holds.count)")
+                )
             case 2:
                 guard let hold = holds.randomElement(using: &random) else { return }
                 let wish = ReservationChangeWish(
                     number: hold.number, epoch: hold.epoch, expectedVersion: nil, kind: .release([]))
                 let id = "release-\(hold.number)"
                 _ = try store.step(
-                    .change(tenant: store.engine.tenantNumber, wish, RequestIdentity(requestID: id, bodyDigest: 1, correlationID: id)))
+                    .change(
+                        tenant: store.engine.tenantNumber, wish,
+                        RequestIdentity(requestID: id, bodyDigest: 1, correlationID: id)))
             default: store.nowNanoseconds += 200 * .perSecond
             }
         }
@@ -198,7 +212,9 @@ extension TestStore {
                 let position = try #require(try store.position(sku, location))
                 var wanted = try #require(try expected.position(sku, location)).buckets
                 wanted[.reserved] = before[place][0]
-                #expect(position.buckets == wanted && position.contained == before[place][1], "seed \(seed), \(sku) at \(location)")
+                #expect(
+                    position.buckets == wanted && position.contained == before[place][1],
+                    "seed \(seed), \(sku) at \(location)")
                 place += 1
             }
         }

@@ -182,7 +182,7 @@ def test_kill_9_while_it_is_filled_and_right_after_the_switch_loses_nothing(fed,
     for number in range(SKUS):
         position = holder.position(f"{prefix}-{number}").position
         assert (position.on_hand, position.reserved) == (60, traffic.held[number]), "what only the till told is gone"
-    eventually(lambda: holder.status().positions == SKUS, "the positions that answer")
+    eventually(lambda: holder.status().ledger.positions == SKUS, "the positions that answer")
     holder.apply(*(adjustment(f"{prefix}-{number}", 3, source="till") for number in range(SKUS)))
     second = eventually(lambda: started(holder, switch_when_ready=True), "the rows that answer no more gone")
     second = becomes(holder, "SWITCHED", id=second.id)
@@ -230,7 +230,7 @@ def test_abandoned_rebuild_leaves_everything_as_it_was(fed, folder):
     assert failure_of(switch, holder, "1").reason == "REBUILD_NOT_FOUND"
     assert "ABANDONED" in avail(server, "rebuild", "abandon", begun.id, "--reason", "test").stdout
     assert holder.position(f"{prefix}-1").position.on_hand == 5
-    eventually(lambda: holder.status().positions == SKUS, "the rows gone")
+    eventually(lambda: holder.status().ledger.positions == SKUS, "the rows gone")
     verify(server)
 
 

@@ -5,7 +5,8 @@ import SwiftProtobuf
 
 struct RebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild", abstract: "Make all figures anew from the feeds and the ERPs, beside those that answer.",
+        commandName: "rebuild",
+        abstract: "Make all figures anew from the feeds and the ERPs, beside those that answer.",
         subcommands: [
             RebuildStartCommand.self, RebuildStatusCommand.self, RebuildSwitchCommand.self, RebuildAbandonCommand.self,
         ])

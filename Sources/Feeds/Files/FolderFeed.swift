@@ -129,7 +129,9 @@ public final class FolderFeed: ReplayableFeed {
             guard let file = try FeedFile(folder: folder.folder(.done), name: entry.name) else { continue }
             try readAgain(file, thread)
         }
-        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled { try readAgain(unfinished, thread) }
+        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled {
+            try readAgain(unfinished, thread)
+        }
         if !thread.isCancelled { thread.port.report(FeedBacklog(waiting: 0)) }
     }
 
