@@ -37,7 +37,11 @@ extension GroupWork {
             note(event.source) { $0.duplicates += 1 }
             return EventResult(id: event.id, outcome: .duplicate)
         }
-        let bounds = try bounds(event)
+        let told = try isBeside ? eventOfRunning(event) : nil
+        if let told, told.bodyDigest != event.bodyDigest {
+            return try keepDeadLetter(
+                incoming, EventRejection(.idReused, "id: was used for another event of this source"))
+        }
         let accepted: AcceptedEvent
         do throws(EventRejection) {
             // A source becomes known with its first accepted event; until then it has a number that owns nothing.
@@ -45,7 +49,7 @@ extension GroupWork {
                 event, source: catalogue.sources[event.source]?.number ?? .max,
                 terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
-                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds,
+                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: told != nil),
                 reasonCodes: catalogue.reasonCodes)
         } catch {
             try observe(event, isDeadLetter: true)

@@ -227,16 +227,17 @@ extension GroupWork {
 extension GroupWork {
     /// By which an event is judged. Figures being made have pruned nothing, so nothing is too old for them; and our clock was
     /// asked about what the running ones took already, and may have been set since.
-    func bounds(_ event: InventoryEvent) throws(LedgerError) -> EventBounds {
+    func bounds(wasTold: Bool) -> EventBounds {
         var bounds = settings.eventBounds
-        guard isBeside else { return bounds }
-        bounds.horizonNanoseconds = .max
-        if let source = catalogue.sources[event.source]?.number,
-            try batch.event(tenant: running, source: source, id: event.id) != nil
-        {
-            bounds.clockSkewMaxNanoseconds = .max
-        }
+        if isBeside { bounds.horizonNanoseconds = .max }
+        if wasTold { bounds.clockSkewMaxNanoseconds = .max }
         return bounds
+    }
+
+    /// What the running figures remember of an event: the first of an id is the one, whichever is told again first.
+    func eventOfRunning(_ event: InventoryEvent) throws(LedgerError) -> EventRecord? {
+        guard let source = catalogue.sources[event.source]?.number else { return nil }
+        return try batch.event(tenant: running, source: source, id: event.id)
     }
 
     /// Takes out of a figure's allocated units what the running figures took out of the same one: those that it contains of our

@@ -267,6 +267,16 @@ extension TestStore {
         #expect(try store.besidePosition("S", "WH1")?.buckets[.onHand] == 4)
     }
 
+    @Test func theFirstEventOfAnIdIsTheOneThoughAnotherIsToldFirst() throws {
+        let store = try TestStore()
+        _ = try store.publish(Make.snapshot("1", onHand: 3))
+        let id = try store.startRebuild().id
+        #expect(try store.publish(Make.snapshot("1", onHand: 4)).outcome == .deadLettered)
+        #expect(try store.replay(id, [Make.snapshot("1", onHand: 5)])[0].outcome == .deadLettered)
+        #expect(try store.replay(id, [Make.snapshot("1", onHand: 3)])[0].outcome == .applied)
+        #expect(try store.finish(id).differingPositions == 0)
+    }
+
     @Test func whatIsRefusedOfThePastIsCountedAndNotKept() throws {
         let store = try TestStore()
         let id = try store.startRebuild().id

@@ -135,8 +135,8 @@ def test_wrong_figures_are_right_after_the_switch_while_others_publish_and_hold(
     # What nobody's feed ever told: it is gone after the rebuild.
     holder.apply(*(adjustment(f"{prefix}-{number}", 1_000, source="typo") for number in range(SKUS)))
     channel = "web"
+    begun = start(holder)
     with Traffic(server, prefix, channel) as traffic:
-        begun = start(holder)
         assert [step.id for step in begun.steps] == ["files"]
         assert failure_of(start, holder).reason == "REBUILD_RUNNING"
         ready = becomes(holder, "READY")
