@@ -144,6 +144,15 @@ final class ErpHosting: Sendable {
     /// Our locations that an ERP serves.
     func served(by erp: String) -> [String] { board.state.servedLocations(by: erp, erps) }
 
+    /// Those that tell the figures of their locations when they are read.
+    var readable: [String] { configured.filter { $0.readEveryNanoseconds != nil }.map(\.id) }
+
+    /// Reads all figures of one of them once more. Throws what the ERP or `publish` throws.
+    func read(_ erp: String, publish: @Sendable ([IncomingEvent]) async throws -> Void) async throws {
+        guard let reader = readers.first(where: { $0.erp.id == erp }) else { return }
+        _ = try await reader.reading.run(wallNanoseconds: wallClockNanoseconds, publish: publish)
+    }
+
     // MARK: Degradation
 
     /// Has every channel that sells what a lagging ERP serves keep back its extra buffer.
@@ -269,7 +278,8 @@ final class ErpStockBook: Sendable {
         let position = reader.withLock { lent -> Position? in
             guard (try? lent.reader.renew()) != nil else { return nil }
             defer { lent.reader.release() }
-            return (try? lent.reader.position(tenant: tenant, sku: sku, location: number)).flatMap { $0 }
+            guard let figures = try? lent.reader.figures(of: tenant).running else { return nil }
+            return (try? lent.reader.position(tenant: figures, sku: sku, location: number)).flatMap { $0 }
         }
         guard let buckets = position?.buckets else { return EmbeddedErp.Stock() }
         return EmbeddedErp.Stock(

@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Engine
 internal import Foundation
 internal import HotTable
+internal import Inventory
 internal import Ledger
 internal import Logging
 internal import Synchronization
@@ -52,5 +53,53 @@ final class HotTableFilling: Sendable {
             metadata: [
                 "skus": "\(statistics.skus)", "positions": "\(statistics.positions)", "bytes": "\(statistics.bytes)",
             ])
+    }
+}
+
+/// Has each table in memory filled: the one the server starts with, and one more for each rebuild that is switched to. Any
+/// thread.
+final class HotTableHosting: Sendable {
+    private struct State {
+        var filling: HotTableFilling?
+        var table: HotTable?
+        var isStopping = false
+    }
+
+    private let board: StateBoard
+    private let ledger: Ledger
+    private let tenant: TenantNumber
+    private let watch: StructureWatch
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(board: StateBoard, ledger: Ledger, tenant: TenantNumber, watch: StructureWatch, logger: Logger) {
+        self.board = board
+        self.ledger = ledger
+        self.tenant = tenant
+        self.watch = watch
+        self.logger = logger
+    }
+
+    /// Begins to fill the table that the readers have now, unless that was done.
+    func fill() {
+        guard let table = board.hotTable else { return }
+        state.withLock { state in
+            guard state.table !== table, !state.isStopping else { return }
+            // Ends soon: of figures that answer no more nothing is loaded.
+            state.filling?.stop()
+            state.table = table
+            let loader = HotTableLoader(table: table, ledger: ledger, tenant: tenant)
+            state.filling = HotTableFilling(table: table, loader: loader, watch: watch, logger: logger)
+            state.filling?.start()
+        }
+    }
+
+    /// After the watch was stopped and before the ledger is closed.
+    func stop() {
+        let filling = state.withLock { state in
+            state.isStopping = true
+            return state.filling
+        }
+        filling?.stop()
     }
 }

@@ -38,11 +38,7 @@ struct ServerHost {
         }
         let watch = StructureWatch(ledger: ledger, logger: logger)
         watch.start()
-        let filling = board.hotTable.map { table in
-            HotTableFilling(
-                table: table, loader: HotTableLoader(table: table, ledger: ledger, tenant: tenant), watch: watch,
-                logger: logger)
-        }
+        let hotTables = HotTableHosting(board: board, ledger: ledger, tenant: tenant, watch: watch, logger: logger)
         let tails = EventTails(tail: board.eventTail)
         tails.start()
         watches.start()
@@ -57,12 +53,12 @@ struct ServerHost {
             availabilityWatches.stop()
             watches.stop()
             watch.stop()
-            filling?.stop()
+            hotTables.stop()
             writer.stop()
             ledger.recordOrderlyEnd()
         }
         try loadSampleIfNew(writer)
-        filling?.start()
+        hotTables.fill()
 
         let erps = try hostErps(writer)
         let feeds = try hostFeeds(writer, erps)
@@ -90,6 +86,12 @@ struct ServerHost {
         services.append(DeadLetterAlarm(board: board, alarm: erps.alarm, logger: logger))
         services.append(FeedService(hosting: feeds))
         services.append(PublicationService(hosting: publications))
+        services.append(
+            RebuildService(
+                runner: RebuildRunner(
+                    ledger: ledger, board: board, writer: writer, tenant: tenant, feeds: feeds.supervisor, erps: erps,
+                    logger: logger),
+                hotTables: hotTables))
         services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
@@ -122,8 +124,9 @@ struct ServerHost {
                 version: ServerVersion.current,
                 startNanoseconds: wallClockNanoseconds(), messageBytesMax: limits.messageBytesMax,
                 headerListBytesMax: limits.headerListBytesMax, headerFieldsMax: limits.headerFieldsMax,
-                erps: erps.conditions, reconciliationStarted: erps.reconcile, feeds: feeds.supervisor,
-                publications: publications.supervisor, checks: readiness.checks, now: wallClockNanoseconds,
+                erps: erps.conditions, readableErps: { erps.readable }, reconciliationStarted: erps.reconcile,
+                feeds: feeds.supervisor, publications: publications.supervisor, checks: readiness.checks,
+                now: wallClockNanoseconds,
                 monotonicNow: monotonicClockNanoseconds))
     }
 
@@ -215,7 +218,8 @@ struct ServerHost {
         let ends = SampleCatalogue.ends
         func isKnown(_ sku: String) throws -> Bool {
             guard let location = board.state.directory.number(of: SampleCatalogue.locations[0]) else { return false }
-            return try reader.position(tenant: tenant, sku: sku, location: location) != nil
+            let figures = try reader.figures(of: tenant).running
+            return try reader.position(tenant: figures, sku: sku, location: location) != nil
         }
         return try isKnown(ends.first) && !isKnown(ends.last)
     }

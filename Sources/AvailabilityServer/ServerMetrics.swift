@@ -183,12 +183,14 @@ struct ServerMetrics: Sendable {
         }
         gauge("availability_ledger_sequence", "The last committed ledger sequence.", statistics.state.sequence)
         gauge("availability_ledger_commits", "Commits since the store was made.", statistics.lastTransactionID)
-        gauge("availability_ledger_positions", "Positions stored.", statistics.state.positions)
+        gauge(
+            "availability_ledger_positions", "Positions that answer.",
+            statistics.state.positions &- (board.state.rebuild?.silentPositions ?? 0))
         gauge("availability_ledger_journal_entries", "Events kept for rebasing.", statistics.state.journalEntries)
         gauge("availability_open_reservations", "ACTIVE and COMMITTED reservations.", statistics.state.openReservations)
         gauge(
             "availability_short_positions", "Positions whose stock is below their holds.",
-            statistics.state.shortPositions)
+            statistics.state.shortPositions &- (board.state.rebuild?.silentShortPositions ?? 0))
         gauge("availability_reservations", "Reservations kept.", statistics.state.reservations)
         gauge("availability_request_ids", "Request ids kept.", statistics.state.requestIDs)
         gauge("availability_dead_letters", "Events that could not be applied and wait.", statistics.state.deadLetters)

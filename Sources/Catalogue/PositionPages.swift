@@ -14,6 +14,11 @@ public struct ExportedPosition: Sendable, Equatable {
     }
 }
 
+/// A rebuild was switched to in the middle of a reading of all positions, which then is of neither.
+public struct FiguresSwitched: Error, CustomStringConvertible {
+    public var description: String { "a rebuild was switched to meanwhile; begin again" }
+}
+
 /// Where an export takes positions from, page by page.
 public protocol PositionPages {
     /// How many positions there are about; for the progress only. Nil when it is not known.
@@ -27,6 +32,8 @@ public protocol PositionPages {
 public struct LedgerPositionPages: PositionPages {
     private let reader: SnapshotReader
     private let tenant: TenantNumber
+    /// Whose rows are the tenant's figures.
+    private let figures: TenantNumber
     private let pageCount: Int
     private var last: (sku: String, location: LocationNumber)?
     private var locationNames: [LocationNumber: String] = [:]
@@ -40,6 +47,7 @@ public struct LedgerPositionPages: PositionPages {
         self.pageCount = pageCount
         try reader.renew()
         countEstimate = reader.state.positions
+        figures = try reader.figures(of: tenant).running
         reader.release()
     }
 
@@ -47,8 +55,10 @@ public struct LedgerPositionPages: PositionPages {
         try reader.renew()
         defer { reader.release() }
         let pageCount = pageCount
+        // What was switched away from is being deleted.
+        guard try reader.figures(of: tenant).running == figures else { throw FiguresSwitched() }
         var found: [(sku: String, location: LocationNumber, position: Position)] = []
-        try reader.forEachPosition(tenant: tenant, after: last) { sku, location, position throws(LedgerError) in
+        try reader.forEachPosition(tenant: figures, after: last) { sku, location, position throws(LedgerError) in
             found.append((sku, location, copy position))
             return found.count < pageCount
         }

@@ -42,6 +42,8 @@ extension CatalogueState {
             stored.append(channel)
             return true
         }
+        figures = try ledger.figures(of: tenant)
+        rebuild = try ledger.newestRebuild(of: tenant)
         self.locations = locations.sorted { $0.number < $1.number }
         self.groups = groups
         for (number, name) in names {

@@ -1,4 +1,6 @@
+internal import HotTable
 internal import Inventory
+internal import Ledger
 
 /// Everything the engine knows besides positions: a value, so that a group works on a copy and an aborted group leaves
 /// nothing behind.
@@ -23,6 +25,10 @@ struct CatalogueState {
     var storedChannels: [Channel] = []
     /// See `CatalogueSeed.reasonCodes`.
     var reasonCodes: Set<String>?
+    /// Whose rows are the tenant's figures.
+    var figures = Figures(running: 0)
+    /// The newest rebuild; nil: there never was one.
+    var rebuild: Rebuild?
     private(set) var directory: LocationDirectory
 
     init() {
@@ -78,13 +84,13 @@ struct CatalogueState {
         return SourceWatermarks(watermarks)
     }
 
-    var published: PublishedState {
+    func published(hotTable: HotTable?) -> PublishedState {
         PublishedState(
             directory: directory, channels: channels.values.sorted { $0.channel.id < $1.channel.id },
             locations: locations, groups: groups, watermarks: watermarks, channelNumbers: channelNumbers,
             sources: sources.sorted { $0.key < $1.key }.map {
                 SourceState(id: $0.key, number: $0.value.number, progress: $0.value.progress)
-            })
+            }, rebuild: rebuild, figures: figures.running, hotTable: hotTable)
     }
 }
 

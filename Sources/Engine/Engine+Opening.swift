@@ -36,7 +36,8 @@ extension Engine {
             if problem == nil {
                 let committed = try work.commit()
                 let catalogue = committed.catalogue
-                let board = StateBoard(catalogue.published, hotTable: hotTable, sequence: committed.sequence)
+                let board = StateBoard(
+                    catalogue.published(hotTable: hotTable), sequence: committed.sequence)
                 board.setDeadLetters(committed.deadLetters)
                 let index = try ReservationIndex(
                     reading: ledger.makeReader(), tenant: tenant, outbox: outbox,
@@ -44,7 +45,7 @@ extension Engine {
                 board.setNextExpiry(index.nextExpiryNanoseconds)
                 return Engine(
                     ledger: ledger, tenant: tenant, settings: settings, catalogue: catalogue, board: board,
-                    index: index, outbox: outbox)
+                    index: index, outbox: outbox, hotTable: hotTable)
             }
         } catch {
             throw .ledger(error)

@@ -19,6 +19,8 @@ public final class Engine {
     private(set) var lastChanged: [ReservationNumber: TouchedReservation] = [:]
     /// Whether the last commit added to the change log.
     public private(set) var hasLogGrown = false
+    /// The running figures in memory; nil when that is switched off.
+    private var hotTable: HotTable?
     /// Where the loops find the newest state.
     public let board: StateBoard
 
@@ -31,8 +33,9 @@ public final class Engine {
 
     init(
         ledger: Ledger, tenant: TenantNumber, settings: EngineSettings, catalogue: CatalogueState, board: StateBoard,
-        index: ReservationIndex, outbox: ErpOutbox
+        index: ReservationIndex, outbox: ErpOutbox, hotTable: HotTable?
     ) {
+        self.hotTable = hotTable
         self.index = index
         self.outbox = outbox
         self.ledger = ledger
@@ -88,15 +91,22 @@ public final class Engine {
     private func commitUnlessRefused(
         _ commands: [EngineCommand], due: [Expiry], time: EngineTime
     ) throws(LedgerError) -> Result<[EngineReply], EngineError> {
-        try ledger.checkRoom(growing: commands.contains(where: \.isGrowing))
+        let isGrowing = commands.contains(where: \.isGrowing)
+        try ledger.checkRoom(growing: isGrowing)
+        var isRoomShort = false
+        if isGrowing, catalogue.figures.beside != nil || commands.contains(where: \.startsRebuild) {
+            isRoomShort = try ledger.isRoomShort()
+        }
         var work = GroupWork(
             batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            time: time, index: index, gathersChanges: board.hotTable != nil || board.changes.isWatched,
+            time: time, index: index, gathersChanges: hotTable != nil || board.changes.isWatched,
             isTailed: board.eventTail.isWatched)
         if ledger.awaitsErps { work.grantRefusal = .restoring }
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
         try work.expire(due)
+        work.isRoomShort = isRoomShort
+        if isRoomShort, work.beside != nil { try work.fail("STORAGE_FULL: the store has too little room for it") }
         var outcomes: [CommandOutcome] = []
         for command in commands { outcomes.append(try work.execute(command)) }
         if let problem = work.seedProblem {
@@ -111,12 +121,17 @@ public final class Engine {
         take(committed, time: time)
         board.count(committed.causes)
         // Before the state: a watermark must not vouch for a position that is older than itself.
-        board.hotTable?.apply(committed.changes ?? [], sequence: committed.sequence)
+        if committed.isSwitched {
+            // The former goes on showing the commit before, to those who have not seen the new state yet.
+            hotTable = hotTable.flatMap { $0.makeEmpty() }
+        } else {
+            hotTable?.apply(committed.changes ?? [], sequence: committed.sequence)
+        }
         board.setNextExpiry(nextExpiryNanoseconds)
-        board.publish(catalogue.published)
+        board.publish(catalogue.published(hotTable: hotTable))
         board.setDeadLetters(committed.deadLetters)
         board.eventTail.append(committed.events)
-        board.changes.committed(committed.changes, sequence: committed.sequence)
+        board.changes.committed(committed.isSwitched ? nil : committed.changes, sequence: committed.sequence)
         ledger.reached(.beforeReply)
         return .success(outcomes.map { $0.reply(sequence: committed.sequence, epoch: ledger.epoch) })
     }
@@ -169,6 +184,7 @@ enum CommandOutcome {
     case erpTaken
     case reconciliation(ReconciliationReply)
     case deadLetters([DeadLetterResult])
+    case rebuild(Rebuild)
     /// Refused without effect; the rest of the group is not concerned.
     case refused(EngineError)
 
@@ -184,6 +200,7 @@ enum CommandOutcome {
         case .erpTaken: .erpTaken
         case .reconciliation(let reply): .reconciliation(reply, sequence: sequence)
         case .deadLetters(let results): .deadLetters(results: results, sequence: sequence)
+        case .rebuild(let rebuild): .rebuild(rebuild, sequence: sequence)
         case .refused(let error): .failed(error)
         }
     }

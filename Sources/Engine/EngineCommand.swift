@@ -114,6 +114,7 @@ public indirect enum EngineCommand: Sendable {
     case endGap(tenant: TenantNumber, GapEnd)
     case decideFeed(tenant: TenantNumber, FeedDecision)
     case publication(tenant: TenantNumber, PublicationCommand)
+    case rebuild(tenant: TenantNumber, RebuildCommand)
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
@@ -127,6 +128,7 @@ public indirect enum EngineCommand: Sendable {
             max(1, wish.letters.reduce(0) { $0 + 1 + ($1.incoming?.original.count ?? 0) / 1_024 })
         case .reconcile(_, .compare(let page)): max(1, page.figures.count)
         case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
+        case .rebuild(_, let command): command.weight
         case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed, .publication: 1
         }
     }
@@ -141,8 +143,13 @@ public indirect enum EngineCommand: Sendable {
             case .release: false
             }
         case .dealWithDeadLetters(_, let wish): wish.kind == .replay
+        case .rebuild(_, let command): command.isGrowing
         case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed, .publication: false
         }
+    }
+
+    var startsRebuild: Bool {
+        if case .rebuild(_, .start) = self { true } else { false }
     }
 }
 
@@ -181,6 +188,8 @@ public enum EngineReply: Sendable {
     case reconciliation(ReconciliationReply, sequence: UInt64)
     /// One result for each, in order.
     case deadLetters(results: [DeadLetterResult], sequence: UInt64)
+    /// How the rebuild now stands.
+    case rebuild(Rebuild, sequence: UInt64)
     case failed(EngineError)
 }
 
@@ -212,6 +221,11 @@ public enum EngineError: Error, Sendable, Equatable {
     /// One comparison at a time for each ERP.
     case reconciliationRunning(erp: String)
     case reconciliationNotFound(String)
+    /// One rebuild at a time, until the last row of the one before is deleted.
+    case rebuildRunning(String)
+    case rebuildNotFound(String)
+    /// The rebuild is not in a state that allows the change.
+    case rebuildNotReady(id: String, state: String)
     /// Too much waits for the ERP already. Retriable.
     case erpBacklog(waiting: Int)
     /// The field's path and what is wrong with it.

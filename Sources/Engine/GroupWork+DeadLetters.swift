@@ -6,6 +6,7 @@ extension GroupWork {
     mutating func keepDeadLetter(
         _ incoming: IncomingEvent, _ rejection: EventRejection
     ) throws(LedgerError) -> EventResult {
+        if isBeside { return EventResult(id: incoming.event.id, outcome: .deadLettered, reason: rejection.description) }
         let event = incoming.event
         let digest = Self.digest(of: incoming)
         let known: DeadLetter?

@@ -22,6 +22,27 @@ extension GroupWork {
         return found.filter { $0.epoch == id.epoch }
     }
 
+    /// The same for the figures at work. Beside, names are only looked up: what they stand for has been dealt with.
+    mutating func holdsNamed(by event: InventoryEvent) throws(LedgerError) -> [Reservation] {
+        guard isBeside else {
+            let found = try holds(named: event)
+            namedByRunning = found
+            return found
+        }
+        if let namedByRunning { return namedByRunning }
+        var found: [Reservation] = []
+        for number in numbers(named: event.hold).sorted() {
+            if let reservation = try reservation(number) { found.append(reservation) }
+        }
+        guard let id = ReservationID.parse(event.hold.reservationID) else { return found }
+        return found.filter { $0.epoch == id.epoch }
+    }
+
+    /// Whether an event of the past is about a hold of ours that ended so long ago that nothing is known of it any more.
+    func isOfForgottenHold(_ event: InventoryEvent) -> Bool {
+        isBeside && ReservationID.parse(event.hold.reservationID) != nil
+    }
+
     private func numbers(named hold: HoldReference) -> Set<ReservationNumber> {
         if !hold.reservationID.isEmpty {
             return ReservationID.parse(hold.reservationID).map { [$0.number] } ?? []

@@ -6,12 +6,15 @@ extension GroupWork {
     /// Takes one event in: its effect once per (source, id), whatever the order of delivery. Never fails for the event's
     /// own fault: that ends as a dead letter.
     mutating func publish(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
+        namedByRunning = nil
         let result = try takeIn(incoming)
         tailed?.append((incoming, result))
+        if beside != nil { try publishBeside(incoming, result) }
         return result
     }
 
-    private mutating func takeIn(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
+    /// Takes one event into the figures at work.
+    mutating func takeIn(_ incoming: IncomingEvent) throws(LedgerError) -> EventResult {
         let event = incoming.event
         do throws(EventRejection) {
             if let rejection = incoming.rejection { throw rejection }
@@ -25,7 +28,7 @@ extension GroupWork {
                 incoming, EventRejection(.invalidField, "source: at most \(Limits.sourcesMax) sources are kept"))
         }
         if let source = catalogue.sources[event.source]?.number,
-            let known = try batch.event(tenant: tenant, source: source, id: event.id)
+            let known = try batch.event(tenant: figures, source: source, id: event.id)
         {
             guard known.bodyDigest == event.bodyDigest else {
                 return try keepDeadLetter(
@@ -34,6 +37,11 @@ extension GroupWork {
             note(event.source) { $0.duplicates += 1 }
             return EventResult(id: event.id, outcome: .duplicate)
         }
+        let told = try isBeside ? eventOfRunning(event) : nil
+        if let told, told.bodyDigest != event.bodyDigest {
+            return try keepDeadLetter(
+                incoming, EventRejection(.idReused, "id: was used for another event of this source"))
+        }
         let accepted: AcceptedEvent
         do throws(EventRejection) {
             // A source becomes known with its first accepted event; until then it has a number that owns nothing.
@@ -41,7 +49,7 @@ extension GroupWork {
                 event, source: catalogue.sources[event.source]?.number ?? .max,
                 terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
-                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: settings.eventBounds,
+                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: told != nil),
                 reasonCodes: catalogue.reasonCodes)
         } catch {
             try observe(event, isDeadLetter: true)
@@ -54,17 +62,18 @@ extension GroupWork {
         _ accepted: AcceptedEvent, of incoming: IncomingEvent, source: SourceNumber
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
-        let named = try accepted.hold == nil ? [] : holds(named: event)
+        let named = try accepted.hold == nil ? [] : holdsNamed(by: event)
         if let refusal = try refusal(of: accepted, named, incoming) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
         // What is allocated to a hold of ours is subtracted as ours.
-        let isOurs = accepted.hold == .allocate && !named.isEmpty
+        let isAboutOurs = !named.isEmpty || isOfForgottenHold(event)
+        let isOurs = accepted.hold == .allocate && isAboutOurs
         var outcome = EventOutcome.applied
         let sequence: UInt64
         // The stock and its hold go together: what watchers hear of is how the event leaves both.
-        if !named.isEmpty { shortfallsBefore = [:] }
+        if !named.isEmpty, !isBeside { shortfallsBefore = [:] }
         if let stock = accepted.stock, !isOurs {
             (sequence, outcome) = try apply(stock, of: event, source: source)
             if outcome == .deadLettered {
@@ -76,13 +85,13 @@ extension GroupWork {
             sequence = batch.nextSequence()
         }
         var remark = accepted.remark
-        if let hold = accepted.hold {
+        if let hold = accepted.hold, !isBeside {
             let done = try take(hold, named, event, at: accepted.stock?.location ?? 0)
             remark.note(done.remark)
             if accepted.stock == nil, accepted.leg == nil, !done.hasChanged { outcome = .superseded }
         }
         // A shipment of our hold closes nobody else's allocation.
-        if let leg = accepted.leg, isOurs || named.isEmpty {
+        if let leg = accepted.leg, isOurs || !isAboutOurs {
             let done = try take(leg, of: event, isOurs: isOurs)
             remark.note(done.remark)
             if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
@@ -96,8 +105,8 @@ extension GroupWork {
         let record = EventRecord(
             occurredAtNanoseconds: event.occurredAtNanoseconds, bodyDigest: event.bodyDigest,
             outcome: outcome.rawValue, sequence: sequence)
-        try batch.setEvent(record, tenant: tenant, source: source, id: event.id)
-        eventIDsAdded += 1
+        try batch.setEvent(record, tenant: figures, source: source, id: event.id)
+        if !isBeside { eventIDsAdded += 1 }
         try observe(event, isDeadLetter: false)
         note(event.source) { progress in
             switch outcome {
@@ -115,7 +124,7 @@ extension GroupWork {
     ) throws(LedgerError) -> EventRejection? {
         let event = incoming.event
         if let refusal = try lotRefusal(of: accepted, incoming) { return refusal }
-        if let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
+        if !isBeside, let hold = accepted.hold, let refusal = refusal(of: hold, named, event) { return refusal }
         if let supply = accepted.supply, let refusal = try refusal(of: supply, event) { return refusal }
         guard let leg = accepted.leg, accepted.stock == nil else { return nil }
         guard try hasRoom(for: event.lot, event.sku, at: leg.location) else { return Self.noRoom }
@@ -132,7 +141,7 @@ extension GroupWork {
             rejection = Self.noRoom
             return (0, .deadLettered)
         }
-        var position = try batch.position(tenant: tenant, sku: event.sku, location: stock.location) ?? Position()
+        var position = try batch.position(tenant: figures, sku: event.sku, location: stock.location) ?? Position()
         let shortfall = position.shortfall
         var entry = stock.entry
         let containedBefore = position.contained
@@ -151,10 +160,9 @@ extension GroupWork {
         journalPlace = (event.sku, stock.location, "")
         try prune(&position, by: event.source)
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: event.sku, location: stock.location)
+        try batch.setPosition(position, tenant: figures, sku: event.sku, location: stock.location)
         try noteShortfall(of: position, before: shortfall, sku: event.sku, location: stock.location)
-        changes?.append(
-            HotTable.Change(sku: event.sku, location: stock.location, figures: StockFigures(position)))
+        show(position, sku: event.sku, location: stock.location)
         if let contained, containedBefore != 0 || !contained.isEmpty {
             try setContained(
                 contained, sku: event.sku, location: stock.location, lot: event.lot, before: containedBefore)
@@ -164,7 +172,7 @@ extension GroupWork {
 
     /// Prunes the journal at `journalPlace`, which belongs to the part, up to the horizon of who sends there.
     mutating func prune(_ part: inout Position, by source: String) throws(LedgerError) {
-        guard let source = catalogue.sources[source],
+        guard !isBeside, let source = catalogue.sources[source],
             let horizon = EventRules.horizonPrimary(source.terms, source.progress, bounds: settings.eventBounds)
         else { return }
         _ = try part.prune(through: horizon, limit: Self.prunedPerEventMax, journal: &self)
@@ -176,16 +184,17 @@ extension GroupWork {
     /// The sequence of an event with a bad field is accounted for, so that poison does not look like a gap. Unknown
     /// sources stay unknown.
     private mutating func account(for event: InventoryEvent) throws(LedgerError) {
-        guard let source = catalogue.sources[event.source] else { return }
+        guard !isBeside, let source = catalogue.sources[event.source] else { return }
         if TextRules.problem(event.id, bytesMax: Limits.idBytesMax) == nil {
-            guard try batch.event(tenant: tenant, source: source.number, id: event.id) == nil else { return }
+            guard try batch.event(tenant: figures, source: source.number, id: event.id) == nil else { return }
         }
         try observe(event, isDeadLetter: true)
     }
 
     /// Moves the source's watermark and what belongs to it.
     private mutating func observe(_ event: InventoryEvent, isDeadLetter: Bool) throws(LedgerError) {
-        guard var source = catalogue.sources[event.source] else { return }
+        // What a source has delivered is the tenant's to know, whatever is made of it.
+        guard !isBeside, var source = catalogue.sources[event.source] else { return }
         watermarks = nil
         pendingSource = source.number
         try source.progress.observe(
@@ -199,7 +208,7 @@ extension GroupWork {
     }
 
     mutating func note(_ name: String, _ change: (inout SourceProgress) -> Void) {
-        guard var source = catalogue.sources[name] else { return }
+        guard !isBeside, var source = catalogue.sources[name] else { return }
         change(&source.progress)
         catalogue.sources[name] = source
         touchedSources.insert(name)

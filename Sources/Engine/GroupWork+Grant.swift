@@ -82,14 +82,14 @@ extension GroupWork {
 
     /// Every position of a sku, what has run out there ended first.
     private mutating func stock(of sku: String, _ channel: ChannelNumber) throws(LedgerError) -> [GrantStock] {
-        var positions = try batch.positions(tenant: tenant, sku: sku)
+        var positions = try batch.positions(tenant: figures, sku: sku)
         let now = ledgerNanoseconds
         let due = positions.filter {
             $0.position.nextExpiryNanoseconds != 0 && $0.position.nextExpiryNanoseconds <= now
         }
         if !due.isEmpty {
             for (location, _) in due { try expireHolds(sku: sku, location: location) }
-            positions = try batch.positions(tenant: tenant, sku: sku)
+            positions = try batch.positions(tenant: figures, sku: sku)
         }
         return positions.map { location, position in
             GrantStock(
@@ -108,7 +108,7 @@ extension GroupWork {
             let (place, location) = (
                 stock[index].location, catalogue.directory.location(stock[index].location)?.id ?? ""
             )
-            guard let lot = try batch.lot(tenant: tenant, sku: line.sku, location: place, lot: line.lot) else {
+            guard let lot = try batch.lot(tenant: figures, sku: line.sku, location: place, lot: line.lot) else {
                 continue
             }
             if settings.erps.takesLots(settings.erps.erp(ofLocation: location)) {

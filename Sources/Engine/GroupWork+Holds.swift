@@ -33,7 +33,8 @@ extension GroupWork {
             let former = old?.lines.first { $0.id == line.id }
             try moveHold(
                 from: former.map { HoldChange($0, of: old ?? new, channel: channel) },
-                to: HoldChange(line, of: new, channel: channel), channel: channel, sequence: last.sequence)
+                to: HoldChange(line, of: new, channel: channel), of: new.number, channel: channel,
+                sequence: last.sequence)
         }
         try batch.addChange(
             LedgerChange(
@@ -58,7 +59,7 @@ extension GroupWork {
         for (former, line) in zip(old.lines, new.lines) where former != line {
             try moveHold(
                 from: HoldChange(former, of: old, channel: channel), to: HoldChange(line, of: new, channel: channel),
-                channel: channel, sequence: sequence)
+                of: new.number, channel: channel, sequence: sequence)
         }
         touchedReservations[new.number] = TouchedReservation(
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
@@ -97,7 +98,7 @@ extension GroupWork {
         var wanted = named
         var unnamed: [HoldRow] = []
         if before != 0 {
-            try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+            try batch.forEachHold(tenant: figures, sku: sku, location: location) { row throws(LedgerError) in
                 let line = ContainedLine(number: row.number, lineID: row.lineID)
                 if row.contained != 0, named[line] == nil { unnamed.append(row) }
                 return true
@@ -130,14 +131,39 @@ extension GroupWork {
         }
     }
 
+    /// In the running figures, and in those being made once they have the reservation's holds.
     private mutating func moveHold(
+        from old: HoldChange?, to new: HoldChange, of number: ReservationNumber, channel: ChannelNumber,
+        sequence: UInt64
+    ) throws(LedgerError) {
+        try moveRow(from: old, to: new, channel: channel, sequence: sequence)
+        guard beside != nil, let rebuild = catalogue.rebuild, number <= rebuild.holdsCopiedThrough else { return }
+        try doBeside { work throws(LedgerError) in
+            try work.moveRow(from: old, to: new, channel: channel, sequence: sequence)
+        }
+    }
+
+    /// Puts the holds of a reservation beside the positions of the figures being made, which have none of them.
+    mutating func copyHolds(of reservation: Reservation) throws(LedgerError) {
+        let channel = try number(ofChannel: reservation.channel)
+        let sequence = batch.nextSequence()
+        try doBeside { work throws(LedgerError) in
+            for line in reservation.lines {
+                try work.moveRow(
+                    from: nil, to: HoldChange(line, of: reservation, channel: channel), channel: channel,
+                    sequence: sequence)
+            }
+        }
+    }
+
+    private mutating func moveRow(
         from old: HoldChange?, to new: HoldChange, channel: ChannelNumber, sequence: UInt64
     ) throws(LedgerError) {
         if old?.row != new.row {
             if let row = old?.row, row.expireTimeNanoseconds != new.row?.expireTimeNanoseconds {
-                try batch.deleteHold(row, tenant: tenant)
+                try batch.deleteHold(row, tenant: figures)
             }
-            if let row = new.row { try batch.setHold(row, tenant: tenant) }
+            if let row = new.row { try batch.setHold(row, tenant: figures) }
         }
         let reserved = new.line.open - (old?.line.open ?? 0)
         let releasing = new.line.releasing - (old?.line.releasing ?? 0)
@@ -146,21 +172,28 @@ extension GroupWork {
         let contained = new.line.contained - (old?.line.contained ?? 0)
         guard reserved != 0 || releasing != 0 || contained != 0 || isEarlier else { return }
         let line = new.line
-        guard var position = try batch.position(tenant: tenant, sku: line.sku, location: line.location) else {
+        let known = try batch.position(tenant: figures, sku: line.sku, location: line.location)
+        // What is being made may have to hold what it was not told of yet.
+        guard var position = known ?? (isBeside ? Position() : nil) else {
             throw .invariant("\(line.sku) has holds at location \(line.location) and no position")
         }
         let shortfall = position.shortfall
         position.hold(reserved, for: channel)
         position.buckets[.releasing] += releasing
         position.contained += contained
-        if reserved > 0 { try checkGrant(position, line, channelID: new.channelID) }
+        if reserved > 0, !isBeside { try checkGrant(position, line, channelID: new.channelID) }
         try updateExpiry(of: &position, line, expiry)
         position.sequence = sequence
-        try batch.setPosition(position, tenant: tenant, sku: line.sku, location: line.location)
-        try moveHold(inLotOf: line, reserved: reserved, releasing: releasing, sequence: sequence)
+        try moveHold(inLotOf: line, of: &position, reserved: reserved, releasing: releasing)
+        try batch.setPosition(position, tenant: figures, sku: line.sku, location: line.location)
         try noteShortfall(of: position, before: shortfall, sku: line.sku, location: line.location)
-        changes?.append(
-            HotTable.Change(sku: line.sku, location: line.location, figures: StockFigures(position)))
+        show(position, sku: line.sku, location: line.location)
+    }
+
+    /// Tells the table in memory, and those who watch, what became of a position.
+    mutating func show(_ position: Position, sku: String, location: LocationNumber) {
+        guard !isBeside else { return }
+        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
     }
 
     /// Tells those who watch when a position's stock sinks below its holds, or no longer is; at the end of the event at work.
@@ -169,6 +202,10 @@ extension GroupWork {
     ) throws(LedgerError) {
         let place = StockPlace(sku: sku, location: location)
         let now = position.shortfall
+        if isBeside {
+            if (now == 0) != (before == 0) { batch.countShortPosition(now > 0) }
+            return
+        }
         guard shortfallsBefore != nil else { return try tellShortfall(now, before: before, at: place) }
         let first = shortfallsBefore?[place]?.units ?? before
         shortfallsBefore?[place] = ShortfallBefore(units: first, now: now)
@@ -179,6 +216,11 @@ extension GroupWork {
     ) throws(LedgerError) {
         guard now != before else { return }
         if (now == 0) != (before == 0) { batch.countShortPosition(now > 0) }
+        try tell(now, at: place)
+    }
+
+    /// Has those who watch reservations hear of a shortfall.
+    mutating func tell(_ now: Int64, at place: StockPlace) throws(LedgerError) {
         try batch.addChange(
             LedgerChange(
                 sequence: batch.nextSequence(), timeNanoseconds: ledgerNanoseconds,
@@ -217,7 +259,7 @@ extension GroupWork {
         }
         guard position.nextExpiryNanoseconds != 0, position.nextExpiryNanoseconds <= ledgerNanoseconds else { return }
         var next: WallNanoseconds = 0
-        try batch.forEachHold(tenant: tenant, sku: line.sku, location: line.location) { row throws(LedgerError) in
+        try batch.forEachHold(tenant: figures, sku: line.sku, location: line.location) { row throws(LedgerError) in
             if row.expireTimeNanoseconds != .max { next = row.expireTimeNanoseconds }
             return false
         }
@@ -260,7 +302,7 @@ extension GroupWork {
     mutating func expireHolds(sku: String, location: LocationNumber) throws(LedgerError) {
         let now = ledgerNanoseconds
         var due: [ReservationNumber] = []
-        try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+        try batch.forEachHold(tenant: figures, sku: sku, location: location) { row throws(LedgerError) in
             guard row.expireTimeNanoseconds <= now else { return false }
             due.append(row.number)
             return true

@@ -11,22 +11,22 @@ extension GroupWork {
     mutating func pruneJournals(ofLots: Bool, added: Int) throws(LedgerError) {
         var horizons = JournalHorizons(catalogue: catalogue, settings: settings, nowNanoseconds: nowNanoseconds)
         let places = try batch.placesWithOldEntries(
-            tenant: tenant, ofLots: ofLots, visiting: added * 2, limit: added
+            tenant: figures, ofLots: ofLots, visiting: added * 2, limit: added
         ) { location, primary in horizons.isBehind(primary, at: location) }
         for (sku, location, lot) in places {
             guard let horizon = horizons.known[location],
                 var part = try lot.isEmpty
-                    ? batch.position(tenant: tenant, sku: sku, location: location)
-                    : batch.lot(tenant: tenant, sku: sku, location: location, lot: lot)
+                    ? batch.position(tenant: figures, sku: sku, location: location)
+                    : batch.lot(tenant: figures, sku: sku, location: location, lot: lot)
             else { continue }
             journalPlace = (sku, location, lot)
             let pruned = try part.prune(through: horizon, limit: Self.prunedPerPlaceMax, journal: &self)
             // Its figures stay as they are, and so does the sequence of their last change.
             guard pruned > 0 else { continue }
             if lot.isEmpty {
-                try batch.setPosition(part, tenant: tenant, sku: sku, location: location)
+                try batch.setPosition(part, tenant: figures, sku: sku, location: location)
             } else {
-                try batch.setLot(part, tenant: tenant, sku: sku, location: location, lot: lot)
+                try batch.setLot(part, tenant: figures, sku: sku, location: location, lot: lot)
             }
         }
     }

@@ -5,32 +5,34 @@ internal import Ledger
 extension GroupWork: PositionJournal {
     mutating func forEachEntry(after key: OrderKey, _ body: (JournalEntry) -> Bool) throws(LedgerError) {
         try batch.forEachJournalEntry(
-            tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, after: key
+            tenant: figures, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, after: key
         ) { entry throws(LedgerError) in body(entry) }
     }
 
     mutating func forEachEntry(before key: OrderKey, _ body: (JournalEntry) -> Bool) throws(LedgerError) {
         try batch.forEachJournalEntryBackwards(
-            tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, before: key
+            tenant: figures, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, before: key
         ) { entry throws(LedgerError) in body(entry) }
     }
 
     mutating func entry(_ key: OrderKey) throws(LedgerError) -> JournalEntry? {
         try batch.journalEntry(
-            tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, key: key)
+            tenant: figures, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot, key: key)
     }
 
     mutating func put(_ entry: JournalEntry) throws(LedgerError) { try insert(entry) }
 
     mutating func insert(_ entry: JournalEntry) throws(LedgerError) {
-        if journalPlace.lot.isEmpty { journalEntriesAdded += 1 } else { lotEntriesAdded += 1 }
+        if !isBeside {
+            if journalPlace.lot.isEmpty { journalEntriesAdded += 1 } else { lotEntriesAdded += 1 }
+        }
         try batch.setJournalEntry(
-            entry, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot)
+            entry, tenant: figures, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot)
     }
 
     mutating func remove(_ key: OrderKey) throws(LedgerError) {
         try batch.deleteJournalEntry(
-            key, tenant: tenant, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot)
+            key, tenant: figures, sku: journalPlace.sku, location: journalPlace.location, lot: journalPlace.lot)
     }
 }
 

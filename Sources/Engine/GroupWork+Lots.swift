@@ -13,7 +13,7 @@ extension GroupWork {
         _ lot: String, of position: Position, _ sku: String, at location: LocationNumber
     ) throws(LedgerError) -> Position {
         if lot.isEmpty { return position }
-        return try batch.lot(tenant: tenant, sku: sku, location: location, lot: lot) ?? Position(newLotOf: position)
+        return try batch.lot(tenant: figures, sku: sku, location: location, lot: lot) ?? Position(newLotOf: position)
     }
 
     /// Whether a lot has its place at a position or can get one. For a new one, those that are empty and of which nothing
@@ -22,13 +22,13 @@ extension GroupWork {
         for lot: String, _ sku: String, at location: LocationNumber
     ) throws(LedgerError) -> Bool {
         if lot.isEmpty { return true }
-        if try batch.lot(tenant: tenant, sku: sku, location: location, lot: lot) != nil { return true }
-        guard var position = try batch.position(tenant: tenant, sku: sku, location: location), position.isSplit else {
+        if try batch.lot(tenant: figures, sku: sku, location: location, lot: lot) != nil { return true }
+        guard var position = try batch.position(tenant: figures, sku: sku, location: location), position.isSplit else {
             return true
         }
         var count = 0
         var empty: [(lot: String, prunedThroughPrimary: Int64)] = []
-        try batch.forEachLot(tenant: tenant, sku: sku, location: location) { lot, part throws(LedgerError) in
+        try batch.forEachLot(tenant: figures, sku: sku, location: location) { lot, part throws(LedgerError) in
             count += 1
             if part.isEmpty { empty.append((lot, part.prunedThroughPrimary)) }
             return true
@@ -36,17 +36,17 @@ extension GroupWork {
         for (lot, prunedThroughPrimary) in empty {
             var hasJournal = false
             try batch.forEachJournalEntry(
-                tenant: tenant, sku: sku, location: location, lot: lot
+                tenant: figures, sku: sku, location: location, lot: lot
             ) { _ throws(LedgerError) in
                 hasJournal = true
                 return false
             }
             if hasJournal { continue }
-            try batch.deleteLot(tenant: tenant, sku: sku, location: location, lot: lot)
+            try batch.deleteLot(tenant: figures, sku: sku, location: location, lot: lot)
             count -= 1
             guard prunedThroughPrimary > position.prunedThroughPrimary else { continue }
             position.prunedThroughPrimary = prunedThroughPrimary
-            try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+            try batch.setPosition(position, tenant: figures, sku: sku, location: location)
         }
         return count < Limits.lotsPerPositionMax
     }
@@ -57,7 +57,7 @@ extension GroupWork {
     func lotRefusal(of accepted: AcceptedEvent, _ incoming: IncomingEvent) throws(LedgerError) -> EventRejection? {
         guard incoming.contentType == .erpReading, let location = accepted.stock?.location,
             catalogue.directory.lotMode(at: location) == .separate,
-            try batch.position(tenant: tenant, sku: incoming.event.sku, location: location)?.isSplit == true
+            try batch.position(tenant: figures, sku: incoming.event.sku, location: location)?.isSplit == true
         else { return nil }
         return EventRejection(
             .lotNotSupported,
@@ -136,12 +136,12 @@ extension GroupWork {
         var part = part
         part.sequence = batch.state.sequence + 1
         position.isSplit = true
-        try batch.setLot(part, tenant: tenant, sku: sku, location: location, lot: lot)
+        try batch.setLot(part, tenant: figures, sku: sku, location: location, lot: lot)
     }
 
     private func sumOfLots(_ sku: String, at location: LocationNumber) throws(LedgerError) -> Buckets {
         var sum = Buckets()
-        try batch.forEachLot(tenant: tenant, sku: sku, location: location) { _, part throws(LedgerError) in
+        try batch.forEachLot(tenant: figures, sku: sku, location: location) { _, part throws(LedgerError) in
             sum = sum + part.buckets
             return true
         }
@@ -182,22 +182,23 @@ extension GroupWork {
 
     /// A hold on a lot is held of the lot as well.
     mutating func moveHold(
-        inLotOf line: ReservationLine, reserved: Int64, releasing: Int64, sequence: UInt64
+        inLotOf line: ReservationLine, of position: inout Position, reserved: Int64, releasing: Int64
     ) throws(LedgerError) {
         guard !line.lot.isEmpty, reserved != 0 || releasing != 0 else { return }
-        guard
-            var lot = try batch.lot(tenant: tenant, sku: line.sku, location: line.location, lot: line.lot)
-        else {
+        let known = try batch.lot(tenant: figures, sku: line.sku, location: line.location, lot: line.lot)
+        // What is being made may have to hold what it was not told of yet.
+        guard var lot = known ?? (isBeside ? Position(newLotOf: position) : nil) else {
             throw .invariant("lot \(line.lot) of \(line.sku) has holds at location \(line.location) and is not there")
         }
         lot.buckets[.reserved] += reserved
         lot.buckets[.releasing] += releasing
-        if reserved > 0, lot.sellable < 0 {
+        if reserved > 0, !isBeside, lot.sellable < 0 {
             throw .invariant(
                 "a grant of lot \(line.lot) of \(line.sku) at location \(line.location) would leave \(lot.sellable)")
         }
-        lot.sequence = sequence
-        try batch.setLot(lot, tenant: tenant, sku: line.sku, location: line.location, lot: line.lot)
+        lot.sequence = position.sequence
+        position.isSplit = true
+        try batch.setLot(lot, tenant: figures, sku: line.sku, location: line.location, lot: line.lot)
     }
 
     /// Takes the holds that a figure contains out of it. Nil: the figure is not the newest, or does not say which holds the
@@ -207,6 +208,10 @@ extension GroupWork {
         out entry: inout JournalEntry, _ event: InventoryEvent, at location: LocationNumber, _ position: Position
     ) throws(LedgerError) -> [ContainedLine: Int64]? {
         guard entry.effect.isAbsolute, entry.effect.touched.contains(.allocated) else { return nil }
+        if isBeside {
+            if !event.contains.isEmpty { try allocateAsRunning(&entry, event.sku, at: location, lot: event.lot) }
+            return nil
+        }
         journalPlace = (event.sku, location, event.lot)
         let part = try part(event.lot, of: position, event.sku, at: location)
         guard try isNewestFigure(entry.key, of: .allocated, at: part) else { return nil }
@@ -236,7 +241,7 @@ extension GroupWork {
     ) throws(LedgerError) -> Bool {
         guard lot.isEmpty else { return lot == held }
         if held.isEmpty || catalogue.directory.lotMode(at: location) == .included { return true }
-        let part = try batch.lot(tenant: tenant, sku: sku, location: location, lot: held)
+        let part = try batch.lot(tenant: figures, sku: sku, location: location, lot: held)
         return part?.tellsAllocated != true
     }
 }

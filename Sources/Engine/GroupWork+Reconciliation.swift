@@ -70,7 +70,7 @@ extension GroupWork {
     private mutating func compare(
         _ figures: ErpPosition, at location: LocationNumber, _ page: ComparisonPage
     ) throws(LedgerError) -> UInt64 {
-        let position = try batch.position(tenant: tenant, sku: figures.sku, location: location) ?? Position()
+        let position = try batch.position(tenant: running, sku: figures.sku, location: location) ?? Position()
         let contained = try containedLines(
             figures.contains, sku: figures.sku, location: location, lot: "")
         let theirs: [Bucket: Int64] = [
@@ -138,7 +138,7 @@ extension GroupWork {
         _ sku: String, _ location: LocationNumber, since asked: WallNanoseconds
     ) throws(LedgerError) -> Bool {
         var numbers: Set<ReservationNumber> = []
-        try batch.forEachHold(tenant: tenant, sku: sku, location: location) { row in
+        try batch.forEachHold(tenant: running, sku: sku, location: location) { row in
             numbers.insert(row.number)
             return true
         }
@@ -196,7 +196,7 @@ extension GroupWork {
     ) throws(LedgerError) -> String? {
         let (sku, location) = (variance.sku, variance.location)
         guard let bucket = Bucket.allCases.first(where: { $0.name == variance.bucket }) else { return "NOT_APPLICABLE" }
-        var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
+        var position = try batch.position(tenant: running, sku: sku, location: location) ?? Position()
         guard position.newestPrimary == variance.newestPrimary, position.buckets[bucket] == variance.ours else {
             return "FIGURE_CHANGED"
         }
@@ -212,7 +212,7 @@ extension GroupWork {
             position.buckets[bucket] == variance.theirs
         else { return "OUT_OF_RANGE" }
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+        try batch.setPosition(position, tenant: running, sku: sku, location: location)
         try batch.setOpenVariance(nil, tenant: tenant, sku: sku, location: location, bucket: bucket)
         try restamp(sku, location, from: newest, to: position.newestPrimary)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)

@@ -16,7 +16,7 @@ extension GroupWork {
     mutating func isPruned(
         _ leg: AcceptedEvent.Leg, of event: InventoryEvent
     ) throws(LedgerError) -> Bool {
-        let position = try batch.position(tenant: tenant, sku: event.sku, location: leg.location) ?? Position()
+        let position = try batch.position(tenant: figures, sku: event.sku, location: leg.location) ?? Position()
         let part = try part(event.lot, of: position, event.sku, at: leg.location)
         return leg.key.primary <= part.prunedThroughPrimary
     }
@@ -37,9 +37,9 @@ extension GroupWork {
             return LegResult(remark: remark(of: leg, amendment))
         }
         let known = try batch.reference(
-            tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
+            tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
             reference: event.reference)
-        guard known != nil || batch.state.references < Limits.referencesMax else {
+        guard known != nil || rows(\.references) < Limits.referencesMax else {
             return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
         }
         var line = known ?? ReferenceLine()
@@ -53,19 +53,19 @@ extension GroupWork {
         }
         try settle(&line, leg, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
-        let unpaired = line.fold(horizonNanoseconds: settings.horizonNanoseconds)
-        try note(unpaired, leg.kind, event.sku, at: leg.location)
+        let unpaired = line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
+        if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location) }
         try batch.setReference(
-            line, tenant: tenant, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
+            line, tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
             reference: event.reference)
-        referencesTouched += 1
+        if !isBeside { referencesTouched += 1 }
         return LegResult(isWaiting: isWaiting)
     }
 
     /// Forgets references that are over, as many as were touched.
     mutating func pruneReferences(visiting count: Int) throws(LedgerError) {
         let forgotten = try batch.pruneReferences(
-            tenant: tenant, visiting: count, before: nowNanoseconds - settings.horizonNanoseconds)
+            tenant: figures, visiting: count, before: nowNanoseconds - settings.horizonNanoseconds)
         for reference in forgotten {
             try note(reference.closings, reference.kind, reference.sku, at: reference.location)
         }
@@ -86,11 +86,16 @@ extension GroupWork {
 
     /// Any stock event makes its sku known, though it may have to wait.
     mutating func makeKnown(_ sku: String, at location: LocationNumber) throws(LedgerError) {
-        guard try batch.position(tenant: tenant, sku: sku, location: location) == nil else { return }
+        guard try batch.position(tenant: figures, sku: sku, location: location) == nil else { return }
         var position = Position()
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
-        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+        try batch.setPosition(position, tenant: figures, sku: sku, location: location)
+        show(position, sku: sku, location: location)
+    }
+
+    /// What is being made keeps everything apart, as long as it can.
+    private func foldHorizonNanoseconds(_ line: ReferenceLine) -> Int64 {
+        isBeside && line.entries.count < Limits.referenceEventsMax ? .max : settings.horizonNanoseconds
     }
 
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
@@ -121,7 +126,7 @@ extension GroupWork {
         by difference: Int64
     ) throws(LedgerError) -> Amendment {
         guard try hasRoom(for: lot, sku, at: location) else { return .outOfRange }
-        var position = try batch.position(tenant: tenant, sku: sku, location: location) ?? Position()
+        var position = try batch.position(tenant: figures, sku: sku, location: location) ?? Position()
         let shortfall = position.shortfall
         let amendment: Amendment
         if lot.isEmpty {
@@ -132,9 +137,9 @@ extension GroupWork {
         }
         guard amendment == .done else { return amendment }
         position.sequence = batch.nextSequence()
-        try batch.setPosition(position, tenant: tenant, sku: sku, location: location)
+        try batch.setPosition(position, tenant: figures, sku: sku, location: location)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
-        changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+        show(position, sku: sku, location: location)
         return .done
     }
 

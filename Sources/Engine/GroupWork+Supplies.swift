@@ -44,8 +44,8 @@ extension GroupWork {
         try settle(&line, event.sku, at: supply.location)
         line.compact()
         try batch.setSupply(
-            line, tenant: tenant, sku: event.sku, location: supply.location, id: event.supply.id)
-        suppliesTouched += 1
+            line, tenant: figures, sku: event.sku, location: supply.location, id: event.supply.id)
+        if !isBeside { suppliesTouched += 1 }
         return result
     }
 
@@ -67,14 +67,14 @@ extension GroupWork {
     private func stored(
         _ supply: AcceptedEvent.Supply, _ event: InventoryEvent
     ) throws(LedgerError) -> SupplyLine? {
-        try batch.supply(tenant: tenant, sku: event.sku, location: supply.location, id: event.supply.id)
+        try batch.supply(tenant: figures, sku: event.sku, location: supply.location, id: event.supply.id)
     }
 
     /// Why one more cannot be kept; nil: it can.
     private func roomProblem(_ sku: String, at location: LocationNumber) throws(LedgerError) -> String? {
-        if batch.state.supplies >= Limits.suppliesMax { return "supply.id: at most \(Limits.suppliesMax) are kept" }
+        if rows(\.supplies) >= Limits.suppliesMax { return "supply.id: at most \(Limits.suppliesMax) are kept" }
         let most = Limits.suppliesPerPositionMax
-        let count = try batch.supplyCount(tenant: tenant, sku: sku, location: location, most: most)
+        let count = try batch.supplyCount(tenant: figures, sku: sku, location: location, most: most)
         return count < most ? nil : "supply.id: at most \(most) are kept of one position"
     }
 
@@ -82,7 +82,7 @@ extension GroupWork {
     /// have a horizon of their own, nor of anybody within the horizon from now.
     mutating func pruneSupplies(visiting count: Int) throws(LedgerError) {
         let (catalogue, now, horizon) = (catalogue, nowNanoseconds, settings.horizonNanoseconds)
-        try batch.pruneSupplies(tenant: tenant, visiting: count) { location, line in
+        try batch.pruneSupplies(tenant: figures, visiting: count) { location, line in
             var newest = now
             let owner = catalogue.directory.owner(of: location, bucket: .incoming)
             if line.figure != nil, let name = catalogue.sourceNames[owner], let source = catalogue.sources[name] {

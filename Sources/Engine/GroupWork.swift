@@ -32,6 +32,16 @@ struct GroupWork: ~Copyable {
     /// Changed positions in order, for the table in memory and for those who watch; nil when there is nobody.
     var changes: [HotTable.Change]?
     let tenant: TenantNumber
+    /// The figures at work: the running ones, but for what is done beside them.
+    var figures: TenantNumber
+    /// Whether the rebuild's document is to be written at the end.
+    var hasRebuildChanged = false
+    /// Whether another rebuild's figures answer from this group on.
+    var isSwitched = false
+    /// Whether the store has too little room for a rebuild.
+    var isRoomShort = false
+    /// The holds that the event at work names, as the running figures found them; nil: they did not look.
+    var namedByRunning: [Reservation]?
     let settings: EngineSettings
     let nowNanoseconds: WallNanoseconds
     let ledgerNanoseconds: WallNanoseconds
@@ -75,6 +85,7 @@ struct GroupWork: ~Copyable {
         longestTTLNanoseconds = catalogue.longestTTLNanoseconds
         self.catalogue = catalogue
         self.tenant = tenant
+        figures = catalogue.figures.running
         self.settings = settings
     }
 
@@ -132,7 +143,25 @@ struct GroupWork: ~Copyable {
             precondition(tenant == self.tenant, "a command for another tenant")
             try execute(command)
             return .seeded
+        case .rebuild(let tenant, let command):
+            precondition(tenant == self.tenant, "a command for another tenant")
+            return try execute(command)
         }
+    }
+
+    /// The figures that answer.
+    var running: TenantNumber { catalogue.figures.running }
+
+    /// The figures that a rebuild is making; nil: none are.
+    var beside: TenantNumber? { catalogue.figures.beside }
+
+    /// Whether what is done now is done to figures that do not answer: nobody is told of it.
+    var isBeside: Bool { figures != running }
+
+    /// Rows of the figures at work, of what the ledger counts of all.
+    func rows(_ kind: KeyPath<FiguresRows, UInt64>) -> UInt64 {
+        let others = catalogue.rebuild?.rows[keyPath: kind] ?? 0
+        return isBeside ? others : FiguresRows(batch.state)[keyPath: kind] &- others
     }
 
     /// Writes what the group gathered and makes it durable; nothing, when the group changed nothing.
@@ -142,6 +171,9 @@ struct GroupWork: ~Copyable {
             // Under the name that was interned: another spelling of the same Unicode text is another key.
             let interned = catalogue.sourceNames[source.number] ?? name
             try batch.setDocument(source.progress, tenant: tenant, kind: .sourceProgress, id: interned)
+        }
+        if hasRebuildChanged, let rebuild = catalogue.rebuild {
+            try batch.setDocument(rebuild, tenant: tenant, kind: .rebuild, id: rebuild.id)
         }
         if eventIDsAdded > 0 { try pruneEventIDs() }
         if journalEntriesAdded > 0 { try pruneJournals(ofLots: false, added: journalEntriesAdded) }
@@ -153,6 +185,7 @@ struct GroupWork: ~Copyable {
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
+        let isSwitched = isSwitched
         let (tailed, time, deadLetters) = (tailed ?? [], ledgerNanoseconds, batch.state.deadLetters)
         let sequence: UInt64
         if batch.hasChanged {
@@ -165,6 +198,7 @@ struct GroupWork: ~Copyable {
         return CommittedGroup(
             catalogue: catalogue, changes: changes, reservations: touched, customers: customers, causes: causes,
             hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters,
+            isSwitched: isSwitched,
             events: tailed.map { incoming, result in
                 CommittedEvent(incoming: incoming, result: result, sequence: sequence, timeNanoseconds: time)
             })
@@ -179,9 +213,11 @@ struct GroupWork: ~Copyable {
 
     private mutating func pruneEventIDs() throws(LedgerError) {
         let catalogue = catalogue
-        let horizonNanoseconds = settings.horizonNanoseconds
-        try batch.pruneEventIDs(visiting: eventIDsAdded * Self.idsVisitedPerAdded) { _, number in
-            guard let name = catalogue.sourceNames[number], let source = catalogue.sources[name] else { return nil }
+        let (running, horizonNanoseconds) = (running, settings.horizonNanoseconds)
+        try batch.pruneEventIDs(visiting: eventIDsAdded * Self.idsVisitedPerAdded) { figures, number in
+            // What is being made has all of its past before it.
+            guard figures == running, let name = catalogue.sourceNames[number], let source = catalogue.sources[name]
+            else { return nil }
             return source.progress.newestOccurredAtNanoseconds - horizonNanoseconds
         }
     }
@@ -201,6 +237,8 @@ struct CommittedGroup {
     let sequence: UInt64
     /// Dead letters that are now kept.
     let deadLetters: UInt64
+    /// Whether other figures answer from now on.
+    let isSwitched: Bool
     /// For those who look on.
     let events: [CommittedEvent]
 }

@@ -30,6 +30,8 @@ struct HotTablePages {
     private let reader: SnapshotReader
     private let skusPerPage: Int
     private var last: [UInt8]?
+    /// Whose rows are loaded.
+    private var figures: TenantNumber?
 
     /// 64 skus are some 100 µs of the writer's time when the store's pages are in memory.
     init(table: HotTable, ledger: Ledger, tenant: TenantNumber, skusPerPage: Int = 64) throws(LedgerError) {
@@ -46,11 +48,15 @@ struct HotTablePages {
             // Only now: the table has every commit that this snapshot could lack.
             try reader.renew()
             defer { reader.release() }
+            let running = try reader.figures(of: tenant).running
+            // What was switched away from answers no more, and neither will this table.
+            guard figures == nil || figures == running else { return isLast = true }
+            figures = running
             if last == nil {
                 // Of all tenants: more than come is no harm.
                 loading.begin(at: reader.sequence, skusExpected: Int(reader.state.positions))
             }
-            let page = try reader.skus(tenant: tenant, after: last, countMax: skusPerPage)
+            let page = try reader.skus(tenant: running, after: last, countMax: skusPerPage)
             for sku in page { loading.add(sku: sku.bytes, sku.rows) }
             last = page.last?.bytes ?? []
             isLast = page.count < skusPerPage || !loading.hasRoom

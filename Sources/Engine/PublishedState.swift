@@ -75,14 +75,25 @@ public final class PublishedState: Sendable {
     public let channelNumbers: [String: ChannelNumber]
     /// By id; those that have sent something, and those the configuration names.
     public let sources: [SourceState]
+    /// The newest rebuild; nil: there never was one.
+    public let rebuild: Rebuild?
+    /// Whose rows answer: another number after each switch to a rebuild.
+    public let figures: TenantNumber
+    /// The running figures in memory; nil when that is switched off. Others have another one: who reads it with this state
+    /// reads of one rebuild only.
+    public let hotTable: HotTable?
     private let channelTable: NameTable
     /// As `channels`.
     private let lentChannels: [Unmanaged<ChannelEntry>]
 
     init(
         directory: LocationDirectory, channels: [ChannelEntry], locations: [Location], groups: [LocationGroup],
-        watermarks: SourceWatermarks, channelNumbers: [String: ChannelNumber], sources: [SourceState]
+        watermarks: SourceWatermarks, channelNumbers: [String: ChannelNumber], sources: [SourceState],
+        rebuild: Rebuild?, figures: TenantNumber, hotTable: HotTable?
     ) {
+        self.figures = figures
+        self.rebuild = rebuild
+        self.hotTable = hotTable
         self.channelNumbers = channelNumbers
         self.directory = directory
         self.channels = channels
@@ -117,8 +128,6 @@ public final class PublishedState: Sendable {
 public final class StateBoard: Sendable {
     private let version = Atomic<UInt64>(0)
     private let current: Mutex<PublishedState>
-    /// The positions in memory; nil when it is switched off.
-    public let hotTable: HotTable?
     private let readCounts = Mutex<[ReadCounts]>([])
     private let causes = Mutex<[ReservationCause: UInt64]>([:])
     private let nextExpiry = Atomic<Int64>(.max)
@@ -128,11 +137,13 @@ public final class StateBoard: Sendable {
     /// What each commit changed, for those who watch.
     public let changes: ChangeHub
 
-    init(_ state: PublishedState, hotTable: HotTable?, sequence: UInt64) {
+    init(_ state: PublishedState, sequence: UInt64) {
         changes = ChangeHub(sequence: sequence)
         current = Mutex(state)
-        self.hotTable = hotTable
     }
+
+    /// The running figures in memory; nil when that is switched off. Any thread.
+    public var hotTable: HotTable? { state.hotTable }
 
     /// No hold runs out before this: ledger time; `Int64.max`: none will. Until then the hot table's figures hold.
     @inline(__always)

@@ -12,6 +12,10 @@ public final class StockView {
     /// The snapshot of the turn, once it is open; for what is not asked often.
     public let reader: SnapshotReader
     private let tenant: TenantNumber
+    /// Whose rows are the tenant's figures in the open snapshot.
+    private var figures: TenantNumber
+    /// The ledger sequence at which `figures` was read; each switch has one of its own.
+    private var figuresSequence = UInt64.max
     private var seenVersion: UInt64
     private var isOpen = false
     /// The greatest sequence the hot table has shown to this loop's callers.
@@ -20,19 +24,20 @@ public final class StockView {
     public private(set) var state: PublishedState
     /// The same, uncounted; valid until the turn ends.
     public private(set) var lentState: Unmanaged<PublishedState>
-    /// The positions in memory; nil when it is switched off. Uncounted; valid as long as this view.
-    public let lentHotTable: Unmanaged<HotTable>?
+    /// The positions in memory; nil when it is switched off. Uncounted; valid until the turn ends.
+    public private(set) var lentHotTable: Unmanaged<HotTable>?
     /// Who answered this loop's reads.
     public let counts = ReadCounts()
 
     public init(ledger: Ledger, board: StateBoard, tenant: TenantNumber) throws(LedgerError) {
         self.board = board
         self.tenant = tenant
+        figures = tenant
         reader = try ledger.makeReader()
         state = board.state
         lentState = Unmanaged.passUnretained(state)
         seenVersion = .max
-        lentHotTable = board.hotTable.map { Unmanaged.passUnretained($0) }
+        lentHotTable = state.hotTable.map { Unmanaged.passUnretained($0) }
         board.register(counts)
     }
 
@@ -43,6 +48,7 @@ public final class StockView {
         guard let newer = board.newer(than: &seenVersion) else { return }
         state = newer
         lentState = Unmanaged.passUnretained(newer)
+        lentHotTable = newer.hotTable.map { Unmanaged.passUnretained($0) }
     }
 
     public func endTurn() {
@@ -58,6 +64,14 @@ public final class StockView {
         if isOpen, reader.sequence >= shownSequence { return }
         try reader.renew()
         isOpen = true
+        if reader.sequence != figuresSequence { try readFigures() }
+    }
+
+    /// Whose rows answer is a matter of the snapshot itself: so no answer is of two rebuilds.
+    @inline(never)
+    private func readFigures() throws(LedgerError) {
+        figures = try reader.figures(of: tenant).running
+        figuresSequence = reader.sequence
     }
 
     /// Says that an answer was given from the hot table as it stood at a sequence.
@@ -77,7 +91,7 @@ public final class StockView {
     public func positions(
         of sku: UnsafeRawBufferPointer, _ body: (LocationNumber, LentPosition) -> Void
     ) throws(LedgerError) -> Int {
-        try reader.positions(tenant: tenant, sku: sku, body)
+        try reader.positions(tenant: figures, sku: sku, body)
     }
 
     /// One position; nil when there is none.
@@ -85,7 +99,7 @@ public final class StockView {
     public func position(
         of sku: UnsafeRawBufferPointer, at location: LocationNumber
     ) throws(LedgerError) -> LentPosition? {
-        try reader.position(tenant: tenant, sku: sku, location: location)
+        try reader.position(tenant: figures, sku: sku, location: location)
     }
 
     /// Every position of a sku as it is at a moment of ledger time: what has run out by then is not held any more, swept or
@@ -93,13 +107,13 @@ public final class StockView {
     public func livePositions(
         of sku: String, ledgerNanoseconds: WallNanoseconds
     ) throws(LedgerError) -> [(location: LocationNumber, position: Position)] {
-        var positions = try reader.positions(tenant: tenant, sku: sku)
+        var positions = try reader.positions(tenant: figures, sku: sku)
         for index in positions.indices {
             let next = positions[index].position.nextExpiryNanoseconds
             guard next != 0, next <= ledgerNanoseconds else { continue }
             var position = positions[index].position
             try reader.forEachHold(
-                tenant: tenant, sku: sku, location: positions[index].location
+                tenant: figures, sku: sku, location: positions[index].location
             ) { row throws(LedgerError) in
                 guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
                 position.expire(open: row.open, contained: row.contained, of: row.channel)
@@ -115,12 +129,12 @@ public final class StockView {
         of sku: String, at location: LocationNumber, ledgerNanoseconds: WallNanoseconds
     ) throws(LedgerError) -> [(lot: String, part: Position)] {
         var lots: [(lot: String, part: Position)] = []
-        try reader.forEachLot(tenant: tenant, sku: sku, location: location) { lot, part throws(LedgerError) in
+        try reader.forEachLot(tenant: figures, sku: sku, location: location) { lot, part throws(LedgerError) in
             lots.append((lot, part))
             return true
         }
         guard lots.contains(where: { $0.part.buckets[.reserved] != 0 }) else { return lots }
-        try reader.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+        try reader.forEachHold(tenant: figures, sku: sku, location: location) { row throws(LedgerError) in
             guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
             if let index = lots.firstIndex(where: { $0.lot == row.lot }) {
                 lots[index].part.buckets[.reserved] -= row.open
@@ -136,7 +150,7 @@ public final class StockView {
         of sku: String, at location: LocationNumber? = nil,
         _ body: (LocationNumber, _ id: String, SupplyLine) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        try reader.forEachSupply(tenant: tenant, sku: sku, location: location, body)
+        try reader.forEachSupply(tenant: figures, sku: sku, location: location, body)
     }
 
     /// The number of a channel; 0 when it never held anything.
@@ -178,11 +192,11 @@ public final class StockView {
 
     /// The next skus in order, at most `countMax` of them; fewer only at the end. `after` is the last of the page before.
     public func skus(after: [UInt8]?, countMax: Int) throws(LedgerError) -> [SkuRows] {
-        try reader.skus(tenant: tenant, after: after, countMax: countMax)
+        try reader.skus(tenant: figures, after: after, countMax: countMax)
     }
 
     /// Whether the sku has a position anywhere.
     public func isKnown(_ sku: UnsafeRawBufferPointer) throws(LedgerError) -> Bool {
-        try reader.isKnown(tenant: tenant, sku: sku)
+        try reader.isKnown(tenant: figures, sku: sku)
     }
 }

@@ -21,6 +21,9 @@ public enum FeedReplayNews: Sendable, Equatable {
     case ended(FeedReplayProgress, FeedFailure?)
 }
 
+/// Where the events of a replay go. Returns after the commit that holds their effects; throws when there was none.
+public typealias FeedReplayPublish = @Sendable ([IncomingEvent]) async throws(FeedFailure) -> [EventResult]
+
 /// Why a replay did not begin.
 public enum FeedReplayRefusal: Error, Sendable, Equatable {
     case feedNotFound
@@ -62,12 +65,12 @@ final class FeedReplays: Sendable {
 
     /// `tell` is called after each batch and at the end, in order.
     func begin(
-        from start: ReplayStart, tell: @escaping @Sendable (FeedReplayNews) -> Void
+        from start: ReplayStart, publish: FeedReplayPublish? = nil, tell: @escaping @Sendable (FeedReplayNews) -> Void
     ) throws(FeedReplayRefusal) -> FeedReplay {
         guard let feed = feed as? any ReplayableFeed else { throw .notReplayable }
         let begun = state.withLock { state -> FeedReplay? in
             guard case .idle = state else { return nil }
-            let replay = FeedReplay(Task { await self.run(feed, from: start, tell: tell) })
+            let replay = FeedReplay(Task { await self.run(feed, from: start, publish: publish, tell: tell) })
             state = .running(replay)
             return replay
         }
@@ -87,13 +90,15 @@ final class FeedReplays: Sendable {
     }
 
     private func run(
-        _ feed: any ReplayableFeed, from start: ReplayStart, tell: @escaping @Sendable (FeedReplayNews) -> Void
+        _ feed: any ReplayableFeed, from start: ReplayStart, publish: FeedReplayPublish?,
+        tell: @escaping @Sendable (FeedReplayNews) -> Void
     ) async {
         let progress = ReplayTally(tell)
         let server = self.server
         let port = FeedPort(
             publish: { (events, position) async throws(FeedFailure) in
-                let results = try await server.publish(events, nil)
+                let results =
+                    if let publish { try await publish(events) } else { try await server.publish(events, nil) }
                 progress.count(results, position)
                 return results
             },

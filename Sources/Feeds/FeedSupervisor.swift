@@ -41,12 +41,15 @@ public final class FeedSupervisor: Sendable {
 
     /// Has a feed read its past again, beside its run and also while it is paused.
     ///
-    /// - Parameter tell: called after each batch and at the end.
+    /// - Parameters:
+    ///   - publish: takes its events in; nil: like those of its run.
+    ///   - tell: called after each batch and at the end.
     public func replay(
-        _ id: String, from start: ReplayStart, tell: @escaping @Sendable (FeedReplayNews) -> Void
+        _ id: String, from start: ReplayStart, publish: FeedReplayPublish? = nil,
+        tell: @escaping @Sendable (FeedReplayNews) -> Void
     ) throws(FeedReplayRefusal) -> FeedReplay {
         guard let runner = runner(id) else { throw .feedNotFound }
-        return try runner.replays.begin(from: start, tell: tell)
+        return try runner.replays.begin(from: start, publish: publish, tell: tell)
     }
 
     private func runner(_ id: String) -> FeedRunner? { runners.first { $0.feed.id == id } }

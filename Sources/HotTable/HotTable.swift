@@ -186,6 +186,11 @@ extension HotTable {
         if let failure { throw failure }
     }
 
+    /// Another one, as large and with nothing in it; nil when the system gives no address space for it.
+    public func makeEmpty() -> HotTable? {
+        HotTable(bytesMax: writer.withLock { $0.bytesMax }, seed: seed)
+    }
+
     /// Figures for the metrics page. Any thread; waits for a writer at work.
     public var statistics: HotTableStatistics {
         writer.withLock { writer in

@@ -16,9 +16,11 @@ public struct DocumentKind: RawRepresentable, Sendable, Hashable {
     public static let feedPause = DocumentKind(rawValue: 8)
     public static let reconciliation = DocumentKind(rawValue: 9)
     public static let publication = DocumentKind(rawValue: 10)
+    public static let rebuild = DocumentKind(rawValue: 11)
 }
 
-/// What a name stands for. Tenants are interned under tenant 0; the others are numbered per tenant.
+/// What a name stands for. Tenants are interned under tenant 0, and so are figures that were made anew, called the tenant's name,
+/// a control character and what tells them apart; the others are numbered per tenant.
 public enum NameKind: UInt8, Sendable, CaseIterable {
     case tenant = 1
     case location = 2

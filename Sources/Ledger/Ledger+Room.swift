@@ -28,6 +28,18 @@ extension Ledger {
                 + "\(headroomBytes) kept for releases")
     }
 
+    /// Whether so little room is left that what is made beside the running figures must give way to them: an eighth of the
+    /// quota, besides the headroom. Only on the writer's thread, outside a batch.
+    public func isRoomShort() throws(LedgerError) -> Bool {
+        let information = environment.information()
+        let pageBytes = UInt64(information.pageBytes)
+        let quota = options.effectiveQuotaBytes
+        let pagesMax =
+            (quota - options.effectiveHeadroomBytes - (quota - options.effectiveHeadroomBytes) / 8) / pageBytes
+        guard information.lastPage + 1 >= pagesMax else { return false }
+        return information.lastPage + 1 - min(try freePages(), information.lastPage) >= pagesMax
+    }
+
     /// Pages in the file that hold nothing. A page that a snapshot still needs counts as free.
     func freePages() throws(LedgerError) -> UInt64 {
         try storing { () throws(LMDBError) in

@@ -14,6 +14,7 @@ extension Ledger {
         var total: UInt64 = 0
         for tree in Tree.allCases { total += UInt64(try reader.statistics(of: database(tree)).entries) }
         var verification = Verification(reader: reader)
+        try verification.findFigures()
         var done: UInt64 = 0
         for tree in Tree.allCases {
             try verification.walk(tree) {
@@ -36,6 +37,10 @@ struct Verification {
     private var owner: [UInt8] = []
     /// What is held of each lot of one position, by the position's key.
     var lotHolds: (position: [UInt8], totals: [String: HoldTotals]) = ([], [:])
+    /// Of figures that were made anew and answer, or are being made: whose they are.
+    private var owners: [TenantNumber: TenantNumber] = [:]
+    /// Figures that answer no more.
+    private var retired: Set<TenantNumber> = []
 
     init(reader: SnapshotReader) {
         self.reader = reader
@@ -101,7 +106,7 @@ struct Verification {
         switch unsafe String(decoding: key, as: UTF8.self) {
         case "identity": (try? unsafe LedgerIdentity(record)) != nil
         case "state": unsafe LedgerState(record, key: key) != nil
-        default: false
+        default: unsafe Figures.tenant(ofKey: key) != nil && Figures(record, key: key) != nil
         }
     }
 
@@ -114,6 +119,7 @@ struct Verification {
         guard let stock = unsafe StockKey(key), unsafe stock.isPosition else { return false }
         guard let position = unsafe LentPosition(record, key: key)?.position else { return false }
         if position.shortfall > 0 { report.shortPositions += 1 }
+        if unsafe isRetired(key) { return true }
         var holds = HoldTotals()
         var isFirst = true
         unsafe try reader.forEachHold(
@@ -153,7 +159,8 @@ struct Verification {
     ) throws(LedgerError) -> Bool {
         report.holds += 1
         guard let stock = unsafe StockKey(key), let row = unsafe HoldRow(record, key: key) else { return false }
-        let reservation = unsafe try reader.reservation(row.number, tenant: stock.tenant)
+        if unsafe isRetired(key) { return true }
+        let reservation = unsafe try reader.reservation(row.number, tenant: owners[stock.tenant] ?? stock.tenant)
         let line = reservation?.lines.first { $0.id == row.lineID }
         let expected = reservation.flatMap { found in
             line.flatMap { HoldRow($0, of: found, channel: row.channel) }
@@ -178,14 +185,39 @@ struct Verification {
         if isListed == reservation.isSettled {
             unsafe report.note("\(describe(key, in: .reservations)) is \(isListed ? "" : "not ")listed as unsettled")
         }
+        let running = try reader.figures(of: tenant).running
         for line in reservation.lines {
             guard let row = HoldRow(line, of: reservation, channel: channel) else { continue }
-            let rowKey = KeyBuffer.hold(row, tenant: tenant)
+            let rowKey = KeyBuffer.hold(row, tenant: running)
             if unsafe try reader.record(rowKey.bytes, in: .positions) == nil {
                 unsafe report.note("\(describe(key, in: .reservations)): line \(line.id) has no row under its position")
             }
         }
         return true
+    }
+
+    /// Of a key that begins with a number of figures: whether they answer no more, and are being deleted row by row.
+    func isRetired(_ key: UnsafeRawBufferPointer) -> Bool { unsafe retired.contains(key.big(0, TenantNumber.self)) }
+
+    /// Tells the figures that are in use from those that are being deleted.
+    mutating func findFigures() throws(LedgerError) {
+        var numbers: Set<TenantNumber> = []
+        var found: [TenantNumber: TenantNumber] = [:]
+        do throws(LedgerError) {
+            try reader.forEachName(kind: .tenant, tenant: 0) { number, name throws(LedgerError) in
+                numbers.insert(number)
+                guard !name.utf8.contains(1) else { return true }
+                let figures = try reader.figures(of: number)
+                found[figures.running] = number
+                if let beside = figures.beside { found[beside] = number }
+                return true
+            }
+        } catch {
+            // The walk meets what is damaged and notes it.
+            guard case .corrupt = error else { throw error }
+        }
+        owners = found
+        retired = numbers.subtracting(found.keys)
     }
 
     private mutating func checkSupply(
@@ -194,7 +226,7 @@ struct Verification {
         report.supplies += 1
         guard let stock = unsafe StockKey(key), unsafe !stock.isHold, unsafe !stock.rest.isEmpty else { return false }
         let position = unsafe UnsafeRawBufferPointer(rebasing: key[..<(key.count - stock.rest.count)])
-        if unsafe try reader.record(position, in: .positions) == nil {
+        if unsafe !isRetired(key), unsafe try reader.record(position, in: .positions) == nil {
             unsafe report.note("\(describe(key, in: .supplies)) has no position")
         }
         return unsafe SupplyRecord.decode(record, key: key) != nil
@@ -230,7 +262,7 @@ struct Verification {
         report.journalEntries += 1
         guard let order else { return false }
         if unsafe !part.elementsEqual(owner) {
-            if unsafe try reader.record(part, in: tree) == nil {
+            if unsafe !isRetired(key), unsafe try reader.record(part, in: tree) == nil {
                 let what = tree == .lots ? "lot" : "position"
                 unsafe report.note("\(describe(key, in: tree == .lots ? .lotJournal : .journal)) has no \(what)")
             }

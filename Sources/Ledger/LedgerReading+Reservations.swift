@@ -72,6 +72,20 @@ extension LedgerReading where Self: ~Copyable {
         return numbers
     }
 
+    /// The next of them behind a number, at most `limit`; fewer only when they are the last.
+    public borrowing func unsettled(
+        tenant: TenantNumber, after: ReservationNumber, limit: Int
+    ) throws(LedgerError) -> [ReservationNumber] {
+        var numbers: [ReservationNumber] = []
+        let start = KeyBuffer.reservation(tenant: tenant, number: after == .max ? after : after + 1)
+        unsafe try scan(.unsettled, from: start.bytes, descending: false) { key, _ throws(LedgerError) in
+            guard key.count == 10, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
+            unsafe numbers.append(key.big(2, ReservationNumber.self))
+            return numbers.count < limit
+        }
+        return numbers
+    }
+
     /// What is remembered of a request; nil when it is new or pruned.
     public borrowing func request(
         tenant: TenantNumber, channel: ChannelNumber, method: RequestMethod, id: String

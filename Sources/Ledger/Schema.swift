@@ -22,6 +22,10 @@
 //                                                | 128 number of the newest variance u64 | 136 supplies u64
 //                                                | 144 lots u64
 //                                                journal entries: those of positions and those of lots
+//                   "figures" tenant u16         2 running u16 | 16 beside u64: whose rows are the tenant's figures.
+//                                                Absent: the tenant's own. Of positions, holds, lots, journals, event-ids,
+//                                                references and supplies the first two bytes are such a number;
+//                                                `names` gives it as it gives tenants theirs
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
 //                                                1 flags u8 (1: split by lot; of a lot 2: allocated is told of it)
 //                                                | 2 authoritative source u16 | 16 sequence u64
@@ -84,6 +88,7 @@ public enum Schema {
     static let recordVersion: UInt8 = 1
     static let identityKey: StaticString = "identity"
     static let stateKey: StaticString = "state"
+    static let figuresKey: StaticString = "figures"
     /// sku, event id, request id: the longest text in a key, in bytes. LMDB allows keys of 511 bytes.
     public static let keyTextBytesMax = 64
 }

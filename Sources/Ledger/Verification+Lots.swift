@@ -9,6 +9,7 @@ extension Verification {
         guard let stock = unsafe StockKey(key), unsafe !stock.isHold, unsafe !stock.rest.isEmpty,
             let lot = unsafe LentPosition(record, key: key)?.position
         else { return false }
+        if unsafe isRetired(key) { return true }
         let (sku, name) = unsafe (
             String(decoding: stock.sku, as: UTF8.self), String(decoding: stock.rest, as: UTF8.self)
         )

@@ -63,6 +63,16 @@ extension EngineError {
             .failure(
                 .notFound, .reconciliationNotFound, "there is no reconciliation \(id)",
                 metadata: ["reconciliation": id])
+        case .rebuildRunning(let id):
+            .failure(
+                .failedPrecondition, .rebuildRunning, "rebuild \(id) is not over, or its last rows are not deleted yet",
+                metadata: ["rebuild": id])
+        case .rebuildNotFound(let id):
+            .failure(.notFound, .rebuildNotFound, "there is no rebuild \(id)", metadata: ["rebuild": id])
+        case .rebuildNotReady(let id, let state):
+            .failure(
+                .failedPrecondition, .rebuildNotReady, "rebuild \(id) is \(state)",
+                metadata: ["rebuild": id, "state": state.uppercased()])
         case .invalidField(let path, let reason):
             .invalidField(path, reason)
         case .invariantBroken:

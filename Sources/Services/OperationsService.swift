@@ -64,7 +64,7 @@ struct OperationsService {
             },
             tail,
         ] + Reconciliations(environment: environment).methods + FeedCalls(environment: environment).methods
-            + PublicationCalls(environment: environment).methods
+            + PublicationCalls(environment: environment).methods + RebuildCalls(environment: environment).methods
             + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
 

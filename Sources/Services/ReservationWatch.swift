@@ -145,7 +145,8 @@ final class ReservationWatch: Sendable {
         _ state: PublishedState, _ tenant: TenantNumber, _ response: inout Availability_V1_WatchReservationsResponse
     ) throws(LedgerError) {
         var holders: [(ReservationNumber, UInt32)] = []
-        try reader.forEachHold(tenant: tenant, sku: sku, location: location) { row throws(LedgerError) in
+        let figures = try reader.figures(of: tenant).running
+        try reader.forEachHold(tenant: figures, sku: sku, location: location) { row throws(LedgerError) in
             if row.open > 0, filter.takes(row.number), filter.takes(channel: row.channel, in: state) {
                 holders.append((row.number, row.lineID))
             }
@@ -163,8 +164,9 @@ final class ReservationWatch: Sendable {
         of reservation: Reservation, _ reader: SnapshotReader, _ state: PublishedState, _ tenant: TenantNumber,
         _ response: inout Availability_V1_WatchReservationsResponse
     ) throws(LedgerError) {
+        let figures = try reader.figures(of: tenant).running
         for line in reservation.lines where line.open > 0 {
-            let position = try reader.position(tenant: tenant, sku: line.sku, location: line.location)
+            let position = try reader.position(tenant: figures, sku: line.sku, location: line.location)
             guard let units = position?.shortfall, units > 0 else { continue }
             response.shortfalls.append(.init(units, reservation, line.id, line.sku, line.location, state))
         }

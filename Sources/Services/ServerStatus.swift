@@ -78,7 +78,8 @@ struct ServerStatus {
         status.usedBytes = statistics.usedBytes
         status.quotaBytes = statistics.quotaBytes
         status.mapBytes = statistics.mapBytes
-        status.positions = statistics.state.positions
+        status.positions =
+            statistics.state.positions &- (environment.board.state.rebuild?.silentPositions ?? 0)
         status.readers = UInt32(clamping: statistics.readers)
         status.oldestReaderSequence = sequence
         status.deadLetters = statistics.state.deadLetters

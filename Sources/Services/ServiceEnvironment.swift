@@ -29,6 +29,8 @@ public struct ServiceEnvironment: Sendable {
     public let headerFieldsMax: Int
     /// How the ERPs do.
     public let erps: @Sendable () -> [ErpCondition]
+    /// Those that tell the figures of their locations when they are read, by name.
+    public let readableErps: @Sendable () -> [String]
     /// To be called with an ERP's name once a comparison of it is in the ledger.
     public let reconciliationStarted: @Sendable (_ erp: String) -> Void
     public let feeds: FeedSupervisor
@@ -50,6 +52,7 @@ public struct ServiceEnvironment: Sendable {
         version: String, startNanoseconds: WallNanoseconds,
         messageBytesMax: Int, headerListBytesMax: Int, headerFieldsMax: Int,
         erps: @escaping @Sendable () -> [ErpCondition],
+        readableErps: @escaping @Sendable () -> [String] = { [] },
         reconciliationStarted: @escaping @Sendable (_ erp: String) -> Void, feeds: FeedSupervisor,
         publications: PublicationSupervisor,
         checks: @escaping @Sendable () -> [ReadinessCheck],
@@ -75,6 +78,7 @@ public struct ServiceEnvironment: Sendable {
         self.headerListBytesMax = headerListBytesMax
         self.headerFieldsMax = headerFieldsMax
         self.erps = erps
+        self.readableErps = readableErps
         self.reconciliationStarted = reconciliationStarted
         self.feeds = feeds
         self.publications = publications

@@ -67,6 +67,13 @@ final class TestStore {
         return (ledger, engine)
     }
 
+    /// As after the process was killed: what is not in the ledger is forgotten.
+    func reopen(hotTable: HotTable? = nil) throws {
+        engine = try Engine.open(
+            ledger: ledger, tenantName: "demo", settings: settings, seed: Self.seed,
+            time: EngineTime(wallNanoseconds: nowNanoseconds, ledgerNanoseconds: nowNanoseconds), hotTable: hotTable)
+    }
+
     /// Publishes as one command and returns the results.
     func publish(_ events: [IncomingEvent]) throws -> [EventResult] {
         guard case .published(let results, _) = try step(.publish(tenant: engine.tenantNumber, events: events)) else {
@@ -91,7 +98,8 @@ final class TestStore {
         let reader = try ledger.makeReader()
         try reader.renew()
         guard let number = engine.board.state.directory.number(of: location) else { return nil }
-        return try reader.position(tenant: engine.tenantNumber, sku: sku, location: number)
+        let figures = try reader.figures(of: engine.tenantNumber).running
+        return try reader.position(tenant: figures, sku: sku, location: number)
     }
 
     /// The source as the readers see it.

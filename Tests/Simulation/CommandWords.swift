@@ -24,6 +24,8 @@ extension EngineCommand {
         case .endGap(_, let end): "end the gap of \(end.source)"
         case .decideFeed(_, let decision): "\(decision.action) feed \(decision.feed)"
         case .publication(_, let command): "\(command)"
+        case .rebuild(_, .take(_, _, let events)): "told again: " + events.map(\.event.id).joined(separator: " ")
+        case .rebuild(_, let command): "rebuild: \(command)"
         }
     }
 }

@@ -18,6 +18,13 @@ enum Comparison {
                     found == outcome, .feedInAnyOrder, "event \(result.id) was \(result), expected \(outcome)")
             }
         case (.channel, .channel), (.erpTaken, .erpTaken): return
+        case (.rebuild(let rebuild, _), .rebuild):
+            try require(rebuild.state != .failed, .errorsWithoutEffect, "a rebuild failed: \(rebuild.error)")
+        case (.published(let results, _), .rebuild):
+            try require(
+                results.allSatisfy { $0.outcome != .deadLettered }, .feedInAnyOrder, "told again: \(results)")
+        case (.failed(let error), .rebuild):
+            try require(error.isRefusal, .errorsWithoutEffect, "a fault where a refusal was due: \(error)")
         case (.failed(let error), .refused):
             try require(
                 error.isRefusal, .errorsWithoutEffect, "a fault where a refusal was due: \(error) to \(command)")

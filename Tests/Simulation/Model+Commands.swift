@@ -22,6 +22,7 @@ extension Model {
         case .lookForHolds:
             // Only the ERP's answer tells anything.
             return .erpTaken
+        case .rebuild: return .rebuild
         case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed, .publication:
             preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
         }

@@ -99,6 +99,8 @@ struct Model {
         case events([EventOutcome])
         case channel
         case erpTaken
+        /// Nothing that the model tells of changes.
+        case rebuild
         case refused
         case hold(Hold)
     }

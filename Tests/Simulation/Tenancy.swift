@@ -25,6 +25,7 @@ final class Tenancy {
     private(set) var model: Model
     var erps: [ErpSimulation]
     var caller: Caller
+    private var rebuilds = RebuildSimulation()
     /// Answers that need no call.
     private var waiting: [ErpTurns.Verdict] = []
 
@@ -74,6 +75,7 @@ final class Tenancy {
     /// The process died.
     func close() {
         opened = nil
+        rebuilds.restart()
         waiting = []
     }
 
@@ -110,6 +112,7 @@ final class Tenancy {
         }
         if !outcomes.isEmpty { asked.commands.append(.takeErpOutcomes(tenant: engine.tenantNumber, outcomes)) }
         for _ in 0..<wishes { asked.commands.append(caller.command(model, wall: time.wallNanoseconds, &chance)) }
+        if let command = rebuilds.command(engine, &chance) { asked.commands.append(command) }
         // Some answers come twice.
         if !outcomes.isEmpty, chance.oneIn(20) {
             asked.commands.append(.takeErpOutcomes(tenant: engine.tenantNumber, [chance.pick(outcomes)]))
@@ -125,6 +128,7 @@ final class Tenancy {
             let prediction = try model.apply(
                 command, wall: time.wallNanoseconds, granted: newNumber(command, reply))
             try Comparison.check(reply, prediction, command)
+            rebuilds.note(command, reply.outcomes)
             if case .reserved(let granted) = reply { caller.hears(of: granted.reservation.number) }
         }
         for arrival in asked.arrivals { conclude(arrival, time.ledgerNanoseconds) }
@@ -158,8 +162,9 @@ final class Tenancy {
             }
             let number = key.flatMap { remembered($0.channel, $0.method, $0.id)?.number }
             do throws(Violation) {
-                _ = try model.apply(
+                let prediction = try model.apply(
                     command, wall: time.wallNanoseconds, granted: number.flatMap { model.holds[$0] == nil ? $0 : nil })
+                rebuilds.note(command, prediction.outcomes)
             } catch {
                 guard number == nil, error.invariant == .recovers else { throw error }
                 throw Violation(.idempotent, "the commit is there, and its request is not: \(command.inWords)")

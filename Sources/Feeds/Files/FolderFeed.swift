@@ -114,6 +114,8 @@ public final class FolderFeed: ReplayableFeed {
 
     private func readAgain(from start: ReplayStart, _ thread: FeedThread) throws(FeedFailure) {
         try folder.prepare()
+        // Before the list: a file that is read through meanwhile is in one of both.
+        let unfinished = try thread.port.lastPosition().flatMap { FilePlace($0.text) }
         let all = try folder.listDone()
         let files: ArraySlice<FeedFolder.Entry>
         switch start {
@@ -127,10 +129,21 @@ public final class FolderFeed: ReplayableFeed {
             guard let file = try FeedFile(folder: folder.folder(.done), name: entry.name) else { continue }
             try readAgain(file, thread)
         }
+        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled {
+            try readAgain(unfinished, thread)
+        }
         if !thread.isCancelled { thread.port.report(FeedBacklog(waiting: 0)) }
     }
 
-    private func readAgain(_ file: FeedFile, _ thread: FeedThread) throws(FeedFailure) {
+    /// A file that the feed has begun and not moved yet: what it comes to itself is a repeat then.
+    private func readAgain(_ place: FilePlace, _ thread: FeedThread) throws(FeedFailure) {
+        for path in [folder.path, folder.folder(.done)] {
+            guard let file = try FeedFile(folder: path, name: place.name), file.digest == place.digest else { continue }
+            return try readAgain(file, isFinished: false, thread)
+        }
+    }
+
+    private func readAgain(_ file: FeedFile, isFinished: Bool = true, _ thread: FeedThread) throws(FeedFailure) {
         var rows = RowReading(format, file)
         var batch = RowBatch()
         func publish() throws(FeedFailure) {
@@ -143,6 +156,7 @@ public final class FolderFeed: ReplayableFeed {
             case .row(let row):
                 if !batch.hasRoom(for: row) { try publish() }
                 batch.add(row)
+            case .unusable where !isFinished: return try publish()
             case .unusable(let line, let reason): throw FeedFailure("\(file.name):\(line): \(reason)")
             case .end: return try publish()
             }

@@ -53,9 +53,9 @@ extension WatchBook {
     /// A policy, the catalogue or a channel's degradation changed: every line may have.
     private func markTerms() {
         let state = stock.state
-        let hasNewDirectory = state.directory !== seenDirectory
-        if hasNewDirectory {
+        if state.directory !== seenDirectory || state.figures != seenFigures {
             seenDirectory = state.directory
+            seenFigures = state.figures
             catalogueDigest = state.catalogueDigest
         }
         for channel in channels.values {

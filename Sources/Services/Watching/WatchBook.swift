@@ -27,6 +27,7 @@ final class WatchBook {
 
     // What the marks of the last turns were made by.
     var seenDirectory: LocationDirectory?
+    var seenFigures: TenantNumber?
     var catalogueDigest: UInt64 = 0
     var seenWatermarks: SourceWatermarks?
     var owesStaleLook = false

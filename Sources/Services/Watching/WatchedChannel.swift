@@ -47,9 +47,11 @@ extension PublishedState {
         return id.withUTF8 { unsafe channel(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Of the locations and groups as far as answers depend on them.
+    /// Of the locations and groups as far as answers depend on them, and of whose figures answer: what changed with a switch to
+    /// a rebuild is not known by the sequences of its rows.
     var catalogueDigest: UInt64 {
         var digest = TokenDigest()
+        digest.add(UInt64(figures))
         for location in locations.sorted(by: { $0.id < $1.id }) {
             digest.add(location.id)
             digest.add(location.isActive ? 1 : 0)
