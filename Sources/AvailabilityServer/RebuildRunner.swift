@@ -98,7 +98,11 @@ struct RebuildRunner: Sendable {
     /// Why it ended early; nil: it was read to its end.
     private func replay(_ rebuild: Rebuild, _ index: Int) async throws(End) -> String? {
         let (writer, tenant, alarm) = (writer, tenant, alarm)
+        let isOfErp = feeds.condition(of: rebuild.steps[index].id)?.kind == .erp
         let publish: FeedReplayPublish = { (events) async throws(FeedFailure) in
+            if isOfErp {
+                do { return try await self.publishToBoth(events, rebuild, index) } catch { throw FeedFailure("\(error)") }
+            }
             let command = EngineCommand.rebuild(tenant: tenant, .take(id: rebuild.id, step: index, events))
             switch await writer.submit(command, alarm: alarm) {
             case .published(let results, _): return results
@@ -138,26 +142,29 @@ struct RebuildRunner: Sendable {
         throw .over
     }
 
-    /// Its figures are news like any other reading's: they go into the running figures as well, since what they contain of our
-    /// holds is noted with the holds. Why it ended early; nil: it was read to its end.
+    /// Why it ended early; nil: it was read to its end.
     private func readErp(_ rebuild: Rebuild, _ index: Int) async -> String? {
-        let (writer, tenant, alarm) = (writer, tenant, alarm)
-        let board = board
         do {
             try await erps.read(rebuild.steps[index].id) { events in
-                let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
-                guard case .published(let results, _) = reply, var step = board.state.rebuild?.steps[index] else {
-                    return
-                }
-                step.taken += UInt64(results.count)
-                step.refused += UInt64(results.count { $0.outcome == .deadLettered })
-                try await writer.take(
-                    .rebuild(tenant: tenant, .note(id: rebuild.id, step: index, step)), alarm: alarm)
+                _ = try await publishToBoth(events, rebuild, index)
             }
             return nil
         } catch {
             return "\(error)"
         }
+    }
+
+    /// An ERP's figures are news like any other reading's: they go into the running figures as well, since what they contain of
+    /// our holds is noted with the holds.
+    private func publishToBoth(
+        _ events: [IncomingEvent], _ rebuild: Rebuild, _ index: Int
+    ) async throws -> [EventResult] {
+        let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
+        guard case .published(let results, _) = reply, var step = board.state.rebuild?.steps[index] else { return [] }
+        step.taken += UInt64(results.count)
+        step.refused += UInt64(results.count { $0.outcome == .deadLettered })
+        try await writer.take(.rebuild(tenant: tenant, .note(id: rebuild.id, step: index, step)), alarm: alarm)
+        return results
     }
 
     /// On a thread that may wait for the disk.
