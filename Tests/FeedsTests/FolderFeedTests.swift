@@ -204,8 +204,10 @@ final class TestFolder: Sendable {
             try folder.drop(name, Self.rows(index + 1), atSeconds: 1_000 + Double(index))
         }
         await run(feed()) { isIdle && folder.names("done").count == 3 }
+        let positions = server.state.withLock { $0.positions }
         func replayed(_ start: ReplayStart) async throws -> Int {
-            server.state.withLock { $0.batches = [] }
+            // A replay stores none.
+            server.state.withLock { state in (state.batches, state.positions) = ([], positions) }
             try await feed().replay(from: start, server.port("files"))
             return server.events.count
         }
