@@ -101,7 +101,9 @@ struct RebuildRunner: Sendable {
         let isOfErp = feeds.condition(of: rebuild.steps[index].id)?.kind == .erp
         let publish: FeedReplayPublish = { (events) async throws(FeedFailure) in
             if isOfErp {
-                do { return try await self.publishToBoth(events, rebuild, index) } catch { throw FeedFailure("\(error)") }
+                do { return try await self.publishToBoth(events, rebuild, index) } catch {
+                    throw FeedFailure("\(error)")
+                }
             }
             let command = EngineCommand.rebuild(tenant: tenant, .take(id: rebuild.id, step: index, events))
             switch await writer.submit(command, alarm: alarm) {

@@ -24,7 +24,8 @@ enum ReferenceRecord {
             unsafe record.setLittle(offset + 16, entry.key.source)
             unsafe record.setLittle(offset + 24, entry.units)
             unsafe record.setLittle(offset + 32, entry.effect)
-            unsafe record.setLittle(offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)))
+            unsafe record.setLittle(
+                offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)))
             unsafe record.setLittle(offset + 41, UInt8(entry.key.id.utf8.count))
             let start = offset + entryBytes
             unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
@@ -111,7 +112,8 @@ extension WriteBatch {
         var unpaired: [UnpairedReference] = []
         let forgotten = unsafe try prune(.references, visiting: count) { key, record in
             guard key.count > 2, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
-            guard let line = unsafe ReferenceRecord.decode(record, key: key), line.isOver(beforeNanoseconds: nanoseconds)
+            guard let line = unsafe ReferenceRecord.decode(record, key: key),
+                line.isOver(beforeNanoseconds: nanoseconds)
             else { return false }
             let closings = line.unpaired
             if !closings.isEmpty, let stock = unsafe StockKey(key), let first = unsafe stock.rest.first,

@@ -178,7 +178,9 @@ private final class EventStream: CallReceiver, Sendable {
 
     private func resumeIfPossible() {
         let resumes = state.withLock { state in
-            guard state.isPaused, state.waiting == nil, !state.isFull, sink.isWritable, !state.isOver else { return false }
+            guard state.isPaused, state.waiting == nil, !state.isFull, sink.isWritable, !state.isOver else {
+                return false
+            }
             state.isPaused = false
             return true
         }

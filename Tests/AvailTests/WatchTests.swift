@@ -9,7 +9,8 @@ struct WatchTests {
     @Test func whatIsWatchedIsMadeOfOptions() throws {
         let command = try #require(
             Avail.parseAsRoot([
-                "watch", "--channel", "web", "--bands", "0,10,100", "--resume-token", "t", "--max-staleness", "30s", "A",
+                "watch", "--channel", "web", "--bands", "0,10,100", "--resume-token", "t", "--max-staleness", "30s",
+                "A",
                 "B@EAST=3",
             ]) as? WatchCommand)
         let expected = Availability_V1_WatchAvailabilityRequest.with {
