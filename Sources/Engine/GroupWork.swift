@@ -158,10 +158,13 @@ struct GroupWork: ~Copyable {
     /// Whether what is done now is done to figures that do not answer: nobody is told of it.
     var isBeside: Bool { figures != running }
 
-    /// Rows of the figures at work, of what the ledger counts of all.
+    /// Rows of the figures at work, of what the ledger counts of all. After a switch the others were counted with what other
+    /// tenants had then: they may have less by now.
     func rows(_ kind: KeyPath<FiguresRows, UInt64>) -> UInt64 {
         let others = catalogue.rebuild?.rows[keyPath: kind] ?? 0
-        return isBeside ? others : FiguresRows(batch.state)[keyPath: kind] &- others
+        if isBeside { return others }
+        let all = FiguresRows(batch.state)[keyPath: kind]
+        return all - min(all, others)
     }
 
     /// Writes what the group gathered and makes it durable; nothing, when the group changed nothing.

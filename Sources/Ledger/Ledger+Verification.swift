@@ -126,7 +126,8 @@ struct Verification {
             tenant: stock.tenant, sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location
         ) { row throws(LedgerError) in
             holds.add(row)
-            if !row.lot.isEmpty {
+            // A lot of which nothing is held may have been forgotten, though the row still waits for an ERP.
+            if !row.lot.isEmpty, row.open != 0 || row.contained > row.open {
                 let lot = unsafe KeyBuffer.lot(
                     tenant: stock.tenant, sku: row.sku, location: row.location, lot: row.lot)
                 if unsafe try reader.record(lot.bytes, in: .lots) == nil {

@@ -130,7 +130,7 @@ public nonisolated struct Availability_V1_GetPositionResponse: @unchecked Sendab
     set {_uniqueStorage()._epoch = newValue}
   }
 
-  /// Each lot and the lot-less part, where the position is split and no lot was asked for. At most 1,000.
+  /// Each lot and the lot-less part, where the position is split and no lot was asked for. At most 1,001.
   public var lots: [Availability_V1_LotPosition] {
     get {_storage._lots}
     set {_uniqueStorage()._lots = newValue}
