@@ -98,14 +98,17 @@ let package = Package(
         .target(
             name: "Feeds",
             dependencies: [
-                "Calls", "Engine", "Inventory", "Records", .product(name: "Crypto", package: "swift-crypto"), logging,
+                "Calls", "Engine", "Inventory", "Records", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HeapModule", package: "swift-collections"), logging,
             ],
             swiftSettings: strict),
         .target(name: "JetStream", dependencies: ["CNATS", "Engine", "Feeds", "Inventory"], swiftSettings: raw),
 
         .target(
             name: "Webhooks",
-            dependencies: ["Feeds", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            dependencies: [
+                "Engine", "Feeds", "Inventory", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
             swiftSettings: strict),
 
         // Edges.

@@ -45,7 +45,7 @@ targets=("$@")
 inputs() {
     case "$1" in
     check-availability | event | policy) echo 50000 ;;
-    csv | json-lines | x12) echo 6000 ;;
+    csv | json-lines | csv-events | json-lines-events | x12) echo 6000 ;;
     session) echo 5000 ;;
     cloudevents | shopify) echo 20000 ;;
     configuration) echo 5000 ;;

@@ -29,7 +29,7 @@ nice scripts/test-tryton.sh "$erp" >"$erp/tests.log" 2>&1 &
 erp_tests=$!
 nice -n 19 bash -c 'scripts/simulate.sh --ci && scripts/fuzz.sh --ci' >.build/beside.log 2>&1 &
 beside=$!
-.venv/bin/python -m pytest -q Tests/Outside --ignore Tests/Outside/test_erp_tryton.py
+.venv/bin/python -m pytest -q -n 2 --dist loadfile Tests/Outside --ignore Tests/Outside/test_erp_tryton.py
 wait "$erp_tests" || { cat "$erp/tests.log" >&2; exit 1; }
 echo "against Tryton: $(grep -E 'Test run with|passed' "$erp/tests.log" | tail -n 2 | tr '\n' ' ')"
 wait "$beside" || { cat .build/beside.log >&2; exit 1; }

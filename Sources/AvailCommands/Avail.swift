@@ -20,8 +20,7 @@ public struct Avail: AsyncParsableCommand {
             CheckCommand.self, ExplainCommand.self, ScheduleCommand.self, WatchCommand.self,
             ReserveCommand.self, ReservationCommand.self, EventCommand.self, ChannelCommand.self, PositionCommand.self,
             SourceCommand.self, PublicationCommand.self, DeadLetterCommand.self, ErpCommand.self, ReconcileCommand.self,
-            RebuildCommand.self,
-            StatusCommand.self, HealthCommand.self,
+            RebuildCommand.self, AuditCommand.self, StatusCommand.self, HealthCommand.self,
         ])
 
     public init() {}

@@ -4,10 +4,8 @@ internal import Logging
 internal import ServiceLifecycle
 
 /// Says in the log, long before there is no room for more, that dead letters pile up: once each time that they pass a tenth
-/// of their bound.
+/// of either bound.
 struct DeadLetterAlarm: Service {
-    /// From so many on a person should look.
-    static let warnedFrom = UInt64(Limits.deadLettersMax / 10)
     private static let pauseNanoseconds: Int64 = 5 * .perSecond
 
     let board: StateBoard
@@ -18,13 +16,16 @@ struct DeadLetterAlarm: Service {
         await cancelWhenGracefulShutdown {
             var isWarned = false
             while !Task.isCancelled {
-                let count = board.deadLetters
-                if count >= Self.warnedFrom, !isWarned {
+                let kept = board.deadLetters
+                if kept.areMany, !isWarned {
                     logger.warning(
                         "dead letters pile up; at their bound new ones are refused with their batch",
-                        metadata: ["dead_letters": "\(count)", "dead_letters_max": "\(Limits.deadLettersMax)"])
+                        metadata: [
+                            "dead_letters": "\(kept.count)", "dead_letters_max": "\(Limits.deadLettersMax)",
+                            "dead_letter_bytes": "\(kept.bytes)", "dead_letter_bytes_max": "\(kept.bytesMax)",
+                        ])
                 }
-                isWarned = count >= Self.warnedFrom
+                isWarned = kept.areMany
                 await alarm.sleep(nanoseconds: Self.pauseNanoseconds)
             }
         }

@@ -45,19 +45,22 @@ struct ErpReader: Sendable {
         let result = try await reading.run(wallNanoseconds: wallClockNanoseconds) { events in
             // Of an ERP that is not read by itself others tell the figures.
             guard takesFigures else { return }
-            let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
+            let reply = try await writer.take(.publish(tenant: tenant, events: events))
             if !reply.tookAll { isWhole.withLock { $0 = false } }
+        }
+        if takesFigures {
+            try await writer.take(.publish(tenant: tenant, events: [result.heartbeat]))
         }
         if isWhole.withLock({ $0 }) {
             let end = GapEnd(
                 source: erp.id, askedNanoseconds: askedWall, actor: "erps/\(erp.id)",
                 reason: "all of its positions were read")
-            try await writer.take(.endGap(tenant: tenant, end), alarm: alarm)
+            try await writer.take(.endGap(tenant: tenant, end))
         }
         let comparison = try ErpHoldComparison(
             result.holds, of: erp.id, askedNanoseconds: asked, ledger: ledger, tenant: tenant)
         if !comparison.missed.lines.isEmpty {
-            try await writer.take(.lookForHolds(tenant: tenant, comparison.missed), alarm: alarm)
+            try await writer.take(.lookForHolds(tenant: tenant, comparison.missed))
         }
         findings.set(comparison.unknown.count, of: erp.id)
         logger.info(
@@ -80,8 +83,8 @@ struct ErpReader: Sendable {
 extension EngineThread {
     /// Submits a command and returns after its commit; throws when there was none.
     @discardableResult
-    func take(_ command: EngineCommand, alarm: AlarmClock) async throws(EngineError) -> EngineReply {
-        let reply = await submit(command, alarm: alarm)
+    func take(_ command: EngineCommand) async throws(EngineError) -> EngineReply {
+        let reply = await submit(command)
         if case .failed(let error) = reply { throw error }
         return reply
     }
@@ -144,7 +147,7 @@ final class Restoration: Sendable {
     }
 
     private func end() async throws(EngineError) {
-        try await writer.take(.endRestoration(tenant: tenant), alarm: alarm)
+        try await writer.take(.endRestoration(tenant: tenant))
         logger.notice("the restored backup grants holds again")
     }
 }

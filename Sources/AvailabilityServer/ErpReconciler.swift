@@ -136,7 +136,7 @@ struct ErpReconciler: Sendable {
         let comparison = try ErpHoldComparison(
             holds, of: erp.id, askedNanoseconds: askedNanoseconds, ledger: ledger, tenant: tenant)
         guard !comparison.missed.lines.isEmpty else { return }
-        try await writer.take(.lookForHolds(tenant: tenant, comparison.missed), alarm: alarm)
+        try await writer.take(.lookForHolds(tenant: tenant, comparison.missed))
     }
 
     /// Repairs small drift, if the configuration says so.
@@ -172,7 +172,7 @@ struct ErpReconciler: Sendable {
     }
 
     private func submit(_ command: ReconciliationCommand) async throws(EngineError) -> ReconciliationReply {
-        switch await writer.submit(.reconcile(tenant: tenant, command), alarm: alarm) {
+        switch await writer.submit(.reconcile(tenant: tenant, command)) {
         case .reconciliation(let reply, _): return reply
         case .failed(let error): throw error
         default: throw .invariantBroken("wrong reply")

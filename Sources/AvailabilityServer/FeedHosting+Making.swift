@@ -12,7 +12,7 @@ enum FeedMaking {
         case .files(let settings):
             FolderFeed(
                 id: feed.id, source: feed.source, folder: settings.folder,
-                format: fileFormat(settings, source: feed.source, mapping),
+                format: fileFormat(settings, of: feed, mapping),
                 settleNanoseconds: settings.settleNanoseconds, pollNanoseconds: settings.pollNanoseconds)
         case .http(let settings): CloudEventsFeed(feed, settings, mapping)
         case .shopify(let settings): ShopifyFeed(feed, settings, mapping)
@@ -22,12 +22,12 @@ enum FeedMaking {
     }
 
     private static func fileFormat(
-        _ settings: FilesFeedSettings, source: String, _ mapping: FeedMapping
+        _ settings: FilesFeedSettings, of feed: ConfiguredFeed, _ mapping: FeedMapping
     ) -> any FileFormat {
         switch settings.format {
-        case .csv, .jsonLines: RowFormat(source: source, mapping: mapping, isCSV: settings.format == .csv)
+        case .csv, .jsonLines: RowFormat(feed, settings, mapping)
         case .x12Inventory:
-            Inventory846Format(source: source, partner: PartnerMap(settings.partner), mapping: mapping)
+            Inventory846Format(source: feed.source, partner: PartnerMap(settings.partner), mapping: mapping)
         }
     }
 
@@ -47,6 +47,9 @@ enum FeedMaking {
             }
         }
         return feed.unknownTypes.map { problem(".types", "there is no event type \($0)") }
+            + feed.unknownColumns.map {
+                problem(".columns", "there is no field \($0); a column that says nothing is \(RowNames.ignored)")
+            }
     }
 }
 
@@ -55,9 +58,7 @@ extension CloudEventsFeed {
         self.init(
             Settings(
                 id: feed.id, path: settings.path,
-                terms: CloudEventTerms(
-                    source: feed.source, sources: settings.sources,
-                    types: settings.types.compactMapValues { InventoryEventKind(contractName: $0) }, mapping: mapping),
+                terms: CloudEventTerms(feed, mapping),
                 bearerFile: settings.bearerFile,
                 allowedOrigins: settings.allowedOrigins.isEmpty ? nil : settings.allowedOrigins))
     }
@@ -75,10 +76,32 @@ extension ShopifyFeed {
 }
 
 extension ConfiguredFeed {
-    /// Of CloudEvents: what the configuration names and the contract does not have.
+    /// What the configuration names and the contract does not have.
     fileprivate var unknownTypes: [String] {
-        guard case .http(let settings) = kind else { return [] }
-        return settings.types.values.filter { InventoryEventKind(contractName: $0) == nil }.sorted()
+        typeNames.values.filter { InventoryEventKind(contractName: $0) == nil }.sorted()
+    }
+
+    fileprivate var unknownColumns: [String] {
+        guard case .files(let settings) = kind else { return [] }
+        return settings.columns.values.filter { $0 != RowNames.ignored && !RowFormat.fields.contains($0) }.sorted()
+    }
+
+    fileprivate var types: [String: InventoryEventKind] {
+        typeNames.compactMapValues { InventoryEventKind(contractName: $0) }
+    }
+}
+
+extension CloudEventTerms {
+    init(_ feed: ConfiguredFeed, _ mapping: FeedMapping) {
+        self.init(source: feed.source, sources: feed.sourceNames, types: feed.types, mapping: mapping)
+    }
+}
+
+extension RowFormat {
+    init(_ feed: ConfiguredFeed, _ settings: FilesFeedSettings, _ mapping: FeedMapping) {
+        self.init(
+            source: feed.source, mapping: mapping, isCSV: settings.format == .csv,
+            names: RowNames(columns: settings.columns, types: feed.types))
     }
 }
 
@@ -100,7 +123,7 @@ extension PartnerMap {
                 .named(
                     LocationSegment(
                         kind: settings.location == .n1 ? .party : .reference, qualifier: settings.locationQualifier,
-                        order: settings.locationOrder == .before ? .before : .after))
+                        order: Order(settings.locationOrder)))
             }
         self.init(
             skuQualifiers: settings.skuQualifiers, quantityQualifiers: settings.quantityQualifiers, location: location)
@@ -108,8 +131,20 @@ extension PartnerMap {
         receiver = settings.receiver ?? ""
         takesTests = settings.takesTests
         units = settings.units
+        lot = settings.lot.map { lot in
+            switch lot {
+            case .lin: .line(qualifier: settings.lotQualifier)
+            case .ref: .reference(qualifier: settings.lotQualifier, order: Order(settings.lotOrder))
+            }
+        }
         timeQualifiers = settings.dateQualifiers
         expectedQualifiers = settings.expectedQualifiers
         utcOffsetMinutes = settings.utcOffsetMinutes.map { Int($0) }
+    }
+}
+
+extension PartnerMap.Order {
+    fileprivate init(_ order: X12PartnerSettings.Order) {
+        self = order == .before ? .before : .after
     }
 }

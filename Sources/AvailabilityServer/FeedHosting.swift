@@ -60,10 +60,8 @@ final class FeedHosting: Sendable {
         let state = board.state
         var lagging: Set<SourceNumber> = []
         for (feed, condition) in zip(configured, supervisor.conditions) {
-            guard let most = feed.lagMaxNanoseconds, let lag = condition.lagNanoseconds, lag > most,
-                let source = state.sources.first(where: { $0.id == feed.source })
-            else { continue }
-            lagging.insert(source.number)
+            guard let most = feed.lagMaxNanoseconds, let lag = condition.lagNanoseconds, lag > most else { continue }
+            lagging.formUnion(state.sources.filter { condition.sources.contains($0.id) }.map(\.number))
         }
         let now = wallClockNanoseconds()
         for entry in state.channels {
@@ -96,9 +94,10 @@ extension ChannelEntry {
 /// Runs the feeds and the review until the server stops: before the writer does.
 struct FeedService: Service {
     let hosting: FeedHosting
+    let grace: ShutdownGrace
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await grace.run("feeds") { [hosting] in
             await withDiscardingTaskGroup { group in
                 group.addTask { await hosting.supervisor.run() }
                 group.addTask {
@@ -124,20 +123,25 @@ private struct FeedServer: Sendable {
 
     func port(of feed: String) -> FeedPort {
         FeedPort(
-            publish: { (events, position) async throws(FeedFailure) in try await publish(events, position) },
+            publish: { (events, position) async throws(FeedFailure) in
+                try await publish(events, position, EventOrigin(feed: feed))
+            },
+            publishAgain: { (events) async throws(FeedFailure) in
+                try await publish(events, nil, EventOrigin(feed: feed, isReplay: true))
+            },
             lastPosition: { () throws(FeedFailure) in try position(of: feed) }, report: { _ in }, alarm: alarm,
             now: wallClockNanoseconds)
     }
 
     private func publish(
-        _ events: [IncomingEvent], _ position: FeedPosition?
+        _ events: [IncomingEvent], _ position: FeedPosition?, _ origin: EventOrigin
     ) async throws(FeedFailure) -> [EventResult] {
         precondition(events.count <= Limits.eventsPerBatchMax, "a feed's batch has \(events.count) events")
         if let bytes = position?.text.utf8.count, bytes > Self.positionBytesMax {
             throw FeedFailure("a position has at most \(Self.positionBytesMax) bytes, this has \(bytes)")
         }
-        let command = EngineCommand.publish(tenant: tenant, events: events, position: position)
-        switch await writer.submit(command, alarm: alarm) {
+        let command = EngineCommand.publish(tenant: tenant, events: events, position: position, origin: origin)
+        switch await writer.submit(command) {
         case .published(let results, _): return results
         case .failed(let error): throw FeedFailure(error.words)
         default: throw FeedFailure("wrong reply")
@@ -160,6 +164,7 @@ extension EngineError {
     var words: String {
         switch self {
         case .storageFull: "STORAGE_FULL: the store is full"
+        case .deadLettersFull(let limit): "STORAGE_FULL: \(limit)"
         case .queueFull: "QUEUE_FULL: too many changes are waiting to be written"
         case .dataLoss(let key): "DATA_LOSS: a stored record is damaged: \(key)"
         case .stopping: "SERVER_STOPPING: the server is stopping"

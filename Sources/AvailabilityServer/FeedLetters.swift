@@ -4,12 +4,13 @@ internal import Feeds
 internal import Ledger
 internal import Services
 
-/// Reads the dead letters of feeds anew: by the feed that now brings the letter's source in the letter's form, with its map
-/// of today.
+/// Reads the dead letters of feeds anew: by the feed that brought them, with its map of today. Where there is none of that name
+/// any more, by the one feed that now brings the letter's source in the letter's form; of several none is guessed.
 enum FeedLetters {
     private struct Reader: Sendable {
+        let feed: String
         let contentType: ContentType
-        let sources: [String]
+        let sources: Set<String>
         let event: @Sendable (DeadLetter) -> IncomingEvent?
     }
 
@@ -19,14 +20,14 @@ enum FeedLetters {
         for (settings, feed) in zip(configured, feeds) {
             if let feed = feed as? any HTTPFeed {
                 readers.append(
-                    Reader(contentType: feed.contentType, sources: feed.sources) {
+                    Reader(feed: feed.id, contentType: feed.contentType, sources: feed.sources) {
                         feed.event(ofOriginal: $0.original)
                     })
             } else if case .nats = settings.kind {
-                let reader = NatsEventReader(source: settings.source, mapping: try FeedMapping(settings.map))
+                let reader = NatsEventReader(CloudEventTerms(settings, try FeedMapping(settings.map)))
                 for (type, mediaType) in NatsEventReader.mediaTypes {
                     readers.append(
-                        Reader(contentType: type, sources: [settings.source]) {
+                        Reader(feed: feed.id, contentType: type, sources: feed.sources) {
                             reader.event($0.original, contentType: mediaType)
                         })
                 }
@@ -37,7 +38,9 @@ enum FeedLetters {
         return DeadLetterDecoder(
             Dictionary(grouping: readers, by: \.contentType).mapValues { readers in
                 { letter in
-                    readers.first { $0.sources.contains(letter.source) }.flatMap { $0.event(letter) }
+                    if let own = readers.first(where: { $0.feed == letter.feed }) { return own.event(letter) }
+                    let able = readers.filter { $0.sources.contains(letter.source) }
+                    return able.count == 1 ? able[0].event(letter) : nil
                 }
             })
     }
@@ -46,14 +49,13 @@ enum FeedLetters {
         let mapping = try FeedMapping(feed.map)
         switch file.format {
         case .csv, .jsonLines:
-            let isCSV = file.format == .csv
-            let format = RowFormat(source: feed.source, mapping: mapping, isCSV: isCSV)
-            return Reader(contentType: isCSV ? .csv : .json, sources: [feed.source]) {
+            let format = RowFormat(feed, file, mapping)
+            return Reader(feed: feed.id, contentType: file.format == .csv ? .csv : .json, sources: [feed.source]) {
                 format.event(of: $0.original, id: $0.eventID)
             }
         case .x12Inventory:
             let format = Inventory846Format(source: feed.source, partner: PartnerMap(file.partner), mapping: mapping)
-            return Reader(contentType: .x12, sources: [feed.source]) {
+            return Reader(feed: feed.id, contentType: .x12, sources: [feed.source]) {
                 format.event(of: $0.original, id: $0.eventID, reason: $0.reason)
             }
         }

@@ -42,14 +42,17 @@ struct WireService: Service {
     let wire: Server
     let health: HealthBoard
     let graceMilliseconds: Int
+    let grace: ShutdownGrace
     let logger: Logger
 
     func run() async throws {
         EarlySignals.deliver()
         // Ends when the group shuts down gracefully or is cancelled.
         try? await gracefulShutdown()
+        grace.begin()
         logger.notice("draining", metadata: ["grace_ms": "\(graceMilliseconds)"])
-        health.stop()
+        // Before the wire ends the watches of it.
+        health.setServing(false)
         // Draining blocks, so it must not hold a thread of the Swift pool.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
@@ -63,6 +66,8 @@ struct WireService: Service {
 /// SIGHUP: certificates and configuration are read again. What cannot be used leaves everything as it is.
 struct ReloadService: Service {
     let flags: SettingFlags
+    /// As it was at the start.
+    let running: LoadedConfiguration
     let wire: Server
     let writer: EngineThread
     let tenant: TenantNumber
@@ -88,6 +93,7 @@ struct ReloadService: Service {
             logger.error("configuration not reloaded", metadata: ["reason": "\(error.description)"])
             return
         }
+        let sections = loaded.sectionsForRestart(since: running)
         let seed = CatalogueSeed(loaded.catalogue)
         let logger = self.logger
         let refusal = writer.submit(.seed(tenant: tenant, seed)) { reply in
@@ -95,6 +101,10 @@ struct ReloadService: Service {
                 logger.error("configuration not reloaded", metadata: ["reason": "\(error)"])
             } else {
                 logger.notice("configuration reloaded")
+                guard !sections.isEmpty else { return }
+                logger.warning(
+                    "sections of the configuration changed that are read at the start only; restart to use them",
+                    metadata: ["sections": "\(sections.joined(separator: ", "))"])
             }
         }
         if let refusal { logger.error("configuration not reloaded", metadata: ["reason": "\(refusal)"]) }

@@ -8,8 +8,10 @@ internal import Services
 extension JetStreamFeed {
     /// - Throws: what is wrong with the settings, by the name of its key.
     init(_ feed: ConfiguredFeed, _ settings: NatsFeedSettings, _ mapping: FeedMapping) throws(FeedFailure) {
-        let reader = NatsEventReader(source: feed.source, mapping: mapping)
-        self.init(try Settings(feed, settings)) { body, contentType, _ in reader.event(body, contentType: contentType) }
+        let reader = NatsEventReader(CloudEventTerms(feed, mapping))
+        self.init(try Settings(feed, settings), sources: Set(feed.sources)) { body, contentType, _ in
+            reader.event(body, contentType: contentType)
+        }
     }
 }
 
@@ -32,14 +34,12 @@ struct NatsEventReader: Sendable {
     /// The media types of protobuf.
     private static let protobuf = ["application/x-protobuf", "application/protobuf"]
 
-    private let source: String
-    private let mapping: FeedMapping
+    private let terms: CloudEventTerms
     private let cloudEvents: CloudEventReader
 
-    init(source: String, mapping: FeedMapping) {
-        self.source = source
-        self.mapping = mapping
-        cloudEvents = CloudEventReader(CloudEventTerms(source: source, mapping: mapping))
+    init(_ terms: CloudEventTerms) {
+        self.terms = terms
+        cloudEvents = CloudEventReader(terms)
     }
 
     func event(_ body: [UInt8], contentType: String) -> IncomingEvent {
@@ -50,23 +50,27 @@ struct NatsEventReader: Sendable {
     private func event(protobuf body: [UInt8]) -> IncomingEvent {
         guard let incoming = IncomingEvent(protobuf: body) else {
             let unknown = InventoryEvent(
-                id: "", source: source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
+                id: "", source: terms.source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0)
             return IncomingEvent(
                 event: unknown, original: body, contentType: .feedProtobuf,
                 rejection: EventRejection(.invalidField, "the body is no availability.v1.InventoryEvent"))
         }
         var event = incoming.event
         do throws(EventRejection) {
-            if event.source.isEmpty { event.source = source }
-            if event.source != source {
-                let named = event.source.prefix(64)
-                event.source = source
-                throw EventRejection(.invalidField, "source: is \(named), the feed brings \(source)")
-            }
-            try mapping.translate(&event)
+            try name(&event.source)
+            try terms.mapping.translate(&event)
             return IncomingEvent(event: event, original: body, contentType: .feedProtobuf)
         } catch {
             return IncomingEvent(event: event, original: body, contentType: .feedProtobuf, rejection: error)
+        }
+    }
+
+    /// Puts our source in the place of theirs. An event of the feed's own need not name it.
+    private func name(_ source: inout String) throws(EventRejection) {
+        let theirs = source
+        source = terms.sources[theirs] ?? terms.source
+        guard theirs.isEmpty || theirs == terms.source || terms.sources[theirs] != nil else {
+            throw EventRejection(.invalidField, "source: is \(theirs.prefix(64)), the feed brings \(terms.source)")
         }
     }
 }

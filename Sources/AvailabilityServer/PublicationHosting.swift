@@ -11,12 +11,14 @@ internal import Services
 final class PublicationHosting: Sendable {
     let supervisor: PublicationSupervisor
     fileprivate let alarm = AlarmClock()
+    private let logger: Logger
 
     /// - Throws: when one cannot be made.
     init(
         _ configured: [ConfiguredPublication], figures: any FigureSource, ledger: Ledger, writer: EngineThread,
         tenant: TenantNumber, logger: Logger
     ) throws {
+        self.logger = logger
         let alarm = self.alarm
         let port = PublicationPort(
             figures: figures,
@@ -30,7 +32,7 @@ final class PublicationHosting: Sendable {
                 }
             },
             store: { (command) async throws(FeedFailure) in
-                let reply = await writer.submit(.publication(tenant: tenant, command), alarm: alarm)
+                let reply = await writer.submit(.publication(tenant: tenant, command))
                 if case .failed(let error) = reply { throw FeedFailure(error.words) }
             },
             clock: FeedClock(
@@ -40,16 +42,40 @@ final class PublicationHosting: Sendable {
         supervisor = PublicationSupervisor(
             try configured.map { try PublicationMaking.make($0) }, port: port, logger: logger)
     }
+
+    /// Says in the log, once each time, when very many lines of a publication wait to be tried again.
+    fileprivate func review() async {
+        var warned: Set<String> = []
+        while !Task.isCancelled {
+            for condition in supervisor.conditions {
+                if condition.retrying < PublicationCondition.manyRetrying {
+                    warned.remove(condition.id)
+                } else if warned.insert(condition.id).inserted {
+                    logger.warning(
+                        "the receiver of a publication refuses many lines",
+                        metadata: [
+                            "publication": "\(condition.id)", "retrying": "\(condition.retrying)",
+                            "reason": "\(condition.lastError)",
+                        ])
+                }
+            }
+            await alarm.sleep(nanoseconds: 5 * .perSecond)
+        }
+    }
 }
 
 /// Runs the publications until the server stops: before the writer does.
 struct PublicationService: Service {
     let hosting: PublicationHosting
+    let grace: ShutdownGrace
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { await hosting.supervisor.run() }
-        // Without publications there is nothing to run, and a service that ends would end the server.
-        try? await gracefulShutdown()
+        await grace.run("publications") { [hosting] in
+            await withDiscardingTaskGroup { group in
+                group.addTask { await hosting.supervisor.run() }
+                group.addTask { await hosting.review() }
+            }
+        }
         hosting.alarm.stop()
     }
 }

@@ -34,7 +34,8 @@ enum PublicationMaking {
         switch publication.kind {
         case .nats(let settings):
             let (endpoint, pattern) = try terms(publication, settings)
-            let target = try JetStreamTarget(endpoint, pattern: pattern, channel: publication.channel)
+            let target = JetStreamTarget(
+                endpoint, pattern: pattern, channel: publication.channel, callsMax: Int(publication.inFlightMax))
             return (PublicationSettings(publication, to: [settings.url, settings.subject]), target)
         case .webhook(let settings):
             let target = WebhookTarget(
@@ -68,8 +69,8 @@ enum PublicationMaking {
 extension WebhookSettings {
     fileprivate init(_ settings: WebhookPublicationSettings) throws(FeedFailure) {
         try self.init(
-            url: settings.url, secretFile: settings.secretFile, timeoutNanoseconds: settings.timeoutNanoseconds,
-            headers: settings.headers, allowsHTTP: settings.allowsHTTP,
+            url: settings.url, secretFile: settings.secretFile, caFile: settings.caFile,
+            timeoutNanoseconds: settings.timeoutNanoseconds, headers: settings.headers, allowsHTTP: settings.allowsHTTP,
             allowsPrivateAddresses: settings.allowsPrivateAddresses)
     }
 }
@@ -77,7 +78,9 @@ extension WebhookSettings {
 extension PublicationSettings {
     /// - Parameter target: what names the receiver.
     fileprivate init(_ publication: ConfiguredPublication, to target: [String]) {
-        let lines = publication.skus.flatMap { sku in
+        // A line without a sku stands for every sku there.
+        let skus = publication.skus.isEmpty && !publication.locations.isEmpty ? [""] : publication.skus
+        let lines = skus.flatMap { sku in
             (publication.locations.isEmpty ? [""] : publication.locations).map {
                 PublicationLine(sku: sku, location: $0)
             }

@@ -56,11 +56,11 @@ struct Readiness: Sendable {
 
     /// Never unhealthy: everything but new poison is taken in.
     private var deadLetters: ReadinessCheck {
-        let count = board.deadLetters
-        let isMany = count >= DeadLetterAlarm.warnedFrom
+        let kept = board.deadLetters
+        let bounds =
+            " of \(Limits.deadLettersMax), \(kept.bytes) of \(kept.bytesMax) bytes, at which new ones are refused"
         return ReadinessCheck(
-            name: "dead_letters", isHealthy: true,
-            detail: "\(count)" + (isMany ? " of \(Limits.deadLettersMax), at which new ones are refused" : ""))
+            name: "dead_letters", isHealthy: true, detail: "\(kept.count)" + (kept.areMany ? bounds : ""))
     }
 
     private var catalogue: ReadinessCheck {

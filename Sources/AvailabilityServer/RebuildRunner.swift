@@ -21,6 +21,9 @@ struct RebuildRunner: Sendable {
 
     private static let attemptsMax = 3
     private static let retryNanoseconds: Int64 = 2 * .perSecond
+    /// A rebuild that waits for its switch is compared again after so long, and after so many times as long as that took.
+    private static let comparisonPauseNanoseconds: Int64 = 5 * .perSecond
+    private static let comparisonPauseFactor: Int64 = 20
 
     /// Why there is nothing more to do.
     private enum End: Error {
@@ -34,6 +37,7 @@ struct RebuildRunner: Sendable {
         guard let rebuild = board.state.rebuild else { return }
         do throws(End) {
             if rebuild.state == .filling { try await fill(rebuild) }
+            try await keepCompared(rebuild.id)
             while let last = board.state.rebuild, !last.state.isOpen, last.hasRowsLeft {
                 try await execute(.deleteRows(id: last.id))
             }
@@ -41,7 +45,7 @@ struct RebuildRunner: Sendable {
             guard case .failed(let reason) = error else { return }
             logger.error("a rebuild cannot go on", metadata: ["rebuild": "\(rebuild.id)", "reason": "\(reason)"])
             // Refused when it is over already. What cannot be deleted now is tried again.
-            _ = await writer.submit(.rebuild(tenant: tenant, .fail(id: rebuild.id, reason)), alarm: alarm)
+            _ = await writer.submit(.rebuild(tenant: tenant, .fail(id: rebuild.id, reason)))
         }
     }
 
@@ -52,14 +56,40 @@ struct RebuildRunner: Sendable {
         for index in rebuild.steps.indices where !rebuild.steps[index].isDone {
             try await read(rebuild, index)
         }
-        let differing = try await compare()
-        rebuild = try await execute(.becomeReady(id: rebuild.id, differingPositions: differing))
+        // Repairs that come while it is compared begin it anew.
+        if let now = board.state.rebuild, now.id == rebuild.id { rebuild = now }
+        repeat {
+            while rebuild.repairsWaiting > 0 { rebuild = try await execute(.repair(id: rebuild.id)) }
+            let differences = try await compare()
+            rebuild = try await execute(.becomeReady(id: rebuild.id, differences))
+        } while rebuild.state == .filling
         logger.notice(
             rebuild.state == .switched ? "a rebuild answers" : "a rebuild is ready",
             metadata: [
-                "rebuild": "\(rebuild.id)", "positions": "\(rebuild.positions)", "differing": "\(differing)",
-                "published": "\(rebuild.published)", "published_refused": "\(rebuild.publishedRefused)",
+                "rebuild": "\(rebuild.id)", "positions": "\(rebuild.positions)",
+                "differing": "\(rebuild.differingPositions)", "rising": "\(rebuild.risingPositions)",
+                "published": "\(rebuild.published)", "refused": "\(rebuild.allRefusals.events)",
             ])
+    }
+
+    /// While it is ready: what is published and repaired may change how it differs, and so what its switch would do.
+    private func keepCompared(_ id: String) async throws(End) {
+        func isReady() -> Bool { board.state.rebuild?.id == id && board.state.rebuild?.state == .ready }
+        var pause = Self.comparisonPauseNanoseconds
+        while isReady() {
+            let next = ContinuousClock.now + .nanoseconds(pause)
+            while isReady(), ContinuousClock.now < next {
+                if Task.isCancelled { throw .over }
+                await alarm.sleep(nanoseconds: 250 * .perMillisecond)
+            }
+            guard isReady() else { return }
+            let began = ContinuousClock.now
+            let differences = try await compare()
+            try await execute(.compared(id: id, differences))
+            let (seconds, attoseconds) = (ContinuousClock.now - began).components
+            let took = seconds * .perSecond + attoseconds / 1_000_000_000
+            pause = max(Self.comparisonPauseNanoseconds, took * Self.comparisonPauseFactor)
+        }
     }
 
     /// One step, from its beginning.
@@ -97,7 +127,7 @@ struct RebuildRunner: Sendable {
 
     /// Why it ended early; nil: it was read to its end.
     private func replay(_ rebuild: Rebuild, _ index: Int) async throws(End) -> String? {
-        let (writer, tenant, alarm) = (writer, tenant, alarm)
+        let (writer, tenant) = (writer, tenant)
         let isOfErp = feeds.condition(of: rebuild.steps[index].id)?.kind == .erp
         let publish: FeedReplayPublish = { (events) async throws(FeedFailure) in
             if isOfErp {
@@ -106,7 +136,7 @@ struct RebuildRunner: Sendable {
                 }
             }
             let command = EngineCommand.rebuild(tenant: tenant, .take(id: rebuild.id, step: index, events))
-            switch await writer.submit(command, alarm: alarm) {
+            switch await writer.submit(command) {
             case .published(let results, _): return results
             case .failed(let error): throw FeedFailure("\(error)")
             default: throw FeedFailure("wrong reply")
@@ -161,30 +191,31 @@ struct RebuildRunner: Sendable {
     private func publishToBoth(
         _ events: [IncomingEvent], _ rebuild: Rebuild, _ index: Int
     ) async throws -> [EventResult] {
-        let reply = try await writer.take(.publish(tenant: tenant, events: events), alarm: alarm)
+        let reply = try await writer.take(.publish(tenant: tenant, events: events))
         guard case .published(let results, _) = reply, var step = board.state.rebuild?.steps[index] else { return [] }
         step.taken += UInt64(results.count)
-        step.refused += UInt64(results.count { $0.outcome == .deadLettered })
-        try await writer.take(.rebuild(tenant: tenant, .note(id: rebuild.id, step: index, step)), alarm: alarm)
+        step.count(refused: results, of: events)
+        try await writer.take(.rebuild(tenant: tenant, .note(id: rebuild.id, step: index, step)))
         return results
     }
 
     /// On a thread that may wait for the disk.
-    private func compare() async throws(End) -> UInt64 {
+    private func compare() async throws(End) -> RebuildDifferences {
         let comparison = RebuildComparison(ledger: ledger, tenant: tenant)
-        let board = board
-        let result: Result<UInt64, LedgerError> = await withCheckedContinuation { continuation in
+        let (board, now) = (board, wallClockNanoseconds())
+        let result: Result<RebuildDifferences, LedgerError> = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 do throws(LedgerError) {
-                    let isOver = { board.state.rebuild?.state != .filling }
-                    continuation.resume(returning: .success(try comparison.run(isCancelled: isOver)))
+                    let isOver = { board.state.rebuild?.state.isOpen != true }
+                    let found = try comparison.run(nowNanoseconds: now, isCancelled: isOver)
+                    continuation.resume(returning: .success(found))
                 } catch {
                     continuation.resume(returning: .failure(error))
                 }
             }
         }
         switch result {
-        case .success(let count): return count
+        case .success(let differences): return differences
         case .failure(let error): throw .failed("its figures cannot be compared: \(error)")
         }
     }
@@ -194,7 +225,7 @@ struct RebuildRunner: Sendable {
     @discardableResult
     private func execute(_ command: RebuildCommand) async throws(End) -> Rebuild {
         if Task.isCancelled { throw .over }
-        switch await writer.submit(.rebuild(tenant: tenant, command), alarm: alarm) {
+        switch await writer.submit(.rebuild(tenant: tenant, command)) {
         case .rebuild(let rebuild, _): return rebuild
         case .failed(.rebuildNotFound), .failed(.stopping): throw .over
         case .failed(let error): throw .failed("\(error)")
@@ -207,9 +238,10 @@ struct RebuildRunner: Sendable {
 struct RebuildService: Service {
     let runner: RebuildRunner
     let hotTables: HotTableHosting
+    let grace: ShutdownGrace
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await grace.run("rebuilds") { [runner, hotTables] in
             await withDiscardingTaskGroup { group in
                 group.addTask {
                     while !Task.isCancelled {

@@ -74,6 +74,8 @@ struct ServerHost {
                 .observer(everyCall: logger.logLevel <= .debug))
         EarlySignals.keep()
         try start(wire)
+        let grace = ShutdownGrace(
+            milliseconds: settings.shutdownGraceMilliseconds, alarm: erps.alarm, logger: logger)
         var services: [any Service] = [
             makeOperations(
                 wire, writer, watch, readiness, erps, availabilityWatches, feeds, publications,
@@ -84,19 +86,22 @@ struct ServerHost {
         }
         services.append(ErpService(hosting: erps))
         services.append(DeadLetterAlarm(board: board, alarm: erps.alarm, logger: logger))
-        services.append(FeedService(hosting: feeds))
-        services.append(PublicationService(hosting: publications))
+        services.append(FeedService(hosting: feeds, grace: grace))
+        services.append(PublicationService(hosting: publications, grace: grace))
         services.append(
             RebuildService(
                 runner: RebuildRunner(
                     ledger: ledger, board: board, writer: writer, tenant: tenant, feeds: feeds.supervisor, erps: erps,
                     logger: logger),
-                hotTables: hotTables))
-        services.append(ReloadService(flags: flags, wire: wire, writer: writer, tenant: tenant, logger: logger))
+                hotTables: hotTables, grace: grace))
+        services.append(
+            ReloadService(
+                flags: flags, running: loaded, wire: wire, writer: writer, tenant: tenant, logger: logger))
         // The last is stopped first: the wire drains while the operations port still answers.
         services.append(
             WireService(
-                wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, logger: logger))
+                wire: wire, health: health, graceMilliseconds: settings.shutdownGraceMilliseconds, grace: grace,
+                logger: logger))
         let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         do {

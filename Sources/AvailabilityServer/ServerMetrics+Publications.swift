@@ -29,6 +29,9 @@ extension ServerMetrics {
             family("failed_total", "Attempts that failed.", .counter) { .count($0.failed) },
             family("given_up_total", "Messages kept as dead letters.", .counter) { .count($0.givenUp) },
             family("waiting", "Lines whose newest figure is not acknowledged.") { .whole(Int64($0.waiting)) },
+            family("retrying", "Lines among them that were refused and are tried again.") {
+                .whole(Int64($0.retrying))
+            },
             family(
                 "acknowledged_age_seconds",
                 "How long the oldest figure has waited to be acknowledged, or nothing has been told; 0: none waits."

@@ -197,8 +197,17 @@ struct ServerMetrics: Sendable {
         gauge(
             "availability_dead_letters_max", "So many are kept; beyond it batches with new ones are refused.",
             UInt64(Limits.deadLettersMax))
+        gauge("availability_dead_letter_bytes", "What dead letters take.", statistics.state.deadLetterBytes)
+        gauge(
+            "availability_dead_letter_bytes_max", "So much they may take; beyond it batches with new ones are refused.",
+            board.deadLetters.bytesMax)
         gauge("availability_references", "Transfers and allocations kept.", statistics.state.references)
         gauge("availability_references_max", "So many are kept.", Limits.referencesMax)
+        families.append(
+            MetricFamily(
+                "availability_references_left_out_total",
+                help: "Events whose part in a transfer or an allocation was left out, since so many are kept.",
+                kind: .counter, value: .count(board.legsLeftOut)))
         gauge("availability_ledger_used_bytes", "Bytes of the store in use.", statistics.usedBytes)
         gauge("availability_ledger_file_bytes", "Bytes of the data file.", statistics.fileBytes)
         gauge("availability_ledger_quota_bytes", "The most the store may fill.", statistics.quotaBytes)

@@ -35,6 +35,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: "How far behind a source's newest event an event may lie.") var eventsHorizon: String?
     @Option(help: "How far ahead of our clock an event may be.") var eventsClockSkewMax: String?
     @Option(help: "How long a missing sequence is waited for.") var eventsGapWait: String?
+    @Option(help: "What all dead letters may take.") var eventsDeadLetterBytesMax: String?
     @Option(help: "true, false or auto: the built-in sample catalogue.") var sampleCatalogue: String?
     @Option(help: "How long calls in flight may take after SIGTERM.") var shutdownGrace: String?
 
@@ -69,6 +70,7 @@ struct SettingFlags: ParsableArguments {
         case .eventsHorizon: eventsHorizon
         case .eventsClockSkewMax: eventsClockSkewMax
         case .eventsGapWait: eventsGapWait
+        case .eventsDeadLetterBytesMax: eventsDeadLetterBytesMax
         case .sampleCatalogue: sampleCatalogue
         case .shutdownGrace: shutdownGrace
         }
@@ -78,10 +80,7 @@ struct SettingFlags: ParsableArguments {
     /// when it cannot be used.
     func load() throws -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            let loaded = try reload()
-            try FeedMaking.check(loaded)
-            try PublicationMaking.check(loaded)
-            return loaded
+            return try reload()
         } catch {
             printError(error.description)
             throw ExitCode(64)
@@ -94,7 +93,11 @@ struct SettingFlags: ParsableArguments {
         for key in SettingKey.allCases {
             if let value = value(of: key) { flags[key.path] = value }
         }
-        return try loadConfiguration(file: config, flags: flags, environment: ProcessInfo.processInfo.environment)
+        let loaded = try loadConfiguration(
+            file: config, flags: flags, environment: ProcessInfo.processInfo.environment)
+        try FeedMaking.check(loaded)
+        try PublicationMaking.check(loaded)
+        return loaded
     }
 }
 

@@ -115,6 +115,7 @@ extension EngineSettings {
         horizonNanoseconds = settings.events.horizonNanoseconds
         clockSkewMaxNanoseconds = settings.events.clockSkewMaxNanoseconds
         gapWaitNanoseconds = settings.events.gapWaitNanoseconds
+        deadLetterBytesMax = UInt64(settings.events.deadLetterBytesMax)
     }
 }
 

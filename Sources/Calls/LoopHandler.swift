@@ -35,13 +35,15 @@ public protocol CallReceiver: AnyObject {
     /// then holds the caller back) until `ResponseSink.resumeReading()`.
     func receive(_ message: [UInt8]) -> ReadDecision
 
-    /// The caller has sent its last message. For unary and server-streaming calls it follows the one message at once.
+    /// The caller has sent its last message. For unary and server-streaming calls it follows the one message at once. A
+    /// bidirectional call hears it as well when the server begins to stop: what it answers then still goes out.
     func endOfMessages()
 
     /// The bytes waiting to be sent fell below the low-water mark after having been above the high-water mark.
     func writable()
 
-    /// The call is over without our doing: deadline, reset by the caller, connection lost or server stopping. The wire
+    /// The call is over without our doing: deadline, reset by the caller, connection lost or server stopping (a
+    /// server-streaming call as soon as it begins to stop, the others when the grace is over). The wire
     /// has told the caller what there is to tell; the sink ignores what is still sent to it.
     func cancelled(_ reason: CancelReason)
 }

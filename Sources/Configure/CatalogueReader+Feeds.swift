@@ -6,15 +6,18 @@ extension CatalogueReader.Keys {
     static let feedMap = [
         "skus", "skus_file", "unlisted_skus", "locations", "unlisted_locations", "reasons",
     ]
-    static let filesFeed = ["folder", "format", "settle", "poll_every", "partner"]
+    static let filesFeed = ["folder", "format", "settle", "poll_every", "columns", "types", "partner"]
     static let partner = [
         "sender", "receiver", "takes_tests", "sku_qualifiers", "quantity_qualifiers", "units", "location",
-        "location_qualifier", "location_order", "fixed_location", "date_qualifiers", "expected_qualifiers",
-        "utc_offset",
+        "location_qualifier", "location_order", "fixed_location", "lot", "lot_qualifier", "lot_order",
+        "date_qualifiers",
+        "expected_qualifiers", "utc_offset",
     ]
     static let httpFeed = ["path", "bearer_file", "allowed_origins", "sources", "types"]
     static let shopifyFeed = ["path", "secret_files", "shop", "available_as", "order_reference"]
-    static let natsFeed = ["url", "stream", "subjects", "durable", "credentials_file", "ca_file", "batch"]
+    static let natsFeed = [
+        "url", "stream", "subjects", "durable", "credentials_file", "ca_file", "sources", "types", "batch",
+    ]
     static let erpFeed = ["erp", "poll_every", "overlap"]
     /// The keys of each kind's own.
     static let feedKinds = [
@@ -97,7 +100,12 @@ extension MappingReader {
         if let every = duration("poll_every", 100_000_000...3_600_000_000_000, "100ms to 1h") {
             settings.pollNanoseconds = every
         }
+        settings.columns = names("columns", "a field", bytesMax: Limits.idBytesMax)
+        settings.types = eventTypes()
         if format == .x12Inventory {
+            for key in ["columns", "types"] where node(key) != nil {
+                report(key, "is for the formats csv and json_lines only")
+            }
             if let partner = child("partner") {
                 settings.partner = partner.x12Partner()
             } else {
@@ -114,10 +122,13 @@ extension MappingReader {
         if let path = httpPath() { settings.path = path }
         settings.bearerFile = value("bearer_file", expected: "a file's path") { $0 }
         settings.allowedOrigins = list("allowed_origins", expected: "host names; *: any") { $0 }?.map(\.value) ?? []
-        settings.sources = names("sources", "a source", bytesMax: Limits.nameBytesMax)
-        settings.types = names("types", "an event type", bytesMax: Limits.idBytesMax)
+        (settings.sources, settings.types) = (sourceNames(), eventTypes())
         return settings
     }
+
+    private func sourceNames() -> [String: String] { names("sources", "a source", bytesMax: Limits.nameBytesMax) }
+
+    private func eventTypes() -> [String: String] { names("types", "an event type", bytesMax: Limits.idBytesMax) }
 
     private func httpPath() -> String? {
         let path = value("path", expected: "a path such as /events, of letters, digits and ./_-") { text in
@@ -159,6 +170,7 @@ extension MappingReader {
         if node("durable") == nil, !isName(id) { report("durable", "is required: \(expected), unlike the feed's id") }
         settings.credentialsFile = value("credentials_file", expected: "a file's path") { $0 }
         settings.caFile = value("ca_file", expected: "a file's path") { $0 }
+        (settings.sources, settings.types) = (sourceNames(), eventTypes())
         if let batch = count("batch", least: 1, most: Int64(Limits.eventsPerBatchMax)) { settings.batch = batch }
         return settings
     }

@@ -8,7 +8,7 @@ extension CatalogueReader.Keys {
     /// The keys of each kind's own.
     static let publicationKinds = [
         "nats": ["url", "subject", "credentials_file", "ca_file"],
-        "webhook": ["url", "secret_file", "timeout", "headers", "allow_http", "allow_private_addresses"],
+        "webhook": ["url", "secret_file", "ca_file", "timeout", "headers", "allow_http", "allow_private_addresses"],
     ]
 }
 
@@ -23,8 +23,8 @@ extension CatalogueReader {
             }
             publication.skus = reader.publishedSkus()
             publication.locations = reader.references("locations", "a location or group", to: sellable)
-            if publication.skus.isEmpty, reader.node("locations") != nil {
-                reader.report("locations", "goes with a list of skus only: of all skus, all locations are told as one")
+            if publication.skus.isEmpty {
+                reader.limit("locations", publication.locations.count, most: Limits.watchPlacesMax)
             }
             let lines = publication.skus.count * max(1, publication.locations.count)
             if lines > Limits.linesPerCheckMax {
@@ -88,6 +88,7 @@ extension MappingReader {
         var settings = WebhookPublicationSettings()
         settings.url = required("url", "an address such as https://shop.example/hooks/stock")
         settings.secretFile = required("secret_file", "the path of a file with one or two secrets, whsec_ and base64")
+        settings.caFile = value("ca_file", expected: "a file's path") { $0 }
         if let timeout = duration("timeout", 100_000_000...60_000_000_000, "100ms to 1m") {
             settings.timeoutNanoseconds = timeout
         }

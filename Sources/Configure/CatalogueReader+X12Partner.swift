@@ -21,6 +21,7 @@ extension MappingReader {
         }
         if node("units") != nil { partner.units = qualifiers("units") }
         readLocation(into: &partner)
+        readLot(into: &partner)
         partner.dateQualifiers = qualifiers("date_qualifiers")
         partner.expectedQualifiers = qualifiers("expected_qualifiers")
         partner.utcOffsetMinutes = value("utc_offset", expected: "an offset such as +01:00", Self.offsetMinutes)
@@ -34,7 +35,7 @@ extension MappingReader {
         let qualifier = value("location_qualifier", expected: "a qualifier of 1 to 3 characters", Self.qualifier)
         partner.locationQualifier = qualifier ?? (partner.location == .n1 ? "WH" : "ZZ")
         let order = value("location_order", expected: "before or after") {
-            X12PartnerSettings.LocationOrder(rawValue: $0)
+            X12PartnerSettings.Order(rawValue: $0)
         }
         if let order { partner.locationOrder = order }
         partner.fixedLocation = value("fixed_location", expected: "the partner's name of a location", Self.text)
@@ -42,6 +43,30 @@ extension MappingReader {
             for key in ["location", "location_qualifier", "location_order"] where node(key) != nil {
                 report(key, "excludes fixed_location")
             }
+        }
+    }
+
+    private func readLot(into partner: inout X12PartnerSettings) {
+        partner.lot = value("lot", expected: "lin or ref") { X12PartnerSettings.Lot(rawValue: $0) }
+        if let qualifier = value("lot_qualifier", expected: "a qualifier of 1 to 3 characters", Self.qualifier) {
+            partner.lotQualifier = qualifier
+        }
+        if let order = value("lot_order", expected: "before or after", { X12PartnerSettings.Order(rawValue: $0) }) {
+            partner.lotOrder = order
+        }
+        if node("lot") == nil {
+            for key in ["lot_qualifier", "lot_order"] where node(key) != nil { report(key, "goes with lot") }
+        }
+        if partner.lot == .lin {
+            if node("lot_order") != nil { report("lot_order", "is for lot: ref") }
+            if partner.skuQualifiers.contains(partner.lotQualifier) {
+                report("lot_qualifier", "\(partner.lotQualifier) is one of sku_qualifiers")
+            }
+        }
+        if partner.lot == .ref, partner.location == .ref, partner.fixedLocation == nil,
+            partner.lotQualifier == partner.locationQualifier
+        {
+            report("lot_qualifier", "\(partner.lotQualifier) names the location")
         }
     }
 

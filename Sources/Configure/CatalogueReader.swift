@@ -42,7 +42,7 @@ struct CatalogueReader {
         readPublications()
         root.limit("locations", catalogue.locations.count, most: Limits.locationsMax)
         root.limit("groups", catalogue.groups.count, most: Limits.locationGroupsMax)
-        root.limit("sources", catalogue.sources.count, most: Limits.sourcesMax)
+        root.limit("sources", catalogue.allSources.count, most: Limits.sourcesMax)
         root.limit("channels", catalogue.channels.count, most: Limits.channelsMax)
         root.limit("feeds", catalogue.feeds.count, most: Limits.feedsMax)
         root.limit("publications", catalogue.publications.count, most: Limits.publicationsMax)

@@ -29,6 +29,28 @@ public struct ConfiguredFeed: Sendable, Equatable {
     public var lagMaxNanoseconds: Int64?
     public var map = ConfiguredFeedMap()
 
+    /// All sources whose events it may bring.
+    public var sources: [String] { [source] + sourceNames.values.sorted() }
+
+    /// Ours by theirs; empty: all events are the feed's source's.
+    public var sourceNames: [String: String] {
+        switch kind {
+        case .http(let settings): settings.sources
+        case .nats(let settings): settings.sources
+        case .files, .shopify, .erp: [:]
+        }
+    }
+
+    /// The contract's names of event types, without prefix, by theirs.
+    public var typeNames: [String: String] {
+        switch kind {
+        case .http(let settings): settings.types
+        case .nats(let settings): settings.types
+        case .files(let settings): settings.types
+        case .shopify, .erp: [:]
+        }
+    }
+
     public init(id: String, kind: Kind, source: String) {
         self.id = id
         self.kind = kind
@@ -62,6 +84,10 @@ public struct FilesFeedSettings: Sendable, Equatable {
     /// How long a file must stand still before it is taken.
     public var settleNanoseconds: Int64 = 2_000_000_000
     public var pollNanoseconds: Int64 = 1_000_000_000
+    /// Of rows: our fields by their columns.
+    public var columns: [String: String] = [:]
+    /// Of rows: event types by their words, besides our own.
+    public var types: [String: String] = [:]
     /// Of X12: how this partner says things.
     public var partner = X12PartnerSettings()
 
@@ -77,7 +103,16 @@ public struct X12PartnerSettings: Sendable, Equatable {
         case ref
     }
 
-    public enum LocationOrder: String, Sendable, CaseIterable {
+    /// Where a lot stands.
+    public enum Lot: String, Sendable, CaseIterable {
+        /// A pair of the LIN segment.
+        case lin
+        /// A REF segment.
+        case ref
+    }
+
+    /// Where a segment stands to its quantities.
+    public enum Order: String, Sendable, CaseIterable {
         case before
         case after
     }
@@ -97,9 +132,15 @@ public struct X12PartnerSettings: Sendable, Equatable {
     /// Of the segment that names the location.
     public var locationQualifier = "WH"
     /// Where it stands to its quantities.
-    public var locationOrder = LocationOrder.before
+    public var locationOrder = Order.before
     /// The partner's location that all figures are of; nil: a segment names it.
     public var fixedLocation: String?
+    /// Nil: lots are not told apart.
+    public var lot: Lot?
+    /// Of the pair or the segment that names the lot.
+    public var lotQualifier = "LT"
+    /// Of the segment.
+    public var lotOrder = Order.after
     /// Of the DTM segment, the first that is there.
     public var dateQualifiers: [String] = []
     /// Of the SCH segment's dates, the first that is there; empty: SCH is passed over.
@@ -151,6 +192,9 @@ public struct NatsFeedSettings: Sendable, Equatable {
     public var durable = ""
     public var credentialsFile: String?
     public var caFile: String?
+    /// As of CloudEvents over HTTP.
+    public var sources: [String: String] = [:]
+    public var types: [String: String] = [:]
     /// Messages fetched at a time.
     public var batch: Int64 = 1_000
 
@@ -171,10 +215,8 @@ public struct ErpFeedSettings: Sendable, Equatable {
 extension ConfiguredCatalogue {
     /// The sources of the file, and those that only feeds name: ordered by time.
     public var allSources: [SourceTerms] {
-        var all = sources
-        for feed in feeds where !all.contains(where: { $0.id == feed.source }) {
-            all.append(SourceTerms(id: feed.source, order: .occurredAt))
-        }
-        return all
+        var known = Set(sources.map(\.id))
+        let others = feeds.flatMap(\.sources).filter { known.insert($0).inserted }
+        return sources + others.map { SourceTerms(id: $0, order: .occurredAt) }
     }
 }

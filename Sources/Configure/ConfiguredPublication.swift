@@ -10,7 +10,7 @@ public struct ConfiguredPublication: Sendable, Equatable {
     public var channel = ""
     /// Empty: every sku that the channel may sell.
     public var skus: [String] = []
-    /// Of each of `skus`; empty: wherever the channel sells from.
+    /// Where each sku is told apart; empty: wherever the channel sells from.
     public var locations: [String] = []
     /// Rising; empty: every change is told.
     public var bands: [Int64] = []
@@ -40,6 +40,7 @@ public struct NatsPublicationSettings: Sendable, Equatable {
 public struct WebhookPublicationSettings: Sendable, Equatable {
     public var url = ""
     public var secretFile = ""
+    public var caFile: String?
     public var timeoutNanoseconds: Int64 = 15_000_000_000
     public var headers: [String: String] = [:]
     public var allowsHTTP = false

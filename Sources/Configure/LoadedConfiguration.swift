@@ -9,6 +9,26 @@ public struct LoadedConfiguration: Sendable, Equatable {
     /// environment say otherwise.
     public var isDevelopmentMode: Bool { file == nil }
 
+    /// The sections, by their keys in the file, that say otherwise than in `running` and are read at the start only.
+    public func sectionsForRestart(since running: LoadedConfiguration) -> [String] {
+        let (ours, theirs) = (settings, running.settings)
+        let sections: [(key: String, isChanged: Bool)] = [
+            ("listen", ours.listen != theirs.listen), ("http", ours.http != theirs.http),
+            ("data", ours.dataDirectory != theirs.dataDirectory), ("tenant", ours.tenant != theirs.tenant),
+            ("insecure", ours.isInsecure != theirs.isInsecure), ("loops", ours.loops != theirs.loops),
+            ("log", (ours.logLevel, ours.logFormat) != (theirs.logLevel, theirs.logFormat)),
+            // The files' contents are read again, their paths are not.
+            ("tls", ours.tls != theirs.tls), ("storage", ours.storage != theirs.storage),
+            ("hot_table", ours.hotTable != theirs.hotTable), ("limits", ours.limits != theirs.limits),
+            ("events", ours.events != theirs.events),
+            ("sample_catalogue", ours.usesSampleCatalogue != theirs.usesSampleCatalogue),
+            ("shutdown", ours.shutdownGraceMilliseconds != theirs.shutdownGraceMilliseconds),
+            ("erps", catalogue.erps != running.catalogue.erps), ("feeds", catalogue.feeds != running.catalogue.feeds),
+            ("publications", catalogue.publications != running.catalogue.publications),
+        ]
+        return sections.filter(\.isChanged).map(\.key)
+    }
+
     /// What to tell the operator at start in development mode.
     public var developmentBanner: String {
         let catalogueLine =

@@ -26,7 +26,8 @@ extension ServerSettings {
         events = Events(
             horizonNanoseconds: reader.nanoseconds(.eventsHorizon, atLeast: 60_000_000_000),
             clockSkewMaxNanoseconds: reader.nanoseconds(.eventsClockSkewMax),
-            gapWaitNanoseconds: reader.nanoseconds(.eventsGapWait))
+            gapWaitNanoseconds: reader.nanoseconds(.eventsGapWait),
+            deadLetterBytesMax: reader.bytes(.eventsDeadLetterBytesMax))
         usesSampleCatalogue =
             switch reader.choice(.sampleCatalogue, SampleChoice.self) {
             case .auto: !hasFile
@@ -37,6 +38,9 @@ extension ServerSettings {
         checkStorage(reader)
         if hotTable.bytesMax < 1 << 20 || hotTable.bytesMax > 1 << 40 {
             reader.report(.hotTableBytesMax, "must be 1MiB to 1TiB")
+        }
+        if events.deadLetterBytesMax < 1 << 20 || events.deadLetterBytesMax > 1 << 40 {
+            reader.report(.eventsDeadLetterBytesMax, "must be 1MiB to 1TiB")
         }
         checkExposure(reader)
     }

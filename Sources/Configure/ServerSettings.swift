@@ -67,6 +67,8 @@ public struct ServerSettings: Sendable, Equatable {
         public var clockSkewMaxNanoseconds: Int64
         /// How long a missing sequence is waited for before its source is marked GAP.
         public var gapWaitNanoseconds: Int64
+        /// What all dead letters may take in the store.
+        public var deadLetterBytesMax: Int64
     }
 
     /// Where gRPC listens.

@@ -28,6 +28,7 @@ public enum SettingKey: String, Sendable, CaseIterable {
     case eventsHorizon = "events.horizon"
     case eventsClockSkewMax = "events.clock_skew_max"
     case eventsGapWait = "events.gap_wait"
+    case eventsDeadLetterBytesMax = "events.dead_letter_bytes_max"
     case sampleCatalogue = "sample_catalogue"
     case shutdownGrace = "shutdown.grace"
 
@@ -69,6 +70,7 @@ public enum SettingKey: String, Sendable, CaseIterable {
         case .eventsHorizon: "7d"
         case .eventsClockSkewMax: "5m"
         case .eventsGapWait: "5m"
+        case .eventsDeadLetterBytesMax: "1GiB"
         case .sampleCatalogue: "auto"
         case .shutdownGrace: "30s"
         }

@@ -42,15 +42,9 @@ public final class AlarmClock: Sendable {
 
     /// Returns after so many nanoseconds, or as soon as the task is cancelled.
     public func sleep(nanoseconds: Int64) async {
-        let sleeper = Sleeper()
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                sleeper.begin(continuation)
-                ring(afterNanoseconds: nanoseconds) { sleeper.end() }
-            }
-        } onCancel: {
-            sleeper.end()
-        }
+        let over = FirstAnswer<Void>()
+        ring(afterNanoseconds: nanoseconds) { over.give(()) }
+        await over.wait(ifCancelled: ())
     }
 
     /// As `sleep(nanoseconds:)`, until a moment.
@@ -92,35 +86,6 @@ public final class AlarmClock: Sendable {
         guard poll(&event, 1, Int32(clamping: milliseconds)) > 0 else { return }
         var written = [UInt8](repeating: 0, count: 64)
         _ = read(changed, &written, written.count)
-    }
-}
-
-/// One sleeping task: woken once, by the clock or by its cancellation, also when that comes first.
-private final class Sleeper: Sendable {
-    private enum State {
-        case new
-        case asleep(CheckedContinuation<Void, Never>)
-        case over
-    }
-
-    private let state = Mutex(State.new)
-
-    func begin(_ continuation: CheckedContinuation<Void, Never>) {
-        let isOver = state.withLock { state in
-            if case .over = state { return true }
-            state = .asleep(continuation)
-            return false
-        }
-        if isOver { continuation.resume() }
-    }
-
-    func end() {
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            defer { state = .over }
-            if case .asleep(let continuation) = state { return continuation }
-            return nil
-        }
-        waiting?.resume()
     }
 }
 

@@ -44,6 +44,7 @@ extension CatalogueState {
         }
         figures = try ledger.figures(of: tenant)
         rebuild = try ledger.newestRebuild(of: tenant)
+        hasDiscards = try ledger.hasDiscards(of: tenant)
         self.locations = locations.sorted { $0.number < $1.number }
         self.groups = groups
         for (number, name) in names {

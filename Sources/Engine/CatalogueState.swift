@@ -29,6 +29,8 @@ struct CatalogueState {
     var figures = Figures(running: 0)
     /// The newest rebuild; nil: there never was one.
     var rebuild: Rebuild?
+    /// Whether dead letters were discarded that a rebuild leaves out.
+    var hasDiscards = false
     private(set) var directory: LocationDirectory
 
     init() {

@@ -8,12 +8,18 @@ final class QueuedCommand: Sendable {
     let weight: Int
     /// When a reply is due though the ERP has not decided yet, in nanoseconds of the monotonic clock; nil: at once.
     let answerByNanoseconds: Int64?
-    /// Called once on the writer's thread, after the commit.
+    /// Called on the writer's thread once it stood in line and has come in; nil: it is refused where there is no room.
+    let whenQueued: (@Sendable () -> Void)?
+    /// Called once on the writer's thread, after the commit; by `CommandQueue.close` for who still stands in line.
     let completion: @Sendable (EngineReply) -> Void
 
+    var canWait: Bool { whenQueued != nil }
+
     init(
-        command: EngineCommand, answerByNanoseconds: Int64?, completion: @escaping @Sendable (EngineReply) -> Void
+        command: EngineCommand, answerByNanoseconds: Int64?, whenQueued: (@Sendable () -> Void)? = nil,
+        completion: @escaping @Sendable (EngineReply) -> Void
     ) {
+        self.whenQueued = whenQueued
         self.command = command
         weight = command.weight
         self.answerByNanoseconds = answerByNanoseconds
@@ -23,15 +29,14 @@ final class QueuedCommand: Sendable {
 
 /// The one way to the writer. Any thread puts in; only the writer's thread takes out.
 ///
-/// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records of each lane in memory. The
-/// writer takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
+/// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records of each lane in memory, and as
+/// many of those who could wait. Who stands in line holds one command each. The writer takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
 final class CommandQueue: @unchecked Sendable {
     // Why @unchecked: all state is behind `mutex`; a pthread condition is used because the writer is a plain thread
     // that must sleep without spinning.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let arrived: UnsafeMutablePointer<pthread_cond_t>
     private var lanes: CommandLanes
-    private var roomWaiters: [@Sendable () -> Void] = []
     private var isClosed = false
 
     init(weightMax: Int) {
@@ -56,20 +61,17 @@ final class CommandQueue: @unchecked Sendable {
 
     enum Admission {
         case queued
+        case inLine
         case full
         case closed
     }
 
-    /// Puts a command in. When there is no room and `whenRoom` is given, it is called once, from the writer's thread,
-    /// after room was made.
-    func put(_ queued: QueuedCommand, whenRoom: (@Sendable () -> Void)? = nil) -> Admission {
+    /// Puts a command in, or in line if it can wait.
+    func put(_ queued: QueuedCommand) -> Admission {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         if isClosed { return .closed }
-        guard lanes.put(queued) else {
-            if let whenRoom { roomWaiters.append(whenRoom) }
-            return .full
-        }
+        guard lanes.put(queued) else { return queued.canWait ? .inLine : .full }
         pthread_cond_signal(arrived)
         return .queued
     }
@@ -89,22 +91,27 @@ final class CommandQueue: @unchecked Sendable {
             isLate = pthread_cond_timedwait(arrived, mutex, &until) == ETIMEDOUT
         }
         let group = lanes.take(groupWeightMax: groupWeightMax)
-        let waiters = roomWaiters
-        roomWaiters.removeAll()
+        let admitted = lanes.admit()
         pthread_mutex_unlock(mutex)
-        for waiter in waiters { waiter() }
+        for queued in admitted { queued.whenQueued?() }
         return group.isEmpty && !isLate ? nil : group
     }
 
-    /// Nothing more comes in; what is queued is still taken out.
+    /// Gives up a place in line; nothing is called for it any more. Without effect once it is queued.
+    func leave(_ queued: QueuedCommand) {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        _ = lanes.leave(queued)
+    }
+
+    /// Nothing more comes in, also not of who stands in line; what is queued is still taken out.
     func close() {
         pthread_mutex_lock(mutex)
         isClosed = true
-        let waiters = roomWaiters
-        roomWaiters.removeAll()
+        let refused = lanes.endLines()
         pthread_cond_broadcast(arrived)
         pthread_mutex_unlock(mutex)
-        for waiter in waiters { waiter() }
+        for queued in refused { queued.completion(.failed(.stopping)) }
     }
 
     /// The records waiting to be written.

@@ -120,6 +120,7 @@ public final class Engine {
         if committed.hasShortfallChanged || !committed.reservations.isEmpty { hasLogGrown = true }
         take(committed, time: time)
         board.count(committed.causes)
+        board.countLegsLeftOut(committed.legsLeftOut)
         // Before the state: a watermark must not vouch for a position that is older than itself.
         if committed.isSwitched {
             // The former goes on showing the commit before, to those who have not seen the new state yet.
@@ -179,9 +180,8 @@ private enum CommitFailure: Error {
 enum CommandOutcome {
     case published([EventResult])
     case channel(Channel)
-    case seeded
+    case done
     case reserved(Reservation, erpWaitMaxNanoseconds: Int64?)
-    case erpTaken
     case reconciliation(ReconciliationReply)
     case deadLetters([DeadLetterResult])
     case rebuild(Rebuild)
@@ -192,12 +192,11 @@ enum CommandOutcome {
         switch self {
         case .published(let results): .published(results: results, sequence: sequence)
         case .channel(let channel): .channel(channel)
-        case .seeded: .seeded
+        case .done: .done
         case .reserved(let reservation, let wait):
             .reserved(
                 ReservationReply(
                     reservation: reservation, sequence: sequence, epoch: epoch, erpWaitMaxNanoseconds: wait))
-        case .erpTaken: .erpTaken
         case .reconciliation(let reply): .reconciliation(reply, sequence: sequence)
         case .deadLetters(let results): .deadLetters(results: results, sequence: sequence)
         case .rebuild(let rebuild): .rebuild(rebuild, sequence: sequence)
@@ -211,6 +210,7 @@ extension EngineError {
     init(_ error: LedgerError) {
         switch error {
         case .storageFull, .retriable: self = .storageFull
+        case .deadLettersFull(let limit): self = .deadLettersFull(limit)
         case .corrupt(let key): self = .dataLoss(key)
         default: self = .invariantBroken(error.description)
         }

@@ -43,6 +43,9 @@ public struct IncomingEvent: Sendable {
         self.contentType = contentType
         self.rejection = rejection
     }
+
+    /// Whether it is one of many figures that were asked for: it says nothing of the others.
+    var isReading: Bool { contentType == .erpReading && event.kind == .positionSnapshot }
 }
 
 /// Up to where a feed's events are committed; stored in the commit of their effect.
@@ -58,6 +61,20 @@ public struct FeedPosition: Sendable, Equatable, Codable {
         self.feed = feed
         self.text = text
         self.timeNanoseconds = timeNanoseconds
+    }
+}
+
+/// By which way events come.
+public struct EventOrigin: Sendable, Equatable {
+    /// Kept with their dead letters, so that its map reads them anew; empty: by none.
+    public var feed: String
+    /// Whether the feed reads its past again. What is TOO_OLD then is told and not kept: it is nothing that anybody could mend,
+    /// and would take the room of letters that are.
+    public var isReplay: Bool
+
+    public init(feed: String = "", isReplay: Bool = false) {
+        self.feed = feed
+        self.isReplay = isReplay
     }
 }
 
@@ -96,7 +113,9 @@ public struct ChannelUpdate: Sendable {
 /// What the engine is asked to do. Indirect: a command goes through several hands, each of which would copy all its fields.
 public indirect enum EngineCommand: Sendable {
     /// `position`: where their feed then stands.
-    case publish(tenant: TenantNumber, events: [IncomingEvent], position: FeedPosition? = nil)
+    case publish(
+        tenant: TenantNumber, events: [IncomingEvent], position: FeedPosition? = nil,
+        origin: EventOrigin = EventOrigin())
     case updateChannel(tenant: TenantNumber, ChannelUpdate)
     /// Adds what the configuration has and the ledger lacks.
     case seed(tenant: TenantNumber, CatalogueSeed)
@@ -113,14 +132,29 @@ public indirect enum EngineCommand: Sendable {
     /// A source's figures were read whole, so nothing that it failed to tell before matters any more.
     case endGap(tenant: TenantNumber, GapEnd)
     case decideFeed(tenant: TenantNumber, FeedDecision)
+    case note(tenant: TenantNumber, NotedDecision)
     case publication(tenant: TenantNumber, PublicationCommand)
     case rebuild(tenant: TenantNumber, RebuildCommand)
+
+    /// Whose ledger it is about.
+    var tenant: TenantNumber {
+        switch self {
+        case .publish(let tenant, _, _, _), .updateChannel(let tenant, _), .seed(let tenant, _),
+            .reserve(let tenant, _, _),
+            .change(let tenant, _, _), .takeErpOutcomes(let tenant, _), .lookForHolds(let tenant, _),
+            .endRestoration(let tenant), .reconcile(let tenant, _), .dealWithDeadLetters(let tenant, _),
+            .endGap(let tenant, _), .decideFeed(let tenant, _), .publication(let tenant, _), .rebuild(let tenant, _),
+            .note(let tenant, _):
+            tenant
+        }
+    }
 
     /// The command's share of a group: about how many records it writes, and more for events of many bytes, so that the
     /// queue is bounded in memory as well.
     var weight: Int {
         switch self {
-        case .publish(_, let events, _): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
+        case .publish(_, let events, _, _):
+            max(1, events.reduce(0) { $0 + 1 + $1.event.contains.count + $1.original.count / 1_024 })
         case .reserve(_, let wish, _): 1 + wish.lines.count
         case .takeErpOutcomes(_, let outcomes): max(1, outcomes.count)
         case .lookForHolds(_, let missed): max(1, missed.lines.count)
@@ -129,7 +163,7 @@ public indirect enum EngineCommand: Sendable {
         case .reconcile(_, .compare(let page)): max(1, page.figures.count)
         case .reconcile(_, .repair(let repair)): max(1, repair.numbers.count)
         case .rebuild(_, let command): command.weight
-        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed, .publication: 1
+        case .updateChannel, .seed, .change, .endRestoration, .reconcile, .endGap, .decideFeed, .note, .publication: 1
         }
     }
 
@@ -144,7 +178,7 @@ public indirect enum EngineCommand: Sendable {
             }
         case .dealWithDeadLetters(_, let wish): wish.kind == .replay
         case .rebuild(_, let command): command.isGrowing
-        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed, .publication: false
+        case .takeErpOutcomes, .lookForHolds, .endRestoration, .endGap, .decideFeed, .note, .publication: false
         }
     }
 
@@ -181,10 +215,9 @@ public enum EngineReply: Sendable {
     /// `sequence`: the ledger sequence at which the events are visible.
     case published(results: [EventResult], sequence: UInt64)
     case channel(Channel)
-    /// What the configuration or a person says is stored.
-    case seeded
+    /// It is stored; there is nothing to tell of it.
+    case done
     case reserved(ReservationReply)
-    case erpTaken
     case reconciliation(ReconciliationReply, sequence: UInt64)
     /// One result for each, in order.
     case deadLetters(results: [DeadLetterResult], sequence: UInt64)
@@ -197,6 +230,8 @@ public enum EngineReply: Sendable {
 public enum EngineError: Error, Sendable, Equatable {
     /// The store has no room for more; reads and what frees space go on. Retriable.
     case storageFull
+    /// So much is kept of dead letters that no new one is, nor the batch that it is in: the limit, in words. Retriable.
+    case deadLettersFull(String)
     /// Too much is waiting already. Retriable.
     case queueFull
     /// A record the command needs is damaged; others are not concerned.
@@ -226,6 +261,8 @@ public enum EngineError: Error, Sendable, Equatable {
     case rebuildNotFound(String)
     /// The rebuild is not in a state that allows the change.
     case rebuildNotReady(id: String, state: String)
+    /// The rebuild lacks events, or has positions with more to sell, and nobody accepted that.
+    case rebuildDiffers(Rebuild)
     /// Too much waits for the ERP already. Retriable.
     case erpBacklog(waiting: Int)
     /// The field's path and what is wrong with it.

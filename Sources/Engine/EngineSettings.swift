@@ -10,10 +10,16 @@ public struct EngineSettings: Sendable {
     public var gapWaitNanoseconds = Limits.gapWaitNanoseconds
     /// How long a closed reservation and its request ids are kept, in nanoseconds; never less than the longest hold.
     public var reservationRetentionNanoseconds = Limits.reservationRetentionNanoseconds
+    /// What all dead letters may take; with one more than that its batch is refused.
+    public var deadLetterBytesMax = Limits.deadLetterBytesMax
     /// Which ERP serves which location.
     public var erps = ErpDirectory()
     /// Writes that may wait for ERPs; beyond it new holds that need one are refused.
     public var erpWritesMax = 100_000
+    /// Transfers and allocations that are kept; the last quarter only for what has more sold if it is left out.
+    public var referencesMax = Limits.referencesMax
+    /// Dead letters that are kept; beyond it what would add one is refused whole.
+    public var deadLettersMax = Limits.deadLettersMax
     /// Holds ended in one commit at most because their time ran out.
     public var expiriesPerCommitMax = 1_000
     /// Records waiting for the writer in each of its lanes; beyond it unary calls get RetryInfo and streams stop reading.

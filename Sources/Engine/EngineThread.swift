@@ -30,32 +30,58 @@ public final class EngineThread: Sendable {
     }
 
     /// Asks for a change; `completion` is called once, after the commit, on the writer's thread. Returns the reason when
-    /// nothing was queued (the completion is then never called); with `whenRoom` given, that is called once after room
-    /// was made.
+    /// nothing was queued (the completion is then never called).
     ///
     /// - Parameter answerByNanoseconds: of a hold, when a reply is due though the ERP has not decided yet: nanoseconds of
     ///   the monotonic clock. Nil: as soon as the hold is on disk.
     public func submit(
-        _ command: EngineCommand, answerByNanoseconds: Int64? = nil, whenRoom: (@Sendable () -> Void)? = nil,
+        _ command: EngineCommand, answerByNanoseconds: Int64? = nil,
         completion: @escaping @Sendable (EngineReply) -> Void
     ) -> EngineError? {
         let queued = QueuedCommand(
             command: command, answerByNanoseconds: answerByNanoseconds, completion: completion)
-        return switch queue.put(queued, whenRoom: whenRoom) {
-        case .queued: nil
+        return switch queue.put(queued) {
+        case .queued, .inLine: nil
         case .full: .queueFull
         case .closed: .stopping
         }
     }
 
-    /// As `submit`, for a thread that may wait. Not for event loops.
+    /// As `submit`, for who can wait: where there is no room it stands in line, first come first served. Stopping is told to
+    /// `completion`, on the thread that stops or on the caller's.
+    ///
+    /// - Parameter whenQueued: called on the writer's thread once it stood in line and has come in.
+    /// - Returns: the place in line; nil: it is queued.
+    public func submitInLine(
+        _ command: EngineCommand, whenQueued: @escaping @Sendable () -> Void = {},
+        completion: @escaping @Sendable (EngineReply) -> Void
+    ) -> PlaceInLine? {
+        let queued = QueuedCommand(
+            command: command, answerByNanoseconds: nil, whenQueued: whenQueued, completion: completion)
+        switch queue.put(queued) {
+        case .queued: return nil
+        case .inLine: return PlaceInLine(queued: queued)
+        case .full, .closed:
+            completion(.failed(.stopping))
+            return nil
+        }
+    }
+
+    /// Gives up a place in line: nothing is called for it any more. Without effect once it is queued.
+    public func leave(_ place: PlaceInLine) { queue.leave(place.queued) }
+
+    /// Submits a command in line and returns after its commit.
+    public func submit(_ command: EngineCommand) async -> EngineReply {
+        await withCheckedContinuation { continuation in
+            _ = submitInLine(command) { continuation.resume(returning: $0) }
+        }
+    }
+
+    /// The same for a thread that may wait. Not for event loops.
     public func submitAndWait(_ command: EngineCommand) -> EngineReply {
         let waiter = ReplyWaiter()
-        while true {
-            let refusal = submit(command, whenRoom: { waiter.wake(nil) }, completion: { waiter.wake($0) })
-            if let refusal, refusal != .queueFull { return .failed(refusal) }
-            if let reply = waiter.wait() { return reply }
-        }
+        _ = submitInLine(command) { waiter.wake($0) }
+        return waiter.wait()
     }
 
     /// Lets what is queued be written, then ends the thread and closes the engine. Blocks until then.
@@ -129,6 +155,11 @@ public final class EngineThread: Sendable {
     }
 }
 
+/// Where a command waits for room in the writer's queue.
+public struct PlaceInLine: Sendable {
+    let queued: QueuedCommand
+}
+
 /// What the writer's thread is started with; released by it.
 private final class WriterStart {
     let engine: Engine
@@ -149,12 +180,12 @@ private func writerThreadBody(_ argument: UnsafeMutableRawPointer?) -> UnsafeMut
     return nil
 }
 
-/// Lets one thread sleep until another wakes it with a reply, or with nil to try again.
+/// Lets one thread sleep until another wakes it with a reply.
 private final class ReplyWaiter: @unchecked Sendable {
-    // Why @unchecked: `replies` is only touched under `mutex`.
+    // Why @unchecked: `reply` is only touched under `mutex`.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let woken: UnsafeMutablePointer<pthread_cond_t>
-    private var replies: [EngineReply?] = []
+    private var reply: EngineReply?
 
     init() {
         mutex = .allocate(capacity: 1)
@@ -170,18 +201,20 @@ private final class ReplyWaiter: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func wake(_ reply: EngineReply?) {
+    func wake(_ reply: EngineReply) {
         pthread_mutex_lock(mutex)
-        replies.append(reply)
+        self.reply = reply
         pthread_cond_signal(woken)
         pthread_mutex_unlock(mutex)
     }
 
-    func wait() -> EngineReply? {
+    func wait() -> EngineReply {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        while replies.isEmpty { pthread_cond_wait(woken, mutex) }
-        return replies.removeFirst()
+        while true {
+            if let reply { return reply }
+            pthread_cond_wait(woken, mutex)
+        }
     }
 }
 

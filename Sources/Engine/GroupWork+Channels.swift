@@ -28,22 +28,23 @@ extension GroupWork {
         }
         if update.validateOnly { return .channel(channel) }
         try store(
-            entry, before: old?.channel, actor: update.actor, action: old == nil ? "channel.create" : "channel.update",
-            reason: update.reason, requestID: update.requestID)
+            entry, before: old?.channel, actor: update.actor, reason: update.reason, requestID: update.requestID)
         return .channel(channel)
     }
 
     /// One atomic version: the document and its audit entry, in the group's commit.
     mutating func store(
-        _ entry: ChannelEntry, before: Channel?, actor: String, action: String, reason: String, requestID: String
+        _ entry: ChannelEntry, before: Channel?, actor: String, reason: String, requestID: String
     ) throws(LedgerError) {
         let channel = entry.channel
         try batch.setDocument(channel, tenant: tenant, kind: .channel, id: channel.id)
-        let audit = AuditEntry(
-            sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: actor, action: action,
-            subject: "channels/\(channel.id)", reason: reason, requestID: requestID, channelBefore: before,
-            channelAfter: channel)
-        try batch.appendAudit(audit, tenant: tenant)
+        try audit(
+            .updateChannel, "channels/\(channel.id)", actor: actor, reason: reason, requestID: requestID,
+            channel: channel.id
+        ) { entry in
+            entry.channelBefore = before
+            entry.channelAfter = channel
+        }
         catalogue.channels[channel.id] = entry
     }
 }

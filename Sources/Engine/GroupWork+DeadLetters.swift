@@ -6,14 +6,13 @@ extension GroupWork {
     mutating func keepDeadLetter(
         _ incoming: IncomingEvent, _ rejection: EventRejection
     ) throws(LedgerError) -> EventResult {
-        if isBeside { return EventResult(id: incoming.event.id, outcome: .deadLettered, reason: rejection.description) }
+        if isBeside || (origin.isReplay && rejection.reason == .tooOld) {
+            return EventResult(id: incoming.event.id, outcome: .deadLettered, reason: rejection.description)
+        }
         let event = incoming.event
         let digest = Self.digest(of: incoming)
         let known: DeadLetter?
         if let replayed { known = replayed } else { known = try batch.deadLetter(tenant: tenant, digest: digest) }
-        if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
-            throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
-        }
         let letter = DeadLetter(
             sequence: known?.sequence ?? batch.nextSequence(), digest: known?.digest ?? digest,
             contentType: incoming.contentType.rawValue,
@@ -21,8 +20,8 @@ extension GroupWork {
             attempts: (known?.attempts ?? 0) &+ 1, reason: rejection.description,
             source: event.source.cut(toBytes: Limits.nameBytesMax),
             eventID: event.id.cut(toBytes: Limits.idBytesMax), sku: event.sku.cut(toBytes: Limits.skuBytesMax),
-            original: incoming.original)
-        try batch.setDeadLetter(letter, tenant: tenant)
+            feed: replayed?.feed ?? origin.feed, original: incoming.original)
+        try keep(letter, inPlaceOf: known)
         let now = nowNanoseconds
         let isNew = replayed == nil
         note(event.source) { progress in
@@ -33,9 +32,24 @@ extension GroupWork {
         return EventResult(id: event.id, outcome: .deadLettered, reason: rejection.description)
     }
 
+    /// Stores a letter while there is room for it. One that is known takes no other's place.
+    mutating func keep(_ letter: DeadLetter, inPlaceOf known: DeadLetter?) throws(LedgerError) {
+        if known == nil {
+            let (most, bytesMax) = (UInt64(settings.deadLettersMax), settings.deadLetterBytesMax)
+            guard batch.state.deadLetters < most else {
+                throw .deadLettersFull("\(most) dead letters are kept, the most there may be; discard some")
+            }
+            guard batch.state.deadLetterBytes + UInt64(letter.bytes) <= bytesMax else {
+                throw .deadLettersFull(
+                    "dead letters fill the \(bytesMax) bytes of events.dead_letter_bytes_max; discard some")
+            }
+        }
+        try batch.setDeadLetter(letter, tenant: tenant)
+    }
+
     /// The same for the same poison. A reading tells of the same position again and again under new ids: it is the position
     /// that is kept, not each reading of it.
-    private static func digest(of incoming: IncomingEvent) -> DeadLetterDigest {
+    static func digest(of incoming: IncomingEvent) -> DeadLetterDigest {
         let event = incoming.event
         let name = incoming.contentType == .erpReading ? "\(event.sku)\u{0}\(event.location)" : event.id
         return DeadLetterDigest(
@@ -55,18 +69,19 @@ extension GroupWork {
             case .replay: results.append(try replay(letter, wished))
             case .discard:
                 try batch.deleteDeadLetter(letter, tenant: tenant)
+                try rememberDiscard(of: letter)
                 results.append(.init(id: wished.id, outcome: nil, isFound: true, reason: ""))
             }
         }
         let found = results.filter(\.isFound)
         if !found.isEmpty {
-            var entry = AuditEntry(
-                sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: wish.actor,
-                action: wish.kind == .replay ? "dead_letter.replay" : "dead_letter.discard", subject: "dead-letters",
-                reason: wish.reason, requestID: wish.requestID)
-            entry.outcomes = Dictionary(
-                found.map { ("dead-letters/\($0.id)", $0.outcome?.name ?? "DISCARDED") }, uniquingKeysWith: { $1 })
-            try batch.appendAudit(entry, tenant: tenant)
+            try audit(
+                wish.kind == .replay ? .replayDeadLetters : .discardDeadLetters, "dead-letters", actor: wish.actor,
+                reason: wish.reason, requestID: wish.requestID
+            ) { entry in
+                entry.outcomes = Dictionary(
+                    found.map { ("dead-letters/\($0.id)", $0.outcome?.name ?? "DISCARDED") }, uniquingKeysWith: { $1 })
+            }
         }
         return .deadLetters(results)
     }
@@ -95,7 +110,7 @@ extension GroupWork {
 
 extension String {
     /// By bytes, since one character may have any number of them.
-    fileprivate func cut(toBytes most: Int) -> String {
+    func cut(toBytes most: Int) -> String {
         utf8.count <= most ? self : String(decoding: utf8.prefix(most), as: UTF8.self)
     }
 }

@@ -38,6 +38,14 @@ extension GroupWork {
         return found.filter { $0.epoch == id.epoch }
     }
 
+    /// Whether an event is about a hold of ours. With a `reference` by which an allocation is closed again, one that ended
+    /// without goods, by our clock or by its ERP's refusal, is none: what is allocated in its name is subtracted by nobody else.
+    /// One that events ended still is, so that their order does not matter.
+    func isAboutOurs(_ event: InventoryEvent, _ named: [Reservation]) -> Bool {
+        if isOfForgottenHold(event) { return true }
+        return named.contains { event.reference.isEmpty || ($0.state != .expired && $0.state != .rejected) }
+    }
+
     /// Whether an event of the past is about a hold of ours that ended so long ago that nothing is known of it any more.
     func isOfForgottenHold(_ event: InventoryEvent) -> Bool {
         isBeside && ReservationID.parse(event.hold.reservationID) != nil
@@ -100,13 +108,18 @@ extension GroupWork {
             var changed = reservation
             let covered = changed.fulfil(left, lines: order, at: nextMoment(event))
             guard covered > 0 else { continue }
-            _ = batch.nextSequence()
-            try store(changed, replacing: reservation)
+            if changed.version == reservation.version {
+                try storeQuietly(changed, replacing: reservation)
+            } else {
+                _ = batch.nextSequence()
+                try store(changed, replacing: reservation)
+            }
             left -= covered
         }
         guard left > 0, !event.hold.reservationID.isEmpty else { return HoldResult(hasChanged: left < units) }
         var variance = Variance(cause: .shippedWithoutHold)
         (variance.sku, variance.location) = (event.sku, location)
+        if !event.lot.isEmpty { variance.lot = event.lot }
         (variance.ours, variance.theirs) = (units - left, units)
         (variance.reservationID, variance.eventID) = (event.hold.reservationID, event.id)
         try keep(variance)

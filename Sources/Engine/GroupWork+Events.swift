@@ -18,7 +18,7 @@ extension GroupWork {
         let event = incoming.event
         do throws(EventRejection) {
             if let rejection = incoming.rejection { throw rejection }
-            try EventRules.checkFields(event)
+            try EventRules.checkFields(event, isReading: incoming.isReading)
         } catch {
             try account(for: event)
             return try keepDeadLetter(incoming, error)
@@ -37,10 +37,10 @@ extension GroupWork {
             note(event.source) { $0.duplicates += 1 }
             return EventResult(id: event.id, outcome: .duplicate)
         }
-        let told = try isBeside ? eventOfRunning(event) : nil
-        if let told, told.bodyDigest != event.bodyDigest {
-            return try keepDeadLetter(
-                incoming, EventRejection(.idReused, "id: was used for another event of this source"))
+        // Of one that the running figures had otherwise the same message may be read otherwise now.
+        var wasTold = false
+        if isBeside, let source = catalogue.sources[event.source]?.number {
+            wasTold = try eventOfRunning(event.id, of: source) != nil
         }
         let accepted: AcceptedEvent
         do throws(EventRejection) {
@@ -49,7 +49,7 @@ extension GroupWork {
                 event, source: catalogue.sources[event.source]?.number ?? .max,
                 terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
-                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: told != nil),
+                directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: wasTold),
                 reasonCodes: catalogue.reasonCodes)
         } catch {
             try observe(event, isDeadLetter: true)
@@ -62,20 +62,22 @@ extension GroupWork {
         _ accepted: AcceptedEvent, of incoming: IncomingEvent, source: SourceNumber
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
+        lotRemark = ""
         let named = try accepted.hold == nil ? [] : holdsNamed(by: event)
-        if let refusal = try refusal(of: accepted, named, incoming) {
+        // What is allocated to a hold of ours is subtracted as ours.
+        let isAboutOurs = accepted.hold != nil && isAboutOurs(event, named)
+        let isOurs = accepted.hold == .allocate && isAboutOurs
+        if let refusal = try refusal(of: accepted, named, incoming, isOurs: isOurs) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
-        // What is allocated to a hold of ours is subtracted as ours.
-        let isAboutOurs = !named.isEmpty || isOfForgottenHold(event)
-        let isOurs = accepted.hold == .allocate && isAboutOurs
         var outcome = EventOutcome.applied
         let sequence: UInt64
         // The stock and its hold go together: what watchers hear of is how the event leaves both.
         if !named.isEmpty, !isBeside { shortfallsBefore = [:] }
         if let stock = accepted.stock, !isOurs {
-            (sequence, outcome) = try apply(stock, of: event, source: source)
+            (sequence, outcome) = try apply(
+                stock, of: event, source: source, isReading: incoming.contentType == .erpReading)
             if outcome == .deadLettered {
                 shortfallsBefore = nil
                 try observe(event, isDeadLetter: true)
@@ -90,9 +92,8 @@ extension GroupWork {
             remark.note(done.remark)
             if accepted.stock == nil, accepted.leg == nil, !done.hasChanged { outcome = .superseded }
         }
-        // A shipment of our hold closes nobody else's allocation.
-        if let leg = accepted.leg, isOurs || !isAboutOurs {
-            let done = try take(leg, of: event, isOurs: isOurs)
+        if let leg = accepted.leg {
+            let done = try take(leg, of: event, isOurs: isOurs, isOfHold: isAboutOurs && !isOurs)
             remark.note(done.remark)
             if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
         }
@@ -101,13 +102,17 @@ extension GroupWork {
             remark.note(done.remark)
             if let changed = done.outcome { outcome = changed }
         }
+        remark.note(lotRemark)
         try settleShortfalls()
         let record = EventRecord(
             occurredAtNanoseconds: event.occurredAtNanoseconds, bodyDigest: event.bodyDigest,
             outcome: outcome.rawValue, sequence: sequence)
         try batch.setEvent(record, tenant: figures, source: source, id: event.id)
-        if !isBeside { eventIDsAdded += 1 }
-        try observe(event, isDeadLetter: false)
+        if !isBeside {
+            eventIDsAdded += 1
+            try forgetDiscard(of: incoming)
+        }
+        try observe(event, isDeadLetter: false, isReading: incoming.isReading)
         note(event.source) { progress in
             switch outcome {
             case .superseded: progress.superseded += 1
@@ -120,7 +125,7 @@ extension GroupWork {
 
     /// Why nothing of an event can be done; nil: some of it can.
     private mutating func refusal(
-        of accepted: AcceptedEvent, _ named: [Reservation], _ incoming: IncomingEvent
+        of accepted: AcceptedEvent, _ named: [Reservation], _ incoming: IncomingEvent, isOurs: Bool
     ) throws(LedgerError) -> EventRejection? {
         let event = incoming.event
         if let refusal = try lotRefusal(of: accepted, incoming) { return refusal }
@@ -128,14 +133,18 @@ extension GroupWork {
         if let supply = accepted.supply, let refusal = try refusal(of: supply, event) { return refusal }
         guard let leg = accepted.leg, accepted.stock == nil else { return nil }
         guard try hasRoom(for: event.lot, event.sku, at: leg.location) else { return Self.noRoom }
-        guard try isPruned(leg, of: event) else { return nil }
-        return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
+        if try isPruned(leg, of: event) {
+            return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
+        }
+        // Of a hold of ours nothing would count.
+        if isOurs { return nil }
+        return try problem(of: leg, event)
     }
 
     /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was
     /// changed.
     private mutating func apply(
-        _ stock: AcceptedEvent.Stock, of event: InventoryEvent, source: SourceNumber
+        _ stock: AcceptedEvent.Stock, of event: InventoryEvent, source: SourceNumber, isReading: Bool
     ) throws(LedgerError) -> (sequence: UInt64, EventOutcome) {
         guard try hasRoom(for: event.lot, event.sku, at: stock.location) else {
             rejection = Self.noRoom
@@ -157,8 +166,10 @@ extension GroupWork {
             return (0, .deadLettered)
         case .applied, .superseded: break
         }
+        if placement == .applied { noteReading(entry, of: event, isReading: isReading, in: &position) }
         journalPlace = (event.sku, stock.location, "")
-        try prune(&position, by: event.source)
+        // Whoever only saw the place may have a horizon, and an order, that are not of those who move it.
+        if !stock.entry.effect.touched.isEmpty { try prune(&position, by: event.source) }
         position.sequence = batch.nextSequence()
         try batch.setPosition(position, tenant: figures, sku: event.sku, location: stock.location)
         try noteShortfall(of: position, before: shortfall, sku: event.sku, location: stock.location)
@@ -167,6 +178,7 @@ extension GroupWork {
             try setContained(
                 contained, sku: event.sku, location: stock.location, lot: event.lot, before: containedBefore)
         }
+        if !event.lot.isEmpty { try leaveOutReading(event.sku, at: stock.location) }
         return (position.sequence, placement == .applied ? .applied : .superseded)
     }
 
@@ -192,7 +204,9 @@ extension GroupWork {
     }
 
     /// Moves the source's watermark and what belongs to it.
-    private mutating func observe(_ event: InventoryEvent, isDeadLetter: Bool) throws(LedgerError) {
+    private mutating func observe(
+        _ event: InventoryEvent, isDeadLetter: Bool, isReading: Bool = false
+    ) throws(LedgerError) {
         // What a source has delivered is the tenant's to know, whatever is made of it.
         guard !isBeside, var source = catalogue.sources[event.source] else { return }
         watermarks = nil
@@ -201,7 +215,8 @@ extension GroupWork {
             // Of what is tried again the sequence was accounted for when it came.
             sequence: replayed == nil ? event.sequence : nil,
             occurredAtNanoseconds: isDeadLetter ? nil : event.occurredAtNanoseconds,
-            receivedAtNanoseconds: nowNanoseconds, isHeartbeat: event.kind == .sourceHeartbeat, pending: &self)
+            receivedAtNanoseconds: nowNanoseconds, isHeartbeat: event.kind == .sourceHeartbeat, isReading: isReading,
+            pending: &self)
         if !isDeadLetter { source.progress.lastEventNanoseconds = nowNanoseconds }
         catalogue.sources[event.source] = source
         touchedSources.insert(event.source)

@@ -46,10 +46,7 @@ extension GroupWork {
         watermarks = nil
         catalogue.sources[end.source] = source
         touchedSources.insert(end.source)
-        let entry = AuditEntry(
-            sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: end.actor, action: "source.end_gap",
-            subject: "sources/\(end.source)", reason: end.reason, requestID: "")
-        try batch.appendAudit(entry, tenant: tenant)
+        try audit(.endGap, "sources/\(end.source)", actor: end.actor, reason: end.reason, requestID: "")
     }
 }
 
@@ -88,12 +85,8 @@ private struct JournalHorizons {
                 continue
             }
             var progress = source.progress
-            // A source that fell silent keeps nothing for longer than two horizons. By when its events came, not by when they
-            // occurred: one that tells of a past month is not silent.
-            if progress.lastEventNanoseconds < nowNanoseconds - settings.horizonNanoseconds {
-                progress.newestOccurredAtNanoseconds = max(
-                    progress.newestOccurredAtNanoseconds, nowNanoseconds - settings.horizonNanoseconds)
-            }
+            progress.newestOccurredAtNanoseconds = progress.newestNanoseconds(
+                nowNanoseconds: nowNanoseconds, horizonNanoseconds: settings.horizonNanoseconds)
             guard
                 let horizon = EventRules.horizonPrimary(source.terms, progress, bounds: settings.eventBounds)
             else { return nil }

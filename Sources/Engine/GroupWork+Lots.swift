@@ -65,6 +65,63 @@ extension GroupWork {
                 + "and must own on_hand there")
     }
 
+    /// Remembers whether an ERP's reading is the figure of what belongs to no lot. It stays so until somebody else tells it.
+    func noteReading(
+        _ entry: JournalEntry, of event: InventoryEvent, isReading: Bool, in position: inout Position
+    ) {
+        guard event.lot.isEmpty, entry.effect.isAbsolute, entry.effect.touched.contains(.onHand) else { return }
+        if isReading {
+            position.isRead = !position.isSplit
+        } else if entry.key.primary >= position.newestAbsolutePrimary {
+            position.isRead = false
+        }
+    }
+
+    /// The first of a position's lots was told, and beside lots an ERP's reading counts as little if it came before them as if
+    /// it comes after them (`lotRefusal`): its figure becomes 0, with all differences since.
+    mutating func leaveOutReading(_ sku: String, at location: LocationNumber) throws(LedgerError) {
+        guard var position = try batch.position(tenant: figures, sku: sku, location: location), position.isRead,
+            position.isSplit, catalogue.directory.lotMode(at: location) == .separate
+        else { return }
+        let (shortfall, contained) = (position.shortfall, position.contained)
+        let lots = try sumOfLots(sku, at: location)
+        journalPlace = (sku, location, "")
+        // Nil: it lies behind the horizon, so that nothing but the stock is known to be its own.
+        let (reading, since) = try newestFigure(of: .onHand)
+        position.buckets[.onHand] = lots[.onHand] + min(position.buckets[.onHand] - lots[.onHand], since)
+        if var reading {
+            reading.effect.values[.onHand] = 0
+            try put(reading)
+            var (figure, since) = try newestFigure(of: .allocated)
+            if figure?.key.source == reading.key.source {
+                position.buckets[.allocated] = lots[.allocated] + since
+                figure?.effect.values[.allocated] = 0
+                if let figure { try put(figure) }
+            }
+        }
+        position.isRead = false
+        position.sequence = batch.nextSequence()
+        try batch.setPosition(position, tenant: figures, sku: sku, location: location)
+        try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
+        show(position, sku: sku, location: location)
+        if !isBeside, contained != 0 {
+            try setContained([:], sku: sku, location: location, lot: "", before: contained)
+        }
+        lotRemark = "LOT_NOT_SUPPORTED: what an ERP that knows no lots told of the position does not count beside them"
+    }
+
+    /// The newest figure of a bucket in the journal at work, and the differences after it.
+    private mutating func newestFigure(of bucket: Bucket) throws(LedgerError) -> (JournalEntry?, since: Int64) {
+        var figure: JournalEntry?
+        var since: Int64 = 0
+        try forEachEntry(after: .lowest) { entry in
+            guard entry.effect.touched.contains(bucket) else { return true }
+            if entry.effect.isAbsolute { (figure, since) = (entry, 0) } else { since += entry.effect.values[bucket] }
+            return true
+        }
+        return (figure, since)
+    }
+
     /// Puts an entry in its place on the time line of the part that its event is about, and has the whole follow.
     mutating func place(
         _ entry: JournalEntry, of event: InventoryEvent, source: SourceNumber, at location: LocationNumber,
@@ -123,7 +180,7 @@ extension GroupWork {
         guard placement == .applied || placement == .superseded else { return placement }
         if entry.effect.isAbsolute, entry.effect.touched.contains(.allocated) { lot.tellsAllocated = true }
         journalPlace = (event.sku, location, event.lot)
-        try prune(&lot, by: event.source)
+        if !entry.effect.touched.isEmpty { try prune(&lot, by: event.source) }
         position.see(source: source, occurredAtNanoseconds: time)
         try store(lot, event.lot, of: &position, event.sku, at: location)
         return placement

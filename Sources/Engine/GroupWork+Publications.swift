@@ -28,20 +28,21 @@ extension GroupWork {
     /// The decision and its audit entry, in the group's commit. To resume what is not paused changes nothing.
     private mutating func take(_ decision: PublicationDecision) throws(LedgerError) {
         var progress = try stored(decision.publication) ?? PublicationProgress(publication: decision.publication)
+        let action: AuditAction
         switch decision.action {
         case .pause:
             progress.pause = PublicationPause(
                 reason: decision.reason, actor: decision.actor, timeNanoseconds: nowNanoseconds)
+            action = .pausePublication
         case .resume:
             guard progress.pause != nil else { return }
             progress.pause = nil
+            action = .resumePublication
         }
         try store(progress)
-        let audit = AuditEntry(
-            sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: decision.actor,
-            action: "publication.\(decision.action.rawValue)", subject: "publications/\(decision.publication)",
-            reason: decision.reason, requestID: decision.requestID)
-        try batch.appendAudit(audit, tenant: tenant)
+        try audit(
+            action, "publications/\(decision.publication)", actor: decision.actor, reason: decision.reason,
+            requestID: decision.requestID, channel: decision.channel)
     }
 
     /// A later message of the same line takes the place of the one before: only the newest figure matters.
@@ -50,15 +51,12 @@ extension GroupWork {
         let line = Array("\(source)\u{0}\(message.sku)\u{0}\(message.location)".utf8)
         let digest = DeadLetterDigest(high: ContentDigest.of(line), low: 0)
         let known = try batch.deadLetter(tenant: tenant, digest: digest)
-        if known == nil && batch.state.deadLetters >= UInt64(Limits.deadLettersMax) {
-            throw .storageFull("\(Limits.deadLettersMax) dead letters are kept; discard some")
-        }
         let letter = DeadLetter(
             sequence: known?.sequence ?? batch.nextSequence(), digest: digest,
             contentType: ContentType.publication.rawValue,
             firstTimeNanoseconds: known?.firstTimeNanoseconds ?? nowNanoseconds, lastTimeNanoseconds: nowNanoseconds,
             attempts: (known?.attempts ?? 0) &+ 1, reason: "UNDELIVERED: \(message.reason)", source: source,
             eventID: message.id, sku: message.sku, original: message.original)
-        try batch.setDeadLetter(letter, tenant: tenant)
+        try keep(letter, inPlaceOf: known)
     }
 }

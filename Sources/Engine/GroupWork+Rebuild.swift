@@ -18,14 +18,23 @@ extension GroupWork {
         case .note(let id, let step, let progress):
             guard isFilling(id) else { return .refused(.rebuildNotFound(id)) }
             catalogue.rebuild?.steps[step] = progress
-        case .becomeReady(let id, let differing):
+        case .repair(let id):
             guard isFilling(id) else { return .refused(.rebuildNotFound(id)) }
-            return try becomeReady(differing)
-        case .switchTo(let id, let decision):
+            try repairBeside()
+        case .becomeReady(let id, let differences):
+            guard isFilling(id) else { return .refused(.rebuildNotFound(id)) }
+            return try becomeReady(differences)
+        case .compared(let id, let differences):
+            guard catalogue.rebuild?.id == id, catalogue.rebuild?.state == .ready else {
+                return .refused(.rebuildNotFound(id))
+            }
+            catalogue.rebuild?.differences = differences
+        case .switchTo(let id, let decision, let acceptsDifferences):
             guard let rebuild = catalogue.rebuild, rebuild.id == id else { return .refused(.rebuildNotFound(id)) }
             guard rebuild.state == .ready else {
                 return .refused(.rebuildNotReady(id: id, state: rebuild.state.rawValue))
             }
+            if rebuild.needsAcceptance, !acceptsDifferences { return .refused(.rebuildDiffers(rebuild)) }
             try switchFigures(decision)
         case .abandon(let id, let decision):
             guard let rebuild = catalogue.rebuild, rebuild.id == id else { return .refused(.rebuildNotFound(id)) }
@@ -33,7 +42,7 @@ extension GroupWork {
                 return .refused(.rebuildNotReady(id: id, state: rebuild.state.rawValue))
             }
             try end(.abandoned)
-            try audit("rebuild.abandon", decision)
+            try audit(.abandonRebuild, decision)
         case .fail(let id, let error):
             guard let rebuild = catalogue.rebuild, rebuild.id == id, rebuild.state.isOpen else {
                 return .refused(.rebuildNotFound(id))
@@ -70,7 +79,7 @@ extension GroupWork {
         rebuild.figures = try batch.newFigures(of: tenant, name: id)
         catalogue.rebuild = rebuild
         try setFigures(Figures(running: running, beside: rebuild.figures))
-        try audit("rebuild.start", wish.decision)
+        try audit(.startRebuild, wish.decision)
         return outcome()
     }
 
@@ -93,47 +102,64 @@ extension GroupWork {
         self.figures = figures.running
     }
 
-    private mutating func audit(_ action: String, _ decision: RebuildDecision) throws(LedgerError) {
-        let entry = AuditEntry(
-            sequence: batch.nextSequence(), timeNanoseconds: nowNanoseconds, actor: decision.actor, action: action,
-            subject: "rebuilds/\(catalogue.rebuild?.id ?? "")", reason: decision.reason, requestID: decision.requestID)
-        try batch.appendAudit(entry, tenant: tenant)
+    private mutating func audit(_ action: AuditAction, _ decision: RebuildDecision) throws(LedgerError) {
+        try audit(
+            action, "rebuilds/\(catalogue.rebuild?.id ?? "")", actor: decision.actor, reason: decision.reason,
+            requestID: decision.requestID)
     }
 
     // MARK: Filling
 
     private mutating func copyHolds() throws(LedgerError) {
         let after = catalogue.rebuild?.holdsCopiedThrough ?? .max
-        let numbers = try batch.unsettled(tenant: tenant, after: after, limit: RebuildCommand.rowsPerCommit)
-        for number in numbers {
+        let numbers = try batch.unsettled(tenant: tenant, after: after, limit: RebuildCommand.linesPerCommit)
+        var copied = 0
+        var lines = 0
+        for number in numbers where lines < RebuildCommand.linesPerCommit {
+            copied += 1
             guard let reservation = try reservation(number) else { continue }
+            lines += reservation.lines.count
             try copyHolds(of: reservation)
         }
         // Behind the last one of all, every later change is followed, and every new reservation.
-        let isLast = numbers.count < RebuildCommand.rowsPerCommit
-        catalogue.rebuild?.holdsCopiedThrough = isLast ? .max : numbers.last ?? .max
+        let isLast = copied == numbers.count && copied < RebuildCommand.linesPerCommit
+        catalogue.rebuild?.holdsCopiedThrough = isLast ? .max : numbers[copied - 1]
     }
 
     private mutating func take(_ events: [IncomingEvent], step: Int) throws(LedgerError) -> [EventResult] {
         var results: [EventResult] = []
-        for event in events {
+        isReplaying = true
+        defer { isReplaying = false }
+        for incoming in events {
+            if try isDiscarded(incoming) {
+                let reason = "\(RebuildRefusals.discarded): its dead letter was"
+                results.append(EventResult(id: incoming.event.id, outcome: .duplicate, reason: reason))
+                continue
+            }
             namedByRunning = nil
-            try doBeside { work throws(LedgerError) in results.append(try work.takeIn(event)) }
+            try doBeside { work throws(LedgerError) in
+                let result = try work.takeIn(incoming)
+                results.append(result)
+                // A step that is read again meets what it refused again, and what it took in part no more.
+                work.catalogue.rebuild?.steps[step].count(refused: [result], of: [incoming])
+                if result.lackReason != nil { work.catalogue.rebuild?.refusals.add(incoming.event, result) }
+            }
         }
         // It may have failed under way.
         guard let rebuild = catalogue.rebuild, rebuild.state == .filling else { return results }
         catalogue.rebuild?.steps[step].taken += UInt64(results.count)
-        catalogue.rebuild?.steps[step].refused += UInt64(results.count { $0.outcome == .deadLettered })
         return results
     }
 
-    /// What the running figures were told, told here as well.
+    /// What the running figures were told, told here as well. What they refuse is a dead letter: it is told here once that is
+    /// tried again, and not before, since it may be discarded and sent under another id.
     mutating func publishBeside(_ incoming: IncomingEvent, _ running: EventResult) throws(LedgerError) {
+        guard running.outcome != .deadLettered else { return }
         try doBeside { work throws(LedgerError) in
             let result = try work.takeIn(incoming)
             work.catalogue.rebuild?.published += 1
-            guard result.outcome == .deadLettered, running.outcome != .deadLettered else { return }
-            work.catalogue.rebuild?.publishedRefused += 1
+            // What the running figures lack as well is no difference.
+            if running.lackReason == nil { work.catalogue.rebuild?.refusals.add(incoming.event, result) }
         }
     }
 
@@ -164,14 +190,17 @@ extension GroupWork {
 
     // MARK: The end
 
-    private mutating func becomeReady(_ differing: UInt64) throws(LedgerError) -> CommandOutcome {
-        guard let rebuild = catalogue.rebuild, rebuild.hasAllHolds, rebuild.steps.allSatisfy(\.isDone) else {
+    private mutating func becomeReady(_ differences: RebuildDifferences) throws(LedgerError) -> CommandOutcome {
+        guard var rebuild = catalogue.rebuild, rebuild.hasAllHolds, rebuild.steps.allSatisfy(\.isDone) else {
             return .refused(.rebuildNotReady(id: catalogue.rebuild?.id ?? "", state: Rebuild.State.filling.rawValue))
         }
-        catalogue.rebuild?.differingPositions = differing
-        catalogue.rebuild?.state = .ready
+        if rebuild.repairsWaiting > 0 { return outcome() }
+        rebuild.differences = differences
+        rebuild.state = .ready
+        catalogue.rebuild = rebuild
         _ = batch.nextSequence()
-        if rebuild.switchesWhenReady {
+        // Nobody has looked at it: so it takes over only where nothing can be sold that was not for sale before.
+        if rebuild.switchesWhenReady, !rebuild.needsAcceptance {
             try switchFigures(RebuildDecision(reason: rebuild.reason, actor: rebuild.actor, requestID: ""))
         }
         return outcome()
@@ -188,7 +217,7 @@ extension GroupWork {
         try setFigures(Figures(running: rebuild.figures))
         isSwitched = true
         hasRebuildChanged = true
-        try audit("rebuild.switch", decision)
+        try audit(.switchRebuild, decision)
     }
 
     private mutating func end(_ state: Rebuild.State) throws(LedgerError) {
@@ -209,6 +238,7 @@ extension GroupWork {
 
     private mutating func deleteRows() throws(LedgerError) {
         guard let rebuild = catalogue.rebuild, rebuild.hasRowsLeft else { return }
+        if rebuild.repairsWaiting > 0 { return try forgetRepairs() }
         let before = FiguresRows(batch.state)
         let (count, positions) = try batch.deleteFigures(rebuild.leftFigures, limit: RebuildCommand.rowsPerCommit)
         let isDone = count < RebuildCommand.rowsPerCommit
@@ -219,40 +249,6 @@ extension GroupWork {
         for old in positions {
             let now = try batch.position(tenant: running, sku: old.sku, location: old.location)?.shortfall ?? 0
             if now != old.shortfall { try tell(now, at: StockPlace(sku: old.sku, location: old.location)) }
-        }
-    }
-}
-
-/// How figures that are being made differ from those that answer.
-extension GroupWork {
-    /// By which an event is judged. Figures being made have pruned nothing, so nothing is too old for them; and our clock was
-    /// asked about what the running ones took already, and may have been set since.
-    func bounds(wasTold: Bool) -> EventBounds {
-        var bounds = settings.eventBounds
-        if isBeside { bounds.horizonNanoseconds = .max }
-        if wasTold { bounds.clockSkewMaxNanoseconds = .max }
-        return bounds
-    }
-
-    /// What the running figures remember of an event: the first of an id is the one, whichever is told again first.
-    func eventOfRunning(_ event: InventoryEvent) throws(LedgerError) -> EventRecord? {
-        guard let source = catalogue.sources[event.source]?.number else { return nil }
-        return try batch.event(tenant: running, source: source, id: event.id)
-    }
-
-    /// Takes out of a figure's allocated units what the running figures took out of the same one: those that it contains of our
-    /// holds. Which they are is noted with the holds, once for all figures; where that is not known any more, all stay in.
-    mutating func allocateAsRunning(
-        _ entry: inout JournalEntry, _ sku: String, at location: LocationNumber, lot: String
-    ) throws(LedgerError) {
-        if let same = try batch.journalEntry(
-            tenant: running, sku: sku, location: location, lot: lot, key: entry.key)
-        {
-            entry.effect.values[.allocated] = same.effect.values[.allocated]
-        } else if lot.isEmpty, let position = try batch.position(tenant: running, sku: sku, location: location),
-            !position.isSplit, position.newestAbsolutePrimary == entry.key.primary
-        {
-            entry.effect.values[.allocated] -= position.contained
         }
     }
 }

@@ -6,7 +6,7 @@ internal import Ledger
 extension GroupWork {
     mutating func execute(_ command: ReconciliationCommand) throws(LedgerError) -> CommandOutcome {
         switch command {
-        case .start(let wanted): return try start(wanted)
+        case .start(let wanted, let correlationID): return try start(wanted, correlationID)
         case .compare(let page): return try compare(page)
         case .repair(let repair):
             var outcomes: [VarianceOutcome] = []
@@ -15,7 +15,9 @@ extension GroupWork {
         }
     }
 
-    private mutating func start(_ wanted: Reconciliation) throws(LedgerError) -> CommandOutcome {
+    private mutating func start(
+        _ wanted: Reconciliation, _ correlationID: String
+    ) throws(LedgerError) -> CommandOutcome {
         var known: Reconciliation?
         var isRunning = false
         var oldestOver: String?
@@ -36,10 +38,9 @@ extension GroupWork {
             try batch.deleteDocument(tenant: tenant, kind: .reconciliation, id: oldestOver)
         }
         try batch.setDocument(wanted, tenant: tenant, kind: .reconciliation, id: wanted.id)
-        _ = batch.nextSequence()
         try audit(
-            "reconciliation.start", "reconciliations/\(wanted.id)", actor: wanted.actor, reason: wanted.reason,
-            requestID: wanted.requestID)
+            .startReconciliation, "reconciliations/\(wanted.id)", actor: wanted.actor, reason: wanted.reason,
+            requestID: correlationID)
         return .reconciliation(.reconciliation(wanted))
     }
 
@@ -123,14 +124,12 @@ extension GroupWork {
     private mutating func evidence(
         _ position: Position, _ sku: String, _ location: LocationNumber, _ page: ComparisonPage, wasFoundBefore: Bool
     ) throws(LedgerError) -> VarianceEvidence {
-        let owner = catalogue.directory.owner(of: location)
-        let vouched = max(
-            position.authoritativeTimeNanoseconds,
-            grantWatermarks()[owner != 0 ? owner : position.authoritativeSource])
+        let vouched = Vouched(
+            StockFigures(position), owner: catalogue.directory.owner(of: location), watermarks: grantWatermarks())
         return VarianceEvidence(
             hasHoldInFlight: try hasHoldInFlight(sku, location, since: page.askedLedgerNanoseconds),
             hasChangedSinceAsked: position.sequence > page.askedSequence,
-            isVouchedFor: vouched >= page.askedWallNanoseconds - Limits.reconciliationLagNanoseconds,
+            isVouchedFor: vouched.untilNanoseconds >= page.askedWallNanoseconds - Limits.reconciliationLagNanoseconds,
             wasFoundBefore: wasFoundBefore)
     }
 
@@ -183,7 +182,7 @@ extension GroupWork {
         let change = variance.movesStock ? "\(variance.bucket) \(variance.ours) to \(variance.theirs)" : "noted"
         let location = catalogue.directory.location(variance.location)?.id ?? ""
         try audit(
-            "variance.apply", "skus/\(variance.sku)/locations/\(location)", actor: repair.actor,
+            .applyVariances, "skus/\(variance.sku)/locations/\(location)", actor: repair.actor,
             reason: "variance \(number), \(change)" + (repair.reason.isEmpty ? "" : ": \(repair.reason)"),
             requestID: repair.requestID)
         return VarianceOutcome(number: number, state: .applied)
@@ -203,11 +202,7 @@ extension GroupWork {
         if isTrial { return nil }
         let (shortfall, newest) = (position.shortfall, position.newestPrimary)
         journalPlace = (sku, location, "")
-        // One behind: at equal places absolute events come after differences.
-        let last = max(position.newestPrimary, position.prunedThroughPrimary, 0)
-        let key = OrderKey(
-            primary: min(last, .max - 1) + 1, isAbsolute: false,
-            source: ContentDigest.of(Array("reconciliation".utf8)), id: "variance-\(number)")
+        let key = Self.repairKey(number, behind: max(position.newestPrimary, position.prunedThroughPrimary, 0))
         guard try position.amend(key, bucket, by: variance.theirs - variance.ours, journal: &self) == .done,
             position.buckets[bucket] == variance.theirs
         else { return "OUT_OF_RANGE" }
@@ -217,6 +212,8 @@ extension GroupWork {
         try restamp(sku, location, from: newest, to: position.newestPrimary)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
         changes?.append(HotTable.Change(sku: sku, location: location, figures: StockFigures(position)))
+        try repairBeside(
+            bucket, sku: sku, at: location, number: number, to: variance.theirs, behind: position.newestPrimary)
         return nil
     }
 
@@ -235,13 +232,4 @@ extension GroupWork {
     }
 
     private static let comparedBuckets: [Bucket] = [.onHand, .allocated]
-
-    private mutating func audit(
-        _ action: String, _ subject: String, actor: String, reason: String, requestID: String
-    ) throws(LedgerError) {
-        try batch.appendAudit(
-            AuditEntry(
-                sequence: batch.state.sequence, timeNanoseconds: nowNanoseconds, actor: actor, action: action,
-                subject: subject, reason: reason, requestID: requestID), tenant: tenant)
-    }
 }

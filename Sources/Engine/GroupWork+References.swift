@@ -21,9 +21,37 @@ extension GroupWork {
         return leg.key.primary <= part.prunedThroughPrimary
     }
 
-    /// - Parameter isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
+    /// Why the ledger cannot keep an event's part in a reference; nil: it can.
+    func problem(of leg: AcceptedEvent.Leg, _ event: InventoryEvent) throws(LedgerError) -> EventRejection? {
+        problem(of: leg, event, in: try line(of: leg, event))
+    }
+
+    private func problem(
+        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, in known: ReferenceLine?
+    ) -> EventRejection? {
+        guard var line = known else {
+            // Shipments mostly close no allocation: what they open must leave room for those that there are.
+            let most = leg.isNeeded ? settings.referencesMax : settings.referencesMax / 4 * 3
+            guard rows(\.references) >= most else { return nil }
+            return EventRejection(.outOfRange, "reference: at most \(most) are kept")
+        }
+        line.makeRoom(at: event.occurredAtNanoseconds, horizonNanoseconds: settings.horizonNanoseconds)
+        return line.problem(atNanoseconds: event.occurredAtNanoseconds)
+    }
+
+    private func line(
+        of leg: AcceptedEvent.Leg, _ event: InventoryEvent
+    ) throws(LedgerError) -> ReferenceLine? {
+        try batch.reference(
+            tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
+            reference: event.reference)
+    }
+
+    /// - Parameters:
+    ///   - isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
+    ///   - isOfHold: see `ReferenceLine.Entry`.
     mutating func take(
-        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool
+        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool, isOfHold: Bool
     ) throws(LedgerError) -> LegResult {
         try makeKnown(event.sku, at: leg.location)
         guard try hasRoom(for: event.lot, event.sku, at: leg.location) else {
@@ -36,25 +64,26 @@ extension GroupWork {
                 leg.kind.bucket, at: leg.location, lot: event.lot, leg.key, event.sku, by: units)
             return LegResult(remark: remark(of: leg, amendment))
         }
-        let known = try batch.reference(
-            tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
-            reference: event.reference)
-        guard known != nil || rows(\.references) < Limits.referencesMax else {
-            return LegResult(remark: "OUT_OF_RANGE: reference: at most \(Limits.referencesMax) are kept")
+        let known = try line(of: leg, event)
+        if let problem = problem(of: leg, event, in: known) {
+            if !isBeside { legsLeftOut += 1 }
+            return LegResult(remark: problem.description)
         }
         var line = known ?? ReferenceLine()
-        line.touchedNanoseconds = nowNanoseconds
+        var unpaired = line.makeRoom(
+            at: event.occurredAtNanoseconds, horizonNanoseconds: settings.horizonNanoseconds)
+        // The past is not touched now: what is over of it must not be kept for another horizon.
+        let touched = try isReplaying ? touchOfRunning(leg, of: event) ?? event.occurredAtNanoseconds : nowNanoseconds
+        line.touchedNanoseconds = max(line.touchedNanoseconds, min(touched, nowNanoseconds))
         line.isOurs = line.isOurs || isOurs
         let entry = ReferenceLine.Entry(
             occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens,
-            mayStandAlone: leg.mayStandAlone)
-        guard line.insert(entry) else {
-            return LegResult(remark: "TOO_OLD: reference: what belongs to \(event.reference) is no longer told apart")
-        }
+            mayStandAlone: leg.mayStandAlone, isOfHold: isOfHold)
+        guard line.insert(entry) else { preconditionFailure("a reference has room for what has no problem") }
         try settle(&line, leg, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
-        let unpaired = line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
-        if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location) }
+        unpaired += line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
+        if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location, lot: event.lot) }
         try batch.setReference(
             line, tenant: figures, sku: event.sku, location: leg.location, kind: leg.kind, lot: event.lot,
             reference: event.reference)
@@ -67,18 +96,21 @@ extension GroupWork {
         let forgotten = try batch.pruneReferences(
             tenant: figures, visiting: count, before: nowNanoseconds - settings.horizonNanoseconds)
         for reference in forgotten {
-            try note(reference.closings, reference.kind, reference.sku, at: reference.location)
+            try note(
+                reference.closings, reference.kind, reference.sku, at: reference.location, lot: reference.lot)
         }
     }
 
     /// What was closed and never opened is told to people: nothing is guessed of it.
     private mutating func note(
-        _ unpaired: [ReferenceLine.Entry], _ kind: ReferenceKind, _ sku: String, at location: LocationNumber
+        _ unpaired: [ReferenceLine.Entry], _ kind: ReferenceKind, _ sku: String, at location: LocationNumber,
+        lot: String
     ) throws(LedgerError) {
         for closing in unpaired {
             var variance = Variance(cause: .closedWithoutOpening)
             (variance.sku, variance.location, variance.bucket) = (sku, location, kind.bucket.name)
             (variance.ours, variance.theirs) = (-closing.effect, closing.units)
+            if !lot.isEmpty { variance.lot = lot }
             variance.eventID = closing.key.id
             try keep(variance)
         }
@@ -140,6 +172,7 @@ extension GroupWork {
         try batch.setPosition(position, tenant: figures, sku: sku, location: location)
         try noteShortfall(of: position, before: shortfall, sku: sku, location: location)
         show(position, sku: sku, location: location)
+        if !lot.isEmpty { try leaveOutReading(sku, at: location) }
         return .done
     }
 

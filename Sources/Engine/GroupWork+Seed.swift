@@ -54,8 +54,7 @@ extension GroupWork {
                 return error
             }
             try store(
-                entry, before: nil, actor: "configuration", action: "channel.create", reason: "from the configuration",
-                requestID: "")
+                entry, before: nil, actor: "configuration", reason: "from the configuration", requestID: "")
         }
         return nil
     }

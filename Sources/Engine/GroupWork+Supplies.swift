@@ -82,13 +82,21 @@ extension GroupWork {
     /// have a horizon of their own, nor of anybody within the horizon from now.
     mutating func pruneSupplies(visiting count: Int) throws(LedgerError) {
         let (catalogue, now, horizon) = (catalogue, nowNanoseconds, settings.horizonNanoseconds)
+        // Where nobody owns what is to come anybody may tell of it.
+        let ofAll = catalogue.sources.values.map {
+            $0.progress.newestNanoseconds(nowNanoseconds: now, horizonNanoseconds: horizon)
+        }.min()
         try batch.pruneSupplies(tenant: figures, visiting: count) { location, line in
-            var newest = now
             let owner = catalogue.directory.owner(of: location, bucket: .incoming)
-            if line.figure != nil, let name = catalogue.sourceNames[owner], let source = catalogue.sources[name] {
-                newest = min(now, source.progress.newestOccurredAtNanoseconds)
+            var newest = ofAll
+            if let name = catalogue.sourceNames[owner], let progress = catalogue.sources[name]?.progress {
+                // Of what it told it may tell anew, however long it was silent.
+                newest =
+                    line.figure != nil
+                    ? progress.newestOccurredAtNanoseconds
+                    : progress.newestNanoseconds(nowNanoseconds: now, horizonNanoseconds: horizon)
             }
-            return line.isOver(beforeNanoseconds: newest - horizon)
+            return line.isOver(beforeNanoseconds: min(now, newest ?? now) - horizon)
         }
     }
 }

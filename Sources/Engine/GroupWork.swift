@@ -15,6 +15,8 @@ struct GroupWork: ~Copyable {
     var journalEntriesAdded = 0
     /// The dead letter that is tried again: what fails again stays it.
     var replayed: DeadLetter?
+    /// By which way the events at work come.
+    var origin = EventOrigin()
     /// What became of events, for those who look on; nil while nobody does.
     var tailed: [(IncomingEvent, EventResult)]?
     /// The same of lots.
@@ -40,6 +42,10 @@ struct GroupWork: ~Copyable {
     var isSwitched = false
     /// Whether the store has too little room for a rebuild.
     var isRoomShort = false
+    /// Whether what is told now is the past, told again to a rebuild.
+    var isReplaying = false
+    /// What the event at work did to what lies beside lots.
+    var lotRemark = ""
     /// The holds that the event at work names, as the running figures found them; nil: they did not look.
     var namedByRunning: [Reservation]?
     let settings: EngineSettings
@@ -59,6 +65,8 @@ struct GroupWork: ~Copyable {
     var shortfallsBefore: [StockPlace: ShortfallBefore]?
     /// References changed, which pay for as much pruning.
     var referencesTouched = 0
+    /// Parts in references that the ledger had no room for.
+    var legsLeftOut: UInt64 = 0
     /// Supplies changed, which pay for as much pruning.
     var suppliesTouched = 0
     /// Entries of the change log, which pay for as much pruning.
@@ -90,9 +98,11 @@ struct GroupWork: ~Copyable {
     }
 
     mutating func execute(_ command: EngineCommand) throws(LedgerError) -> CommandOutcome {
+        precondition(command.tenant == tenant, "a command for another tenant")
         switch command {
-        case .publish(let tenant, let events, let position):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .publish(_, let events, let position, let origin):
+            self.origin = origin
+            defer { self.origin = EventOrigin() }
             var results: [EventResult] = []
             results.reserveCapacity(events.count)
             for event in events { results.append(try publish(event)) }
@@ -100,51 +110,43 @@ struct GroupWork: ~Copyable {
                 try batch.setDocument(position, tenant: tenant, kind: .feedPosition, id: position.feed)
             }
             return .published(results)
-        case .updateChannel(let tenant, let update):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .updateChannel(_, let update):
             return try updateChannel(update)
-        case .seed(let tenant, let seed):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .seed(_, let seed):
             if let problem = try add(seed) { seedProblem = seedProblem ?? problem }
-            return .seeded
-        case .reserve(let tenant, let wish, let identity):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .reserve(_, let wish, let identity):
             return try reserve(wish, identity)
-        case .change(let tenant, let wish, let identity):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .change(_, let wish, let identity):
             return try change(wish, identity)
-        case .takeErpOutcomes(let tenant, let outcomes):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .takeErpOutcomes(_, let outcomes):
             for outcome in outcomes { try take(outcome) }
-            return .erpTaken
-        case .lookForHolds(let tenant, let missed):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .lookForHolds(_, let missed):
             try look(for: missed)
-            return .erpTaken
-        case .reconcile(let tenant, let command):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .reconcile(_, let command):
             return try execute(command)
-        case .endRestoration(let tenant):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .endRestoration:
             try batch.endRestoration()
-            return .erpTaken
-        case .dealWithDeadLetters(let tenant, let wish):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .dealWithDeadLetters(_, let wish):
             return try deal(with: wish)
-        case .endGap(let tenant, let end):
-            precondition(tenant == self.tenant, "a command for another tenant")
+        case .endGap(_, let end):
             try endGap(end)
-            return .erpTaken
-        case .decideFeed(let tenant, let decision):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .decideFeed(_, let decision):
             try take(decision)
-            return .seeded
-        case .publication(let tenant, let command):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .note(_, let decision):
+            try audit(
+                decision.action, decision.subject, actor: decision.actor, reason: decision.reason,
+                requestID: decision.requestID, channel: decision.channel)
+            return .done
+        case .publication(_, let command):
             try execute(command)
-            return .seeded
-        case .rebuild(let tenant, let command):
-            precondition(tenant == self.tenant, "a command for another tenant")
+            return .done
+        case .rebuild(_, let command):
             return try execute(command)
         }
     }
@@ -188,8 +190,10 @@ struct GroupWork: ~Copyable {
         if reservationsChanged > 0 || changesAdded > 0 { try pruneReservations() }
         let (catalogue, changes, touched) = (catalogue, changes, touchedReservations)
         let (customers, causes, hasShortfallChanged) = (customerChanges, causes, hasShortfallChanged)
-        let isSwitched = isSwitched
-        let (tailed, time, deadLetters) = (tailed ?? [], ledgerNanoseconds, batch.state.deadLetters)
+        let (isSwitched, legsLeftOut) = (isSwitched, legsLeftOut)
+        let (tailed, time) = (tailed ?? [], ledgerNanoseconds)
+        let deadLetters = DeadLettersKept(
+            count: batch.state.deadLetters, bytes: batch.state.deadLetterBytes, bytesMax: settings.deadLetterBytesMax)
         let sequence: UInt64
         if batch.hasChanged {
             batch.advanceLedgerTime(to: ledgerNanoseconds)
@@ -201,7 +205,7 @@ struct GroupWork: ~Copyable {
         return CommittedGroup(
             catalogue: catalogue, changes: changes, reservations: touched, customers: customers, causes: causes,
             hasShortfallChanged: hasShortfallChanged, sequence: sequence, deadLetters: deadLetters,
-            isSwitched: isSwitched,
+            isSwitched: isSwitched, legsLeftOut: legsLeftOut,
             events: tailed.map { incoming, result in
                 CommittedEvent(incoming: incoming, result: result, sequence: sequence, timeNanoseconds: time)
             })
@@ -238,10 +242,11 @@ struct CommittedGroup {
     let hasShortfallChanged: Bool
     /// The sequence now committed.
     let sequence: UInt64
-    /// Dead letters that are now kept.
-    let deadLetters: UInt64
+    let deadLetters: DeadLettersKept
     /// Whether other figures answer from now on.
     let isSwitched: Bool
+    /// Parts in references that the ledger had no room for.
+    let legsLeftOut: UInt64
     /// For those who look on.
     let events: [CommittedEvent]
 }

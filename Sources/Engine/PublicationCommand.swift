@@ -39,13 +39,18 @@ public struct PublicationDecision: Sendable, Equatable {
     }
 
     public let publication: String
+    /// Whose figures it tells.
+    public let channel: String
     public let action: Action
     public let reason: String
     public let actor: String
     public let requestID: String
 
-    public init(publication: String, action: Action, reason: String, actor: String, requestID: String = "") {
+    public init(
+        publication: String, channel: String, action: Action, reason: String, actor: String, requestID: String = ""
+    ) {
         self.publication = publication
+        self.channel = channel
         self.action = action
         self.reason = reason
         self.actor = actor

@@ -124,6 +124,18 @@ public final class PublishedState: Sendable {
     }
 }
 
+/// What is kept of dead letters, of all tenants.
+public struct DeadLettersKept: Sendable, Equatable {
+    public var count: UInt64 = 0
+    /// What they take in the store, without their keys.
+    public var bytes: UInt64 = 0
+    /// What they may take.
+    public var bytesMax = Limits.deadLetterBytesMax
+
+    /// From a tenth of either bound on a person should look.
+    public var areMany: Bool { count >= UInt64(Limits.deadLettersMax / 10) || bytes >= bytesMax / 10 }
+}
+
 /// Where the writer puts the newest state and the loops find it.
 public final class StateBoard: Sendable {
     private let version = Atomic<UInt64>(0)
@@ -131,7 +143,8 @@ public final class StateBoard: Sendable {
     private let readCounts = Mutex<[ReadCounts]>([])
     private let causes = Mutex<[ReservationCause: UInt64]>([:])
     private let nextExpiry = Atomic<Int64>(.max)
-    private let deadLettersKept = Atomic<UInt64>(0)
+    private let deadLettersKept = Mutex(DeadLettersKept())
+    private let legsLeftOutCount = Atomic<UInt64>(0)
     /// The newest committed events, for those who look on.
     public let eventTail = EventTail()
     /// What each commit changed, for those who watch.
@@ -154,11 +167,19 @@ public final class StateBoard: Sendable {
         nextExpiry.store(nanoseconds ?? .max, ordering: .releasing)
     }
 
-    /// Dead letters that are kept. Any thread.
-    public var deadLetters: UInt64 { deadLettersKept.load(ordering: .relaxed) }
+    /// What is kept of dead letters. Any thread.
+    public var deadLetters: DeadLettersKept { deadLettersKept.withLock { $0 } }
 
     /// Writer's thread only.
-    func setDeadLetters(_ count: UInt64) { deadLettersKept.store(count, ordering: .relaxed) }
+    func setDeadLetters(_ kept: DeadLettersKept) { deadLettersKept.withLock { $0 = kept } }
+
+    /// Ends of transfers and allocations that the ledger had no room for, since the server started. Any thread.
+    public var legsLeftOut: UInt64 { legsLeftOutCount.load(ordering: .relaxed) }
+
+    /// Writer's thread only.
+    func countLegsLeftOut(_ count: UInt64) {
+        if count > 0 { legsLeftOutCount.add(count, ordering: .relaxed) }
+    }
 
     func register(_ counts: ReadCounts) {
         readCounts.withLock { $0.append(counts) }
@@ -199,11 +220,8 @@ public final class StateBoard: Sendable {
 }
 
 extension PublishedState {
-    /// Up to when somebody vouches for the position: its own authoritative time or the watermark of the source that owns
-    /// the location, or else of the source that last vouched for it. 0: never.
-    public func vouchedTimeNanoseconds(of position: Position, at location: LocationNumber) -> WallNanoseconds {
-        let owner = directory.owner(of: location)
-        return max(
-            position.authoritativeTimeNanoseconds, watermarks[owner != 0 ? owner : position.authoritativeSource])
+    /// Who vouches for a position's figures, and until when.
+    public func vouched(for figures: StockFigures, at location: LocationNumber) -> Vouched {
+        Vouched(figures, owner: directory.owner(of: location), watermarks: watermarks)
     }
 }

@@ -34,12 +34,12 @@ public struct Rebuild: Sendable, Equatable, Codable {
     public var switchesWhenReady: Bool
     /// Positions it holds.
     public var positions: UInt64 = 0
-    /// Positions of the running figures that it did not hold, or held otherwise, when it became ready.
-    public var differingPositions: UInt64 = 0
+    /// How its positions differed from the running ones when they were last compared; nil: not yet.
+    public var differences: RebuildDifferences?
     /// Events that were published meanwhile and taken in here, too.
     public var published: UInt64 = 0
-    /// Of those, the ones that only the running figures took.
-    public var publishedRefused: UInt64 = 0
+    /// Of those, the ones that only the running figures took; and of all events taken in here, those that are not wholly in.
+    public var refusals = RebuildRefusals()
     /// Why it failed; empty otherwise.
     public var error = ""
     /// The number that its rows begin with.
@@ -50,11 +50,23 @@ public struct Rebuild: Sendable, Equatable, Codable {
     var holdsCopiedThrough: ReservationNumber = 0
     /// What is stored of the figures that do not answer.
     var rows = FiguresRows()
+    /// Repairs of the running figures that are to be made here as well, once everything is read.
+    public internal(set) var repairsWaiting: UInt64 = 0
 
     /// Whether every hold is beside its positions.
     public var hasAllHolds: Bool { holdsCopiedThrough == .max }
     /// Whether rows of figures that answer no more are still to be deleted.
     public var hasRowsLeft: Bool { leftFigures != 0 }
+    /// Positions that differed when they were last compared.
+    public var differingPositions: UInt64 { differences?.positions ?? 0 }
+    /// Of those, the ones that would have more to sell.
+    public var risingPositions: UInt64 { differences?.rising ?? 0 }
+    /// Events that are not in it, or not wholly, by reason.
+    public var allRefusals: RebuildRefusals { steps.reduce(into: refusals) { $0.add($1.refusals) } }
+    /// Whether somebody must have looked before it answers: events are missing, or more would be sold somewhere.
+    public var needsAcceptance: Bool {
+        !refusals.isEmpty || steps.contains { $0.refused > 0 } || differences.map { $0.rising > 0 } ?? true
+    }
     /// Positions that are stored and do not answer.
     public var silentPositions: UInt64 { rows.positions }
     /// The same, of those whose stock is below their holds.
@@ -75,6 +87,8 @@ public struct RebuildStep: Sendable, Equatable, Codable {
     public var taken: UInt64 = 0
     /// Of those, the ones that no figure came of.
     public var refused: UInt64 = 0
+    /// The same, by reason.
+    public var refusals = RebuildRefusals()
     public var isDone = false
     /// Why it stopped; empty otherwise.
     public var error = ""
@@ -82,6 +96,14 @@ public struct RebuildStep: Sendable, Equatable, Codable {
     public init(id: String, kind: Kind) {
         self.id = id
         self.kind = kind
+    }
+
+    /// Counts those of some events that became dead letters.
+    public mutating func count(refused results: [EventResult], of events: [IncomingEvent]) {
+        for (incoming, result) in zip(events, results) where result.outcome == .deadLettered {
+            refused += 1
+            refusals.add(incoming.event, result)
+        }
     }
 }
 
@@ -152,29 +174,38 @@ public enum RebuildCommand: Sendable {
     case take(id: String, step: Int, [IncomingEvent])
     /// How far a step is.
     case note(id: String, step: Int, RebuildStep)
-    /// Everything was read.
-    case becomeReady(id: String, differingPositions: UInt64)
-    case switchTo(id: String, RebuildDecision)
+    /// Makes some more of the repairs that were made to the running figures meanwhile. Everything was read.
+    case repair(id: String)
+    /// Everything was read and compared. Unless repairs came since: then it stays as it is.
+    case becomeReady(id: String, RebuildDifferences)
+    /// It was compared once more.
+    case compared(id: String, RebuildDifferences)
+    /// - Parameter acceptsDifferences: though events are missing, or more would be sold somewhere.
+    case switchTo(id: String, RebuildDecision, acceptsDifferences: Bool = false)
     case abandon(id: String, RebuildDecision)
     case fail(id: String, String)
     /// Deletes some more rows of figures that answer no more.
     case deleteRows(id: String)
 
-    /// Rows that `copyHolds` and `deleteRows` go through in one commit.
+    /// Rows that `deleteRows` goes through in one commit.
     static let rowsPerCommit = 500
+    /// Lines of reservations that `copyHolds` goes through in one commit, but for those of the last one; and repairs. Each
+    /// changes a position, and mostly a row beside it.
+    static let linesPerCommit = 200
 
     var weight: Int {
         switch self {
         case .take(_, _, let events): max(1, events.reduce(0) { $0 + 1 + $1.original.count / 1_024 })
-        case .copyHolds, .deleteRows: Self.rowsPerCommit
-        case .start, .note, .becomeReady, .switchTo, .abandon, .fail: 1
+        case .copyHolds, .repair: Self.linesPerCommit * 2
+        case .deleteRows: Self.rowsPerCommit
+        case .start, .note, .becomeReady, .compared, .switchTo, .abandon, .fail: 1
         }
     }
 
     var isGrowing: Bool {
         switch self {
-        case .start, .take, .copyHolds: true
-        case .note, .becomeReady, .switchTo, .abandon, .fail, .deleteRows: false
+        case .start, .take, .copyHolds, .repair: true
+        case .note, .becomeReady, .compared, .switchTo, .abandon, .fail, .deleteRows: false
         }
     }
 }

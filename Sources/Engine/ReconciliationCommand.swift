@@ -67,8 +67,8 @@ public struct VarianceOutcome: Sendable, Equatable {
 
 /// The commands of reconciliation.
 public enum ReconciliationCommand: Sendable {
-    /// Answers with the comparison of the same request id, if there is one.
-    case start(Reconciliation)
+    /// Answers with the comparison of the same request id, if there is one. `correlationID` follows the call that asks.
+    case start(Reconciliation, correlationID: String = "")
     case compare(ComparisonPage)
     case repair(VarianceRepair)
 }

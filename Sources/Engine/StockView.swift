@@ -109,19 +109,27 @@ public final class StockView {
     ) throws(LedgerError) -> [(location: LocationNumber, position: Position)] {
         var positions = try reader.positions(tenant: figures, sku: sku)
         for index in positions.indices {
-            let next = positions[index].position.nextExpiryNanoseconds
-            guard next != 0, next <= ledgerNanoseconds else { continue }
-            var position = positions[index].position
-            try reader.forEachHold(
-                tenant: figures, sku: sku, location: positions[index].location
-            ) { row throws(LedgerError) in
-                guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
-                position.expire(open: row.open, contained: row.contained, of: row.channel)
-                return true
-            }
-            positions[index].position = position
+            positions[index].position = try live(
+                positions[index].position, of: sku, at: positions[index].location,
+                ledgerNanoseconds: ledgerNanoseconds)
         }
         return positions
+    }
+
+    /// A position just read, as it is at a moment of ledger time.
+    public func live(
+        _ stored: Position, of sku: String, at location: LocationNumber, ledgerNanoseconds: WallNanoseconds
+    ) throws(LedgerError) -> Position {
+        guard stored.nextExpiryNanoseconds != 0, stored.nextExpiryNanoseconds <= ledgerNanoseconds else {
+            return stored
+        }
+        var position = stored
+        try reader.forEachHold(tenant: figures, sku: sku, location: location) { row throws(LedgerError) in
+            guard row.expireTimeNanoseconds <= ledgerNanoseconds else { return false }
+            position.expire(open: row.open, contained: row.contained, of: row.channel)
+            return true
+        }
+        return position
     }
 
     /// The lots of a position as they are at a moment of ledger time, in order of their bytes.
@@ -193,6 +201,22 @@ public final class StockView {
     /// The next skus in order, at most `countMax` of them; fewer only at the end. `after` is the last of the page before.
     public func skus(after: [UInt8]?, countMax: Int) throws(LedgerError) -> [SkuRows] {
         try reader.skus(tenant: figures, after: after, countMax: countMax)
+    }
+
+    /// Every sku in order, those up to `after` left out, each with its position at one location, if it has one there; until
+    /// `body` says false.
+    public func forEachSku(
+        after: String?, at location: LocationNumber,
+        _ body: (_ sku: String, LentPosition?) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        try reader.forEachSku(tenant: figures, after: after, at: location, body)
+    }
+
+    /// Audit entries from the newest, or from the one before the number `before`, backwards; until `body` says false.
+    public func forEachAuditEntryBackwards(
+        before: UInt64, _ body: (_ number: UInt64, _ bytes: Int, AuditEntry) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        try reader.forEachAuditEntryBackwards(AuditEntry.self, tenant: tenant, before: before, body)
     }
 
     /// Whether the sku has a position anywhere.

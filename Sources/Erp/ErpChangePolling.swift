@@ -84,8 +84,8 @@ public struct ErpChangePolling: Sendable {
             timeNanoseconds: newest?.timeNanoseconds ?? 0)
         polling.done = try await polling.known()
         // The figures have what was known before they were asked for.
-        _ = try await reading.run(wallNanoseconds: wallNanoseconds) { try await publish($0, nil) }
-        try await publish([], polling.position)
+        let result = try await reading.run(wallNanoseconds: wallNanoseconds) { try await publish($0, nil) }
+        try await publish([result.heartbeat], polling.position)
         return polling
     }
 
@@ -93,11 +93,12 @@ public struct ErpChangePolling: Sendable {
         ErpChangePosition(timeNanoseconds: timeNanoseconds, digest: Self.digest(done))
     }
 
-    /// Reads the places of all changes that were not acted upon yet. What changes while it is read is found by the next
-    /// poll.
+    /// Reads the places of all changes that were not acted upon yet, and says in the end that all is known as it was when
+    /// the poll began. What changes while it is read is found by the next poll.
     ///
     /// Throws what the ERP (`ErpFailure`) or `publish` throws; then it is begun anew.
     public mutating func poll(publish: Publish) async throws {
+        let heartbeat = reading.heartbeat(askedNanoseconds: wallNanoseconds())
         var mark = windowStart
         while true {
             let page = try await page(after: mark)
@@ -117,9 +118,10 @@ public struct ErpChangePolling: Sendable {
             } else if position != former {
                 try await publish([], position)
             }
-            guard page.hasMore, let reached = page.reached else { return }
+            guard page.hasMore, let reached = page.reached else { break }
             mark = reached
         }
+        try await publish([heartbeat], nil)
     }
 
     private var windowStart: ErpChangeMark {

@@ -192,7 +192,7 @@ public final class ErpDispatcher: Sendable {
         let outcomes = all.compactMap(\.outcome)
         var verdicts = all
         if !outcomes.isEmpty,
-            case .failed(let error) = await engine.submit(.takeErpOutcomes(tenant: tenant, outcomes), alarm: alarm)
+            case .failed(let error) = await engine.submit(.takeErpOutcomes(tenant: tenant, outcomes))
         {
             let now = clock.nowNanoseconds
             for index in verdicts.indices where verdicts[index].answer != nil {

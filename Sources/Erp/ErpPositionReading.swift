@@ -4,7 +4,8 @@ public import Inventory
 /// Reads an ERP's figures and makes snapshots of them that say which of our holds they contain: all, page by page, for
 /// agreement now and then, or those of some places.
 ///
-/// A snapshot's time is the one at which its figure was asked for: whatever happened later is newer than it.
+/// A snapshot's time is the one at which its figure was asked for: whatever happened later is newer than it. It vouches for
+/// itself alone; that everything was read says the heartbeat of whoever read it to the end.
 public struct ErpPositionReading: Sendable {
     private let erp: any ErpReads
     /// The source that the snapshots are from.
@@ -25,6 +26,16 @@ public struct ErpPositionReading: Sendable {
         public var positions = 0
         /// Units of our holds that the figures contain, by line.
         public var holds: [ErpHoldName: Int64] = [:]
+        /// Says that every figure is known as it was when the reading began. To be published after all snapshots.
+        public let heartbeat: IncomingEvent
+    }
+
+    /// Says that every figure is known as it was at a time.
+    func heartbeat(askedNanoseconds asked: WallNanoseconds) -> IncomingEvent {
+        let event = InventoryEvent(
+            id: "read-\(String(asked, radix: 32))", source: source, kind: .sourceHeartbeat, occurredAtNanoseconds: asked
+        )
+        return IncomingEvent(event: event, original: Array("\(asked)".utf8), contentType: .erpReading)
     }
 
     /// Reads every page once.
@@ -36,7 +47,7 @@ public struct ErpPositionReading: Sendable {
         wallNanoseconds: @escaping @Sendable () -> WallNanoseconds,
         publish: @Sendable ([IncomingEvent]) async throws -> Void
     ) async throws -> Result {
-        var result = Result()
+        var result = Result(heartbeat: heartbeat(askedNanoseconds: wallNanoseconds()))
         var next: String? = ""
         while let after = next {
             let locations = self.locations
@@ -107,7 +118,7 @@ public struct ErpPositionReading: Sendable {
         let event = InventoryEvent(
             id: "read-\(String(asked, radix: 32))-\(String(digest, radix: 32))", source: source,
             kind: .positionSnapshot, occurredAtNanoseconds: asked, sku: position.sku, location: position.location,
-            snapshot: effect, contains: Array(position.contains.prefix(Limits.containsMax)))
+            snapshot: effect, contains: position.contains)
         return IncomingEvent(event: event, original: Array(body.utf8), contentType: .erpReading)
     }
 

@@ -17,10 +17,16 @@ public protocol Feed: Sendable {
     var kind: FeedKind { get }
     /// The source whose events it brings.
     var source: String { get }
+    /// All sources whose events it may bring.
+    var sources: Set<String> { get }
 
     /// Reads, publishes and acknowledges until the task is cancelled. Throws when it must begin anew; what was not
     /// acknowledged is then read again.
     func run(_ port: FeedPort) async throws(FeedFailure)
+}
+
+extension Feed {
+    public var sources: Set<String> { [source] }
 }
 
 /// A feed whose past can be asked for again.
@@ -71,6 +77,8 @@ public struct FeedPort: Sendable {
     /// writer's queue is full. At most `Limits.eventsPerBatchMax` events.
     public let publish:
         @Sendable (_ events: [IncomingEvent], _ position: FeedPosition?) async throws(FeedFailure) -> [EventResult]
+    /// The same for events of the past, which are read again: without a position.
+    public let publishAgain: FeedReplayPublish
     /// The position last committed; nil: none yet.
     public let lastPosition: @Sendable () throws(FeedFailure) -> FeedPosition?
     /// Tells how far behind the feed is, for people and metrics. To be called also when nothing waits, such as once it is
@@ -81,15 +89,22 @@ public struct FeedPort: Sendable {
     /// The wall clock.
     public let now: @Sendable () -> WallNanoseconds
 
+    /// - Parameter publishAgain: nil: as `publish`.
     public init(
         publish:
             @escaping @Sendable (_ events: [IncomingEvent], _ position: FeedPosition?) async throws(FeedFailure) ->
             [EventResult],
+        publishAgain: FeedReplayPublish? = nil,
         lastPosition: @escaping @Sendable () throws(FeedFailure) -> FeedPosition?,
         report: @escaping @Sendable (FeedBacklog) -> Void, alarm: AlarmClock,
         now: @escaping @Sendable () -> WallNanoseconds
     ) {
         self.publish = publish
+        if let publishAgain {
+            self.publishAgain = publishAgain
+        } else {
+            self.publishAgain = { (events) async throws(FeedFailure) in try await publish(events, nil) }
+        }
         self.lastPosition = lastPosition
         self.report = report
         self.alarm = alarm

@@ -24,7 +24,8 @@ public enum FeedState: Int, Sendable, CaseIterable {
 public struct FeedCondition: Sendable, Equatable {
     public var id: String
     public var kind: FeedKind
-    public var source: String
+    /// All whose events it may bring.
+    public var sources: Set<String>
     public var state: FeedState
     /// Up to where everything is committed; nil: nothing yet.
     public var position: FeedPosition?

@@ -95,10 +95,10 @@ final class FeedReplays: Sendable {
     ) async {
         let progress = ReplayTally(tell)
         let server = self.server
+        let publish = publish ?? server.publishAgain
         let port = FeedPort(
             publish: { (events, position) async throws(FeedFailure) in
-                let results =
-                    if let publish { try await publish(events) } else { try await server.publish(events, nil) }
+                let results = try await publish(events)
                 progress.count(results, position)
                 return results
             },

@@ -86,7 +86,7 @@ final class FeedRunner: Sendable {
         let (now, monotonicNow) = (clock.now(), clock.monotonicNow())
         return state.withLock { state in
             FeedCondition(
-                id: feed.id, kind: feed.kind, source: feed.source,
+                id: feed.id, kind: feed.kind, sources: feed.sources,
                 state: state.pause != nil ? .paused : state.isRunning ? .running : .waiting, position: state.position,
                 waiting: state.backlog?.waiting ?? 0,
                 lagNanoseconds: state.lagNanoseconds(now: now, monotonicNow: monotonicNow), lastError: state.lastError,

@@ -28,6 +28,9 @@ public struct AcceptedEvent: Sendable, Equatable {
         /// See `ReferenceLine.Entry`.
         public let mayStandAlone: Bool
         public let key: OrderKey
+
+        /// Whether it has more sold if it is left out: what is allocated, and goods that are on their way no more.
+        public var isNeeded: Bool { opens == (kind == .allocation) }
     }
 
     public var stock: Stock?
@@ -130,10 +133,6 @@ extension EventRules {
     }
 
     private static func checkContains(_ event: InventoryEvent) throws(EventRejection) {
-        guard event.contains.count <= Limits.containsMax else {
-            throw EventRejection(
-                .invalidField, "contains: at most \(Limits.containsMax), are \(event.contains.count)")
-        }
         if !event.contains.isEmpty && !event.snapshot.touched.contains(.allocated) {
             throw EventRejection(.invalidField, "contains: is about position.allocated, which is absent")
         }

@@ -17,7 +17,9 @@ public struct EventBounds: Sendable, Equatable {
 /// Judges events before they are placed: pure functions of the event and of what is known of its source.
 public enum EventRules {
     /// Checks what needs no look-up: fields, type and lot. To be called before the source is looked up or made known.
-    public static func checkFields(_ event: InventoryEvent) throws(EventRejection) {
+    ///
+    /// - Parameter isReading: the server asked for the figure itself: it contains as many holds as there are.
+    public static func checkFields(_ event: InventoryEvent, isReading: Bool = false) throws(EventRejection) {
         try checkText(event.id, "id", Limits.idBytesMax)
         try checkText(event.source, "source", Limits.nameBytesMax)
         if event.occurredAtNanoseconds <= 0 { throw EventRejection(.invalidField, "occurred_at: is required") }
@@ -57,6 +59,9 @@ public enum EventRules {
         try checkStatus(event.status, "status")
         try checkStatus(event.toStatus, "to_status")
         try checkSupply(event)
+        if !isReading && event.contains.count > Limits.containsMax {
+            throw EventRejection(.invalidField, "contains: at most \(Limits.containsMax), are \(event.contains.count)")
+        }
         _ = try effect(of: event)
     }
 

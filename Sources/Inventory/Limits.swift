@@ -48,8 +48,10 @@ public enum Limits {
     public static let watchesMax = 20_000
     /// Lines that all of them name.
     public static let watchLinesMax = 2_000_000
-    /// Skus that are remembered for those of them that name none and hear of all.
+    /// Skus that are remembered for those of them that hear of all, at each place that they name.
     public static let watchSkusMax = 20_000_000
+    /// Lines without a sku that one of them names: every sku that may be sold at a location.
+    public static let watchPlacesMax = 100
     /// Bounds between bands that one of them names.
     public static let watchBandsMax = 16
 
@@ -68,6 +70,8 @@ public enum Limits {
     /// Sequences kept beyond a gap, per source.
     public static let pendingSequencesMax: UInt64 = 10_000
     public static let deadLettersMax = 1_000_000
+    /// Bytes of all dead letters, unless the configuration says otherwise.
+    public static let deadLetterBytesMax: UInt64 = 1 << 30
     /// Events of one transfer or allocation that are told apart.
     public static let referenceEventsMax = 1_000
     /// Transfers and allocations that are kept, those not closed yet for as long as they are open.
@@ -127,6 +131,7 @@ public enum Limits {
             ("watches_max", Int64(watchesMax)),
             ("watch_lines_max", Int64(watchLinesMax)),
             ("watch_skus_max", Int64(watchSkusMax)),
+            ("watch_places_max", Int64(watchPlacesMax)),
             ("watch_bands_max", Int64(watchBandsMax)),
             ("read_units_max", readUnitsMax),
             ("calls_in_flight_max", callsInFlightMax),
@@ -136,6 +141,7 @@ public enum Limits {
             ("gap_wait_ns", gapWaitNanoseconds),
             ("pending_sequences_max", Int64(pendingSequencesMax)),
             ("dead_letters_max", Int64(deadLettersMax)),
+            ("dead_letter_bytes_max", Int64(deadLetterBytesMax)),
             ("reference_events_max", Int64(referenceEventsMax)),
             ("references_max", Int64(referencesMax)),
             ("variances_max", Int64(variancesMax)),

@@ -112,15 +112,16 @@ public struct LineEvaluation<Recorder: EvaluationRecorder> {
         _ openHolds: Int64
     ) {
         if figures.sellable() > 0 { hasStock = true }
-        let voucher = row.pointee.owner != 0 ? row.pointee.owner : figures.authoritativeSource
-        let vouched = max(figures.authoritativeTimeNanoseconds, watermarks.watermark(of: voucher), 0)
-        let age = max(0, nowNanoseconds - vouched)
+        let vouched = Vouched(
+            authoritativeTimeNanoseconds: figures.authoritativeTimeNanoseconds,
+            authoritativeSource: figures.authoritativeSource, owner: row.pointee.owner, watermarks: watermarks)
+        let age = vouched.ageNanoseconds(nowNanoseconds: nowNanoseconds)
         oldestAgeNanoseconds = max(oldestAgeNanoseconds, age)
-        var step = LocationStep(location: location, source: voucher, age: age, sequence: position?.sequence ?? 0)
+        var step = LocationStep(location: location, source: vouched.source, age: age, sequence: position?.sequence ?? 0)
 
         if Recorder.isRecording, let position { recordBuckets(position, row.pointee.terms, step) }
         recorder.vouched(
-            forNanoseconds: vouched, staleAfterNanoseconds: row.pointee.terms.staleAfterNanoseconds,
+            forNanoseconds: vouched.untilNanoseconds, staleAfterNanoseconds: row.pointee.terms.staleAfterNanoseconds,
             maxStalenessNanoseconds: maxStalenessNanoseconds)
         applyPolicy(row, figures, openHolds: openHolds, &step)
         let isWithheld = applyFreshness(row, age: age, &step)

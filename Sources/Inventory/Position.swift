@@ -33,6 +33,8 @@ public struct Position: Sendable, Equatable {
     public var contained: Int64 = 0
     /// Some of it is told by lot: only then are there lots to look for.
     public var isSplit = false
+    /// What belongs to no lot is the figure of an ERP that knows no lots: beside lots it would count them again.
+    public var isRead = false
     /// Of a lot: its source tells what is allocated of it, so that the position's figure does not.
     public var tellsAllocated = false
     /// The part of `reserved` that each channel holds, those that hold nothing left out, in order of numbers.

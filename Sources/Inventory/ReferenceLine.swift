@@ -26,6 +26,9 @@ public struct ReferenceLine: Sendable, Equatable {
         public var opens: Bool
         /// A closing that mostly has no opening, as a shipment's number is mostly no allocation's: it is missed by nobody.
         public var mayStandAlone: Bool
+        /// A shipment of a hold of ours: its units were held as ours, so it closes only what was opened before it, as what was
+        /// allocated before its order's name was known here.
+        public var isOfHold: Bool
         /// What of it stands on the time line now, signed.
         public var effect: Int64 = 0
         /// Its place there is pruned, or full: the effect stays what it is.
@@ -33,9 +36,10 @@ public struct ReferenceLine: Sendable, Equatable {
 
         public init(
             occurredAtNanoseconds: WallNanoseconds, key: OrderKey, units: Int64, opens: Bool,
-            mayStandAlone: Bool = false
+            mayStandAlone: Bool = false, isOfHold: Bool = false
         ) {
             self.mayStandAlone = mayStandAlone
+            self.isOfHold = isOfHold
             self.occurredAtNanoseconds = occurredAtNanoseconds
             self.key = key
             self.units = units
@@ -43,7 +47,7 @@ public struct ReferenceLine: Sendable, Equatable {
         }
     }
 
-    /// By time, then key.
+    /// By time, then what opens before what closes, then key.
     public private(set) var entries: [Entry] = []
     /// It belongs to a hold of ours, which is subtracted anyway: nothing of it counts.
     public var isOurs = false
@@ -68,18 +72,30 @@ public struct ReferenceLine: Sendable, Equatable {
         self.touchedNanoseconds = touchedNanoseconds
     }
 
-    /// Adds an event that is not in it. False: its time is folded already, or the line is full; nothing was changed.
-    public mutating func insert(_ entry: Entry) -> Bool {
-        guard entry.occurredAtNanoseconds > foldedThroughNanoseconds, entries.count < Limits.referenceEventsMax else {
-            return false
+    /// Whether as many events as are told apart are in it.
+    public var isFull: Bool { entries.count >= Limits.referenceEventsMax }
+
+    /// Why an event of a time cannot be added; nil: it can.
+    public func problem(atNanoseconds time: WallNanoseconds) -> EventRejection? {
+        if time <= foldedThroughNanoseconds {
+            return EventRejection(.tooOld, "reference: what happened to it at that time is no longer told apart")
         }
+        guard isFull else { return nil }
+        return EventRejection(
+            .outOfRange, "reference: at most \(Limits.referenceEventsMax) events of one are told apart")
+    }
+
+    /// Adds an event that is not in it. False: there is a problem, and nothing was changed.
+    public mutating func insert(_ entry: Entry) -> Bool {
+        guard problem(atNanoseconds: entry.occurredAtNanoseconds) == nil else { return false }
         let place = entries.firstIndex { Self.isBefore(entry, $0) } ?? entries.count
         entries.insert(entry, at: place)
         return true
     }
 
     private static func isBefore(_ left: Entry, _ right: Entry) -> Bool {
-        (left.occurredAtNanoseconds, left.key) < (right.occurredAtNanoseconds, right.key)
+        (left.occurredAtNanoseconds, left.opens ? 0 : 1, left.key)
+            < (right.occurredAtNanoseconds, right.opens ? 0 : 1, right.key)
     }
 
     /// What each entry should do to the bucket: openings all of theirs; closings as much as is left, the earliest first.
@@ -92,12 +108,16 @@ public struct ReferenceLine: Sendable, Equatable {
                 left += entry.units
             }
         }
+        var openThen = foldedUnits
         return entries.map { entry in
-            if entry.isFixed { return entry.effect }
-            if entry.opens { return isOurs ? 0 : entry.units }
-            let taken = isOurs ? 0 : max(0, min(left, entry.units))
-            left -= taken
-            return -taken
+            var effect = entry.effect
+            if !entry.isFixed {
+                let most = entry.isOfHold ? min(left, openThen) : left
+                effect = isOurs ? 0 : entry.opens ? entry.units : -max(0, min(most, entry.units))
+                if !entry.opens { left += effect }
+            }
+            openThen += effect
+            return effect
         }
     }
 
@@ -105,13 +125,13 @@ public struct ReferenceLine: Sendable, Equatable {
 
     public mutating func fix(at index: Int) { entries[index].isFixed = true }
 
-    /// Forgets the single entries that lie more than a horizon behind the newest, and keeps what they left open. By the
-    /// events' own times: of a feed that is days behind, none is old beside its neighbours. Returns the closings among them
-    /// that never found their opening.
+    /// Forgets the single entries that lie more than a horizon behind the newest, or behind `newest` if that is later, and
+    /// keeps what they left open. By the events' own times: of a feed that is days behind, none is old beside its neighbours.
+    /// Returns the closings among them that never found their opening.
     @discardableResult
-    public mutating func fold(horizonNanoseconds: Int64) -> [Entry] {
-        guard let newest = entries.last?.occurredAtNanoseconds else { return [] }
-        let time = newest - horizonNanoseconds
+    public mutating func fold(horizonNanoseconds: Int64, newest: WallNanoseconds = .min) -> [Entry] {
+        guard let last = entries.last?.occurredAtNanoseconds else { return [] }
+        let time = max(last, newest) - horizonNanoseconds
         guard time > foldedThroughNanoseconds else { return [] }
         let unpaired = unpaired.filter { $0.occurredAtNanoseconds <= time }
         while let first = entries.first, first.occurredAtNanoseconds <= time {
@@ -120,6 +140,13 @@ public struct ReferenceLine: Sendable, Equatable {
         }
         foldedThroughNanoseconds = time
         return unpaired
+    }
+
+    /// Before an event of a time is added: of a full line, what lies more than a horizon behind the event is forgotten.
+    /// Returns as `fold`.
+    @discardableResult
+    public mutating func makeRoom(at time: WallNanoseconds, horizonNanoseconds: Int64) -> [Entry] {
+        isFull ? fold(horizonNanoseconds: horizonNanoseconds, newest: time) : []
     }
 
     /// Closings that wait for an opening that somebody should have told of.

@@ -4,22 +4,25 @@
 /// in it. The first sequence ever seen starts the prefix; lower ones that come later are late fillers, which take effect
 /// and move nothing. A source that has never counted vouches with every event. From one that counts, an event without a
 /// sequence vouches for nothing, except a heartbeat while no gap is open: that says outright that everything was told.
+/// A figure that was read, rather than told, vouches for itself alone: only the heartbeat after a whole reading says that
+/// all were read.
 extension SourceProgress {
     /// Notes an event that was taken in, with whatever outcome, once.
     ///
     /// - Parameters:
     ///   - occurredAtNanoseconds: nil for a dead letter: its sequence is accounted for, but it vouches for nothing.
     ///   - receivedAtNanoseconds: now, in ledger time.
+    ///   - isReading: it is a figure that was read, one of many.
     public mutating func observe<Pending: PendingSequences & ~Copyable>(
         sequence: UInt64?, occurredAtNanoseconds: WallNanoseconds?, receivedAtNanoseconds: WallNanoseconds,
-        isHeartbeat: Bool, pending: inout Pending
+        isHeartbeat: Bool, isReading: Bool = false, pending: inout Pending
     ) throws(Pending.Failure) {
         let occurredAt = occurredAtNanoseconds ?? 0
         newestOccurredAtNanoseconds = max(newestOccurredAtNanoseconds, occurredAt)
         // The event rules refuse greater ones; such a dead letter must not end the count.
         if let sequence, sequence > UInt64(Int64.max) { return }
         guard let sequence else {
-            let vouches = nextSequence == nil || (isHeartbeat && gapSinceNanoseconds == nil)
+            let vouches = !isReading && (nextSequence == nil || (isHeartbeat && gapSinceNanoseconds == nil))
             if vouches { vouch(occurredAt, receivedAtNanoseconds) }
             return
         }

@@ -27,4 +27,14 @@ public struct SourceProgress: Sendable, Equatable, Codable {
     public var lastErrorNanoseconds: WallNanoseconds = 0
 
     public init() {}
+
+    /// The newest event that may have been told, for what is forgotten a horizon behind it: a source that fell silent keeps
+    /// nothing for longer than two horizons. By when its events came, not by when they occurred: one that tells of a past month
+    /// is not silent.
+    public func newestNanoseconds(
+        nowNanoseconds: WallNanoseconds, horizonNanoseconds: Int64
+    ) -> WallNanoseconds {
+        guard lastEventNanoseconds < nowNanoseconds - horizonNanoseconds else { return newestOccurredAtNanoseconds }
+        return max(newestOccurredAtNanoseconds, nowNanoseconds - horizonNanoseconds)
+    }
 }

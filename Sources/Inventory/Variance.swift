@@ -30,6 +30,8 @@ public struct Variance: Sendable, Equatable, Codable {
     public var reconciliation = ""
     public var sku = ""
     public var location: LocationNumber = 0
+    /// The lot that the event at fault named; nil: none.
+    public var lot: String?
     /// By its name; empty: it is about no bucket.
     public var bucket = ""
     /// Our figure, in units.

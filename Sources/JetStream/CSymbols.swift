@@ -5,17 +5,16 @@ internal import Feeds
 //
 //   connection    natsOptions_Create, _SetServers, _SetName, _SetMaxReconnect, _SetReconnectWait, _SetTimeout, _SetSecure,
 //                 _SetUserCredentialsFromFiles, _LoadCATrustedCertificates, _Destroy; natsConnection_Connect, _Status,
-//                 _FlushTimeout, _JetStream, _Destroy
-//   JetStream     js_GetStreamInfo, js_GetConsumerInfo, js_AddConsumer, js_DeleteConsumer, js_PullSubscribe,
-//                 js_PublishMsg; jsStreamInfo_Destroy, jsConsumerInfo_Destroy, jsPubAck_Destroy, jsCtx_Destroy
-//   messages      natsSubscription_FetchRequest, _Destroy; natsMsg_GetData, _GetDataLength, _GetMetaData, _Ack,
-//                 _NakWithDelay, _Create, _Destroy; natsMsgHeader_Keys, _Get, _Set; jsMsgMetaData_Destroy,
-//                 natsMsgList_Destroy
+//                 _FlushTimeout, _JetStream, _SubscribeSync, _PublishString, _PublishRequestString, _Close, _Destroy;
+//                 natsInbox_Create, _Destroy
+//   JetStream     js_GetStreamInfo, js_GetConsumerInfo, js_AddConsumer, js_DeleteConsumer, js_PublishMsg;
+//                 jsStreamInfo_Destroy, jsConsumerInfo_Destroy, jsCtx_Destroy
+//   messages      natsSubscription_NextMsg, _Destroy; natsMsg_GetData, _GetDataLength, _GetReply, _GetSubject, _Create,
+//                 _Destroy; natsMsgHeader_Keys, _Get, _Set
 //   errors        natsStatus_GetText, nats_GetLastError, nats_ReleaseThreadMemory
 //
-// Never used: natsSubscription_Unsubscribe and _Drain (they delete the durable consumer of a subscription that made it),
-// natsSubscription_Fetch (once it waits, it waits for a full batch), natsSubscription_NextMsg and callbacks (the library's
-// threads would call ours).
+// Never used: natsSubscription_Fetch and _FetchRequest (see `PullSubscription`), natsSubscription_Unsubscribe and _Drain (what
+// is read is read to its end by ourselves), callbacks (the library's threads would call ours).
 
 extension FeedFailure {
     /// What libnats says went wrong in its last call on this thread.

@@ -32,7 +32,6 @@ struct JetStreamConsumer {
     }
 
     func subscribe() throws(FeedFailure) -> PullSubscription {
-        try context.link.jetStream.subscribe(
-            consumer: state.name, of: context.settings.stream, subject: subject)
+        try PullSubscription(context.link, consumer: state.name, of: context.settings.stream)
     }
 }

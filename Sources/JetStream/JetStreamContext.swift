@@ -118,24 +118,6 @@ struct JetStreamContext: ~Copyable, @unchecked Sendable {
         unsafe _ = js_DeleteConsumer(pointer, stream, name, nil, nil)
     }
 
-    /// Reads by a consumer that exists; it outlives the subscription.
-    func subscribe(consumer: String, of stream: String, subject: String) throws(FeedFailure) -> PullSubscription {
-        var options = unsafe jsSubOptions()
-        unsafe jsSubOptions_Init(&options)
-        var made: OpaquePointer?
-        // The options borrow both strings for the call.
-        let status = unsafe stream.withCString { stream in
-            unsafe consumer.withCString { consumer in
-                unsafe options.Stream = UnsafePointer(stream)
-                unsafe options.Consumer = UnsafePointer(consumer)
-                return unsafe js_PullSubscribe(&made, pointer, subject, nil, nil, &options, nil)
-            }
-        }
-        try check(status, "consumer \(consumer) of stream \(stream)")
-        guard let made = unsafe made else { preconditionFailure("js_PullSubscribe gave nothing") }
-        return unsafe PullSubscription(made)
-    }
-
     /// Stores a message in the stream that takes its subject. Returns when the server has it.
     ///
     /// - Parameter id: within the stream's window the server drops a repeat of it; nil: none.

@@ -14,10 +14,13 @@ public typealias PayloadDecoder =
 /// the commit that holds its effect, so that none is lost; one that comes again is a duplicate by its event id.
 public struct JetStreamFeed: ReplayableFeed {
     public let settings: Settings
+    public let sources: Set<String>
     private let decode: PayloadDecoder
 
-    public init(_ settings: Settings, decode: @escaping PayloadDecoder) {
+    /// - Parameter sources: all whose events `decode` may make; nil: those of the settings' source only.
+    public init(_ settings: Settings, sources: Set<String>? = nil, decode: @escaping PayloadDecoder) {
         self.settings = settings
+        self.sources = sources ?? [settings.source]
         self.decode = decode
     }
 

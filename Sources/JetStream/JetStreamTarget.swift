@@ -9,8 +9,9 @@ public final class JetStreamTarget: PublicationTarget {
     public let kind = PublicationKind.nats
     public var text: String { pattern.text }
 
-    public init(_ endpoint: NatsEndpoint, pattern: SubjectPattern, channel: String) throws(FeedFailure) {
-        publisher = try JetStreamPublisher(endpoint)
+    /// - Parameter callsMax: as many as there may be events on their way.
+    public init(_ endpoint: NatsEndpoint, pattern: SubjectPattern, channel: String, callsMax: Int) {
+        publisher = JetStreamPublisher(endpoint, callsMax: callsMax)
         self.pattern = pattern
         self.channel = channel
     }

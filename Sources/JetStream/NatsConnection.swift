@@ -70,12 +70,44 @@ struct NatsConnection: ~Copyable, @unchecked Sendable {
         unsafe _ = natsConnection_FlushTimeout(pointer, Self.flushMilliseconds)
     }
 
+    /// For good, and for all who use it: their calls fail, and what was not sent yet is forgotten.
+    func close() { unsafe natsConnection_Close(pointer) }
+
     func jetStream() throws(FeedFailure) -> JetStreamContext {
         var context: OpaquePointer?
         // The context holds on to the connection.
         try unsafe check(natsConnection_JetStream(&context, pointer, nil), "natsConnection_JetStream")
         guard let context = unsafe context else { preconditionFailure("natsConnection_JetStream gave none") }
         return unsafe JetStreamContext(context)
+    }
+
+    /// A subject that nobody else uses.
+    func newInbox() throws(FeedFailure) -> String {
+        var inbox: UnsafeMutablePointer<CChar>?
+        try unsafe check(natsInbox_Create(&inbox), "inbox")
+        // Freed after it was copied.
+        defer { unsafe natsInbox_Destroy(inbox) }
+        return unsafe inbox.map { unsafe String(cString: $0) } ?? ""
+    }
+
+    /// What it gives is the caller's to free; there again after an outage as the connection is.
+    func subscribe(to subject: String) throws(FeedFailure) -> OpaquePointer {
+        var made: OpaquePointer?
+        try unsafe check(natsConnection_SubscribeSync(&made, pointer, subject), "subscription to \(subject)")
+        guard let made = unsafe made else { preconditionFailure("natsConnection_SubscribeSync gave none") }
+        return unsafe made
+    }
+
+    /// Buffered: returns before it is sent.
+    func publish(_ text: String, to subject: String, reply: String?) throws(FeedFailure) {
+        // The library copies all of it.
+        let status =
+            if let reply {
+                unsafe natsConnection_PublishRequestString(pointer, subject, reply, text)
+            } else {
+                unsafe natsConnection_PublishString(pointer, subject, text)
+            }
+        try check(status, subject)
     }
 
     /// libnats copies every string that it is given here.

@@ -22,8 +22,7 @@ struct SubjectReplay: ~Copyable {
             durable: nil, of: settings.stream, subject: subject, from: start)
         defer { link.jetStream.deleteConsumer(consumer.name, of: settings.stream) }
         context.session.began(index, in: try link.jetStream.stream(settings.stream), consumer: consumer)
-        let subscription = try link.jetStream.subscribe(
-            consumer: consumer.name, of: settings.stream, subject: subject)
+        let subscription = try PullSubscription(link, consumer: consumer.name, of: settings.stream)
         var (reached, waiting) = (UInt64(0), consumer.waiting)
         while reached < end, waiting > 0, !context.session.isStopping {
             guard let messages = try context.fetch(subscription, waitNanoseconds: Self.waitNanoseconds) else {

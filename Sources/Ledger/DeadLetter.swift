@@ -28,13 +28,15 @@ public struct DeadLetter: Sendable, Equatable {
     /// The event's id at its source and its sku, as far as they could be read.
     public var eventID: String
     public var sku: String
+    /// The feed that brought it, whose map reads it anew; empty: none did.
+    public var feed: String
     /// As they were received.
     public var original: [UInt8]
 
     public init(
         sequence: UInt64, digest: DeadLetterDigest, contentType: UInt8, firstTimeNanoseconds: WallNanoseconds,
         lastTimeNanoseconds: WallNanoseconds, attempts: UInt32, reason: String, source: String, eventID: String,
-        sku: String, original: [UInt8]
+        sku: String, feed: String = "", original: [UInt8]
     ) {
         self.sequence = sequence
         self.digest = digest
@@ -46,6 +48,7 @@ public struct DeadLetter: Sendable, Equatable {
         self.source = source
         self.eventID = eventID
         self.sku = sku
+        self.feed = feed
         self.original = original
     }
 
@@ -60,11 +63,12 @@ public struct DeadLetter: Sendable, Equatable {
         id.utf8.count <= 32 ? id.split(separator: "-").first.flatMap { UInt64($0, radix: 32) } : nil
     }
 
-    private static let fixedBytes = RecordHeader.bytes + 44
+    private static let fixedBytes = RecordHeader.bytes + 46
 
-    private var texts: [String] { [reason, source, eventID, sku] }
+    private var texts: [String] { [reason, source, eventID, sku, feed] }
 
-    var bytes: Int { Self.fixedBytes + texts.reduce(original.count) { $0 + $1.utf8.count } }
+    /// What it takes in the store, without its key.
+    public var bytes: Int { Self.fixedBytes + texts.reduce(original.count) { $0 + $1.utf8.count } }
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, digest.high)
@@ -89,7 +93,7 @@ public struct DeadLetter: Sendable, Equatable {
         }
         var offset = Self.fixedBytes
         var texts: [String] = []
-        for index in 0..<4 {
+        for index in 0..<5 {
             let end = offset + Int(unsafe record.little(52 + 2 * index, UInt16.self))
             guard end <= record.count else { return nil }
             unsafe texts.append(String(decoding: record[offset..<end], as: UTF8.self))
@@ -101,7 +105,7 @@ public struct DeadLetter: Sendable, Equatable {
         unsafe firstTimeNanoseconds = record.little(32, Int64.self)
         unsafe lastTimeNanoseconds = record.little(40, Int64.self)
         unsafe attempts = record.little(48, UInt32.self)
-        (reason, source, eventID, sku) = (texts[0], texts[1], texts[2], texts[3])
+        (reason, source, eventID, sku, feed) = (texts[0], texts[1], texts[2], texts[3], texts[4])
         unsafe original = [UInt8](record[offset...])
     }
 }

@@ -4,10 +4,12 @@ extension WriteBatch {
     /// Stores a dead letter in place of the one with its sequence, which had its digest.
     public mutating func setDeadLetter(_ letter: DeadLetter, tenant: TenantNumber) throws(LedgerError) {
         let key = KeyBuffer.deadLetter(tenant: tenant, sequence: letter.sequence)
-        let isNew = unsafe try upsert(key.bytes, reserving: letter.bytes, in: .deadLetters) { record in
+        let former = unsafe try record(key.bytes, in: .deadLetters)?.count
+        unsafe try put(key.bytes, reserving: letter.bytes, in: .deadLetters) { record in
             unsafe letter.encode(into: record, key: key.bytes)
         }
-        guard isNew else { return }
+        state.deadLetterBytes = state.deadLetterBytes - UInt64(former ?? 0) + UInt64(letter.bytes)
+        guard former == nil else { return }
         state.deadLetters += 1
         let idKey = KeyBuffer.deadLetterID(tenant: tenant, digest: letter.digest)
         unsafe try put(idKey.bytes, reserving: RecordHeader.bytes + 8, in: .deadLetterIDs) { record in
@@ -20,8 +22,10 @@ extension WriteBatch {
     @discardableResult
     public mutating func deleteDeadLetter(_ letter: DeadLetter, tenant: TenantNumber) throws(LedgerError) -> Bool {
         let key = KeyBuffer.deadLetter(tenant: tenant, sequence: letter.sequence)
-        guard unsafe try delete(key.bytes, in: .deadLetters) else { return false }
+        guard let bytes = unsafe try record(key.bytes, in: .deadLetters)?.count else { return false }
+        _ = unsafe try delete(key.bytes, in: .deadLetters)
         state.deadLetters -= 1
+        state.deadLetterBytes -= UInt64(bytes)
         let idKey = KeyBuffer.deadLetterID(tenant: tenant, digest: letter.digest)
         _ = unsafe try delete(idKey.bytes, in: .deadLetterIDs)
         return true

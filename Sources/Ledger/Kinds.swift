@@ -17,6 +17,9 @@ public struct DocumentKind: RawRepresentable, Sendable, Hashable {
     public static let reconciliation = DocumentKind(rawValue: 9)
     public static let publication = DocumentKind(rawValue: 10)
     public static let rebuild = DocumentKind(rawValue: 11)
+    public static let rebuildRepair = DocumentKind(rawValue: 12)
+    public static let discard = DocumentKind(rawValue: 13)
+    public static let discardTime = DocumentKind(rawValue: 14)
 }
 
 /// What a name stands for. Tenants are interned under tenant 0, and so are figures that were made anew, called the tenant's name,

@@ -238,6 +238,7 @@ struct Verification {
         _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer
     ) throws(LedgerError) -> Bool {
         report.deadLetters += 1
+        report.deadLetterBytes += UInt64(record.count)
         guard let letter = unsafe DeadLetter(record, key: key) else { return false }
         let idKey = KeyBuffer.deadLetterID(tenant: unsafe key.big(0, TenantNumber.self), digest: letter.digest)
         let idRecord = unsafe try reader.record(idKey.bytes, in: .deadLetterIDs)
@@ -297,6 +298,7 @@ struct Verification {
             ("journal entries", state.journalEntries, report.journalEntries),
             ("dead letters", state.deadLetters, report.deadLetters),
             ("dead letters", state.deadLetters, report.deadLetterIDs),
+            ("bytes of dead letters", state.deadLetterBytes, report.deadLetterBytes),
             ("audit entries", state.auditEntries, report.auditEntries),
             ("reservations", state.reservations, report.reservations),
             ("open reservations", state.openReservations, report.openReservations),

@@ -14,6 +14,8 @@ public enum LedgerError: Error, Sendable, Equatable {
     case corrupt(String)
     /// Nothing was written. Growing commands wait; shrinking ones may still pass.
     case storageFull(String)
+    /// Nothing was written: no dead letter more is kept. Says by which limit.
+    case deadLettersFull(String)
     /// Nothing was written; the same call may succeed later.
     case retriable(LMDBError)
     /// A write or sync failed: what is in the page cache can no longer be trusted. Stop the process.
@@ -64,6 +66,7 @@ extension LedgerError: CustomStringConvertible {
         case .damagedFile(let detail): "the data file is damaged: \(detail); restore a backup"
         case .corrupt(let key): "the record of \(key) is damaged"
         case .storageFull(let detail): "storage is full: \(detail)"
+        case .deadLettersFull(let limit): limit
         case .retriable(let error): "storage is busy: \(error)"
         case .fatal(let error): "storage failed: \(error)"
         case .refused(let error): "storage refused: \(error)"

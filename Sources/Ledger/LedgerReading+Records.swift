@@ -105,13 +105,16 @@ extension LedgerReading where Self: ~Copyable {
         _ body: (_ number: UInt64, Value) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
         let start = KeyBuffer.audit(tenant: tenant, number: after == .max ? after : after + 1)
-        try scanAudit(type, tenant: tenant, start: start, descending: false, body)
+        try scanAudit(type, tenant: tenant, start: start, descending: false) {
+            number, _, entry throws(LedgerError) in try body(number, entry)
+        }
     }
 
-    /// A tenant's audit entries from the newest, or from the one before `before`, backwards; until `body` says false.
+    /// A tenant's audit entries from the newest, or from the one before `before`, backwards; until `body` says false. Of
+    /// each is told how many bytes it takes in the store.
     public borrowing func forEachAuditEntryBackwards<Value: Decodable>(
         _ type: Value.Type = Value.self, tenant: TenantNumber, before: UInt64 = .max,
-        _ body: (_ number: UInt64, Value) throws(LedgerError) -> Bool
+        _ body: (_ number: UInt64, _ bytes: Int, Value) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
         let start = KeyBuffer.audit(tenant: tenant, number: before)
         try scanAudit(type, tenant: tenant, start: start, descending: true, body)
@@ -119,12 +122,12 @@ extension LedgerReading where Self: ~Copyable {
 
     private borrowing func scanAudit<Value: Decodable>(
         _ type: Value.Type, tenant: TenantNumber, start: borrowing KeyBuffer, descending: Bool,
-        _ body: (_ number: UInt64, Value) throws(LedgerError) -> Bool
+        _ body: (_ number: UInt64, _ bytes: Int, Value) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
         unsafe try scan(.audit, from: start.bytes, descending: descending) { key, record throws(LedgerError) in
             guard key.count == 10, unsafe key.big(0, TenantNumber.self) == tenant else { return false }
             let value = unsafe try decode(type, record, key: key, in: .audit)
-            return unsafe try body(key.big(2, UInt64.self), value)
+            return unsafe try body(key.big(2, UInt64.self), record.count, value)
         }
     }
 }

@@ -10,6 +10,8 @@ public struct LedgerState: Sendable, Equatable {
     /// Of positions and of lots.
     public internal(set) var journalEntries: UInt64 = 0
     public internal(set) var deadLetters: UInt64 = 0
+    /// What they take, without their keys.
+    public internal(set) var deadLetterBytes: UInt64 = 0
     /// Also the number of the newest audit entry.
     public internal(set) var auditEntries: UInt64 = 0
     public internal(set) var reservations: UInt64 = 0
@@ -33,7 +35,7 @@ public struct LedgerState: Sendable, Equatable {
     /// Lots of all positions.
     public internal(set) var lots: UInt64 = 0
 
-    static let bytes = RecordHeader.bytes + 136
+    static let bytes = RecordHeader.bytes + 144
 
     func encode(into record: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
         unsafe record.setLittle(16, sequence)
@@ -53,6 +55,7 @@ public struct LedgerState: Sendable, Equatable {
         unsafe record.setLittle(128, lastVariance)
         unsafe record.setLittle(136, supplies)
         unsafe record.setLittle(144, lots)
+        unsafe record.setLittle(152, deadLetterBytes)
         unsafe RecordHeader.seal(record, key: key)
     }
 
@@ -77,5 +80,6 @@ public struct LedgerState: Sendable, Equatable {
         unsafe lastVariance = record.little(128, UInt64.self)
         unsafe supplies = record.little(136, UInt64.self)
         unsafe lots = record.little(144, UInt64.self)
+        unsafe deadLetterBytes = record.little(152, UInt64.self)
     }
 }

@@ -44,7 +44,8 @@ enum PositionRecord {
             unsafe record.setLittle(offset + 2, hold.units)
             offset += bytesPerEntry
         }
-        let flags: UInt8 = (position.isSplit ? 1 : 0) | (position.tellsAllocated ? 2 : 0)
+        let flags: UInt8 =
+            (position.isSplit ? 1 : 0) | (position.tellsAllocated ? 2 : 0) | (position.isRead ? 4 : 0)
         unsafe RecordHeader.seal(record, key: key, byte: flags, word: position.authoritativeSource)
     }
 
@@ -87,6 +88,7 @@ public struct LentPosition {
         var position = Position()
         unsafe position.isSplit = record[1] & 1 != 0
         unsafe position.tellsAllocated = record[1] & 2 != 0
+        unsafe position.isRead = record[1] & 4 != 0
         unsafe position.authoritativeSource = record.little(2, UInt16.self)
         unsafe position.sequence = record.little(16, UInt64.self)
         unsafe position.authoritativeTimeNanoseconds = record.little(24, Int64.self)

@@ -25,7 +25,10 @@ enum ReferenceRecord {
             unsafe record.setLittle(offset + 24, entry.units)
             unsafe record.setLittle(offset + 32, entry.effect)
             unsafe record.setLittle(
-                offset + 40, UInt8((entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)))
+                offset + 40,
+                UInt8(
+                    (entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)
+                        | (entry.isOfHold ? 8 : 0)))
             unsafe record.setLittle(offset + 41, UInt8(entry.key.id.utf8.count))
             let start = offset + entryBytes
             unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
@@ -52,7 +55,7 @@ enum ReferenceRecord {
                     primary: record.little(offset + 8, Int64.self), isAbsolute: false,
                     source: record.little(offset + 16, UInt64.self), id: id),
                 units: record.little(offset + 24, Int64.self), opens: flags & 1 != 0,
-                mayStandAlone: flags & 4 != 0)
+                mayStandAlone: flags & 4 != 0, isOfHold: flags & 8 != 0)
             unsafe entry.effect = record.little(offset + 32, Int64.self)
             entry.isFixed = flags & 2 != 0
             entries.append(entry)
@@ -85,6 +88,8 @@ public struct UnpairedReference: Sendable, Equatable {
     public let sku: String
     public let location: LocationNumber
     public let kind: ReferenceKind
+    /// Empty: none.
+    public let lot: String
     /// The closings, at least one.
     public let closings: [ReferenceLine.Entry]
 }
@@ -117,12 +122,12 @@ extension WriteBatch {
             else { return false }
             let closings = line.unpaired
             if !closings.isEmpty, let stock = unsafe StockKey(key), let first = unsafe stock.rest.first,
-                let kind = ReferenceKind(rawValue: first)
+                let kind = ReferenceKind(rawValue: first), let end = unsafe stock.rest.dropFirst().firstIndex(of: 0)
             {
                 unpaired.append(
                     unsafe UnpairedReference(
                         sku: String(decoding: stock.sku, as: UTF8.self), location: stock.location, kind: kind,
-                        closings: closings))
+                        lot: String(decoding: stock.rest[1..<end], as: UTF8.self), closings: closings))
             }
             return true
         }

@@ -5,8 +5,8 @@ internal import Inventory
 //
 //   16 epoch u64 | create i64 | expire i64 | longest expire i64 | version u64 | linked number u64 | linked epoch u64
 //      | channel | customer | order reference | lines u16 | transitions u16
-//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed) | requested, granted, open, committed,
-//      fulfilled, released, lapsed, contained, at the ERP: i64 each | sku | lot | ERP | ERP reference | reason
+//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed, bit 2: shipped by the ERP) |
+//      requested, granted, open, committed, fulfilled, released, lapsed, contained, at the ERP, with bit 2 shipped by the ERP: i64 each | sku | lot | ERP | ERP reference | reason
 //   a transition: time i64 | from u8 (0: none) | to u8 | cause u8 | sequence u64 | correlation id
 
 /// Writes a reservation into memory of just its size.
@@ -20,7 +20,7 @@ struct ReservationRecord {
         count += textBytes(reservation.channel) + textBytes(reservation.customer)
         count += textBytes(reservation.orderReference)
         for line in reservation.lines {
-            count += 4 + 2 + 1 + 1 + 9 * 8
+            count += 4 + 2 + 1 + 1 + (line.shippedByErp == 0 ? 9 : 10) * 8
             count += textBytes(line.lot)
             count += textBytes(line.sku) + textBytes(line.erp) + textBytes(line.erpReference) + textBytes(line.reason)
         }
@@ -65,7 +65,7 @@ struct ReservationRecord {
         add(line.id)
         add(line.location)
         add(line.erpState.rawValue)
-        add(UInt8((line.isCommitDue ? 1 : 0) | (line.isMissed ? 2 : 0)))
+        add(UInt8((line.isCommitDue ? 1 : 0) | (line.isMissed ? 2 : 0) | (line.shippedByErp == 0 ? 0 : 4)))
         add(line.requested)
         add(line.quantity)
         add(line.open)
@@ -75,6 +75,7 @@ struct ReservationRecord {
         add(line.lapsed)
         add(line.contained)
         add(line.erpQuantity)
+        if line.shippedByErp != 0 { add(line.shippedByErp) }
         add(line.sku)
         add(line.lot)
         add(line.erp)
@@ -175,6 +176,7 @@ struct ReservationReader {
         line.lapsed = integer()
         line.contained = integer()
         line.erpQuantity = integer()
+        if flags & 4 != 0 { line.shippedByErp = integer() }
         line.sku = text()
         line.lot = text()
         line.erp = text()

@@ -1,4 +1,5 @@
-// The layout of the ledger on disk, byte by byte. A change of anything here needs a new `Schema.version`.
+// The layout of the ledger on disk, byte by byte. A change of anything here needs a new `Schema.version`. Version 7 is not
+// released yet: until it is it may change as it stands, and a store of another day's build of it is refused as damaged.
 //
 // Integers in keys are big-endian, so that LMDB's byte order is theirs; integers in values are little-endian.
 // Every value starts with the same 16 bytes (`RecordHeader`):
@@ -20,14 +21,15 @@
 //                                                | 88 request ids u64 | 96 changes pruned through u64
 //                                                | 104 short positions u64 | 112 references u64 | 120 variances u64
 //                                                | 128 number of the newest variance u64 | 136 supplies u64
-//                                                | 144 lots u64
+//                                                | 144 lots u64 | 152 bytes of dead letters' records u64
 //                                                journal entries: those of positions and those of lots
 //                   "figures" tenant u16         2 running u16 | 16 beside u64: whose rows are the tenant's figures.
 //                                                Absent: the tenant's own. Of positions, holds, lots, journals, event-ids,
 //                                                references and supplies the first two bytes are such a number;
 //                                                `names` gives it as it gives tenants theirs
 // positions         tenant u16 | sku | 0 | location u16   no sku has a zero byte: its rows lie together
-//                                                1 flags u8 (1: split by lot; of a lot 2: allocated is told of it)
+//                                                1 flags u8 (1: split by lot; of a lot 2: allocated is told of it;
+//                                                4: an ERP's reading, which knows no lots)
 //                                                | 2 authoritative source u16 | 16 sequence u64
 //                                                | 24 authoritative time i64 | 32 next expiry i64
 //                                                | 40 newest primary i64 | 48 pruned through primary i64
@@ -51,7 +53,8 @@
 // references        tenant u16 | sku | 0 | location u16 | kind u8 | lot | 0 | reference
 //                                                1 flags u8 (1: a hold of ours) | 16 folded through i64 | 24 folded units i64
 //                                                | 32 touched i64 | 40 for each event: occurred at i64 | primary i64 | source digest u64
-//                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed, 4: may stand alone) | id bytes u8 | id
+//                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed, 4: may stand alone,
+//                                                8: of a hold) | id bytes u8 | id
 // variances         tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' variances from 1
 // open-variances    tenant u16 | sku | 0 | location u16 | bucket u8
 //                                                16 number u64: of a comparison, and nobody has decided it
@@ -78,7 +81,8 @@
 //                                                1 content type u8 | 16 digest 16 bytes | 32 first time i64
 //                                                | 40 last time i64 | 48 attempts u32 | 52 reason bytes u16
 //                                                | 54 source bytes u16 | 56 event id bytes u16 | 58 sku bytes u16
-//                                                | 60 reason | source | event id | sku | original bytes
+//                                                | 60 feed bytes u16
+//                                                | 62 reason | source | event id | sku | feed | original bytes
 // dead-letter-ids   tenant u16 | digest 16 bytes 16 sequence u64
 
 /// What the layout above is called.

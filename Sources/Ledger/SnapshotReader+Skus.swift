@@ -1,4 +1,5 @@
 public import Inventory
+internal import LMDB
 
 /// All positions of one sku, as a table in memory needs them.
 public struct SkuRows: Sendable {
@@ -37,6 +38,25 @@ extension SnapshotReader {
             return true
         }
         return page
+    }
+
+    /// Every sku in order, those up to `after` left out, each with its position at one location, if it has one there; until
+    /// `body` says false. Two searches a sku, however many rows it has.
+    public func forEachSku(
+        tenant: TenantNumber, after: String?, at location: LocationNumber,
+        _ body: (_ sku: String, LentPosition?) throws(LedgerError) -> Bool
+    ) throws(LedgerError) {
+        var start = KeyBuffer()
+        start.append(tenant)
+        if let after { unsafe after.withBytes { unsafe start.setBehind($0, tenant: tenant) } }
+        while let entry = unsafe try seek(atOrAfter: start.bytes), unsafe entry.key.count >= 2,
+            unsafe entry.key.big(0, TenantNumber.self) == tenant
+        {
+            guard let stock = unsafe StockKey(entry.key) else { throw unsafe damaged(entry.key, in: .positions) }
+            let lent = unsafe try position(tenant: tenant, sku: stock.sku, location: location)
+            guard unsafe try body(String(decoding: stock.sku, as: UTF8.self), lent) else { return }
+            unsafe start.setBehind(stock.sku, tenant: tenant)
+        }
     }
 }
 

@@ -103,7 +103,7 @@ public final class SnapshotReader: LedgerReading {
     }
 
     @inline(__always)
-    private func seek(atOrAfter key: UnsafeRawBufferPointer) throws(LedgerError) -> Entry? {
+    func seek(atOrAfter key: UnsafeRawBufferPointer) throws(LedgerError) -> Entry? {
         do throws(LMDBError) {
             if cursorIsStale {
                 try cursor.renew(in: transaction)

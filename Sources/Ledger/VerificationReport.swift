@@ -11,6 +11,7 @@ public struct VerificationReport: Sendable, Equatable {
     public internal(set) var pendingSequences: UInt64 = 0
     public internal(set) var auditEntries: UInt64 = 0
     public internal(set) var deadLetters: UInt64 = 0
+    public internal(set) var deadLetterBytes: UInt64 = 0
     public internal(set) var deadLetterIDs: UInt64 = 0
     public internal(set) var reservations: UInt64 = 0
     public internal(set) var openReservations: UInt64 = 0

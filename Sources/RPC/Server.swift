@@ -58,7 +58,8 @@ public final class Server: Sendable {
         state.withLock { $0.port }
     }
 
-    /// Stops accepting, tells callers to go elsewhere (GOAWAY), lets the calls in flight finish, and ends the loops.
+    /// Stops accepting, tells callers to go elsewhere (GOAWAY), ends streams (UNAVAILABLE), lets the other calls in flight
+    /// finish, and ends the loops.
     /// Calls still there after the grace are answered UNAVAILABLE, and their connections are gone
     /// `WireLimits.lingerMilliseconds` later. Blocks until the loops have ended. A second call returns when the first
     /// has.

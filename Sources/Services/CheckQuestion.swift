@@ -125,6 +125,14 @@ struct CheckQuestion {
         guard sku.count >= 1, sku.count <= Limits.skuBytesMax, unsafe TextRules.isPrintable(sku) else {
             throw unsafe Self.badSKU(sku, index)
         }
+        return try unsafe place(location: location, quantity: quantity, index, scopes: &scopes)
+    }
+
+    /// Checks what a line says besides its sku.
+    @inline(__always)
+    func place(
+        location: UnsafeRawBufferPointer, quantity: Int64?, _ index: Int, scopes: inout LastScope
+    ) throws(CallStatus) -> AskedLine {
         let asked = quantity ?? 1
         guard asked >= 1, asked <= Limits.quantityMax else {
             throw .invalidField("lines[\(index)].quantity", "must be 1 to \(Limits.quantityMax), is \(asked)")

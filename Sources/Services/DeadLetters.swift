@@ -143,39 +143,20 @@ private struct DeadLetterPage {
     private var last: UInt64
 
     init(_ request: Availability_V1_ListDeadLettersRequest, decoder: DeadLetterDecoder) throws(CallStatus) {
-        guard (0...1_000).contains(request.pageSize) else {
-            throw .invalidField("page_size", "must be 0 to 1000, is \(request.pageSize)")
-        }
-        guard let after = request.pageToken.isEmpty ? 0 : UInt64(request.pageToken, radix: 32) else {
-            throw .invalidField("page_token", "is not a token of ListDeadLetters")
-        }
+        size = try ListFields.pageSize(request.pageSize)
+        after = try ListFields.number(inToken: request.pageToken, ofList: "ListDeadLetters") ?? 0
         guard request.ids.count <= DeadLetters.idsMax else {
             throw .invalidField("ids", "at most \(DeadLetters.idsMax), are \(request.ids.count)")
         }
-        for (field, text, most) in [
+        try ListFields.check([
             ("source", request.source, Limits.nameBytesMax + UndeliveredMessage.sourcePrefix.utf8.count),
-            ("reason", request.reason, Limits.idBytesMax),
-            ("sku", request.sku, Limits.skuBytesMax),
-        ] {
-            if let problem = TextRules.problemUnlessEmpty(text, bytesMax: most) { throw .invalidField(field, problem) }
-        }
-        from = try Self.time(request.hasFromTime, request.fromTime, "from_time") ?? .min
-        until = try Self.time(request.hasUntilTime, request.untilTime, "until_time") ?? .max
-        size = request.pageSize == 0 ? 100 : Int(request.pageSize)
+            ("reason", request.reason, Limits.idBytesMax), ("sku", request.sku, Limits.skuBytesMax),
+        ])
+        from = try ListFields.time(request.hasFromTime, request.fromTime, "from_time") ?? .min
+        until = try ListFields.time(request.hasUntilTime, request.untilTime, "until_time") ?? .max
         self.request = request
         self.decoder = decoder
-        self.after = after
         last = after
-    }
-
-    private static func time(
-        _ isThere: Bool, _ stamp: Google_Protobuf_Timestamp, _ field: String
-    ) throws(CallStatus) -> WallNanoseconds? {
-        guard isThere else { return nil }
-        guard let nanoseconds = stamp.wallNanoseconds else {
-            throw .invalidField(field, "must be a time between the years 1970 and 2262")
-        }
-        return nanoseconds
     }
 
     /// Returns whether there is room for another.
@@ -183,7 +164,7 @@ private struct DeadLetterPage {
         guard response.deadLetters.count < size, visited < Self.visitedMax, visitedBytes < Self.visitedBytesMax,
             shownBytes < Self.shownBytesMax
         else {
-            response.nextPageToken = String(last, radix: 32)
+            response.nextPageToken = ListFields.token(last)
             return false
         }
         visited += 1

@@ -10,6 +10,8 @@ extension EngineError {
             .failure(
                 .resourceExhausted, .storageFull, "the store is full; reads go on", retryAfterNanoseconds: 5_000_000_000
             )
+        case .deadLettersFull(let limit):
+            .failure(.resourceExhausted, .storageFull, limit, retryAfterNanoseconds: 5_000_000_000)
         case .queueFull:
             .failure(
                 .resourceExhausted, .queueFull, "too many changes are waiting to be written",
@@ -73,6 +75,15 @@ extension EngineError {
             .failure(
                 .failedPrecondition, .rebuildNotReady, "rebuild \(id) is \(state)",
                 metadata: ["rebuild": id, "state": state.uppercased()])
+        case .rebuildDiffers(let rebuild):
+            .failure(
+                .failedPrecondition, .rebuildDiffers,
+                "rebuild \(rebuild.id) lacks \(rebuild.allRefusals.events) events, and \(rebuild.risingPositions) of its "
+                    + "positions would have more to sell; look, then switch with accept_differences",
+                metadata: [
+                    "rebuild": rebuild.id, "refused": "\(rebuild.allRefusals.events)",
+                    "rising": "\(rebuild.risingPositions)", "differing": "\(rebuild.differingPositions)",
+                ])
         case .invalidField(let path, let reason):
             .invalidField(path, reason)
         case .invariantBroken:

@@ -11,13 +11,8 @@ struct ErpWrites {
     func list(
         _ request: Availability_V1_ListErpWritesRequest, directory: LocationDirectory
     ) throws(CallStatus) -> Availability_V1_ListErpWritesResponse {
-        guard (0...1_000).contains(request.pageSize) else {
-            throw .invalidField("page_size", "must be 0 to 1000, is \(request.pageSize)")
-        }
-        let size = request.pageSize == 0 ? 100 : Int(request.pageSize)
-        guard let after = request.pageToken.isEmpty ? 0 : UInt64(request.pageToken, radix: 32) else {
-            throw .invalidField("page_token", "is not a token of ListErpWrites")
-        }
+        let size = try ListFields.pageSize(request.pageSize)
+        let after = try ListFields.number(inToken: request.pageToken, ofList: "ListErpWrites") ?? 0
         func matches(_ write: ErpWrite) -> Bool {
             (request.erp.isEmpty || write.work.erp == request.erp)
                 && (request.state == .unspecified || Int(write.state.rawValue) == request.state.rawValue)
@@ -33,13 +28,14 @@ struct ErpWrites {
         }
         var response = Availability_V1_ListErpWritesResponse()
         response.writes = page.writes.flatMap { Availability_V1_ErpWrite.all($0, directory: directory) }
-        if let next = page.next { response.nextPageToken = String(next, radix: 32) }
+        if let next = page.next { response.nextPageToken = ListFields.token(next) }
         return response
     }
 
+    /// The decision is in the audit log before anything is tried.
     func retry(
-        _ request: Availability_V1_RetryErpWriteRequest, directory: LocationDirectory
-    ) throws(CallStatus) -> Availability_V1_RetryErpWriteResponse {
+        _ request: Availability_V1_RetryErpWriteRequest, _ call: UnaryCall, _ sink: any ResponseSink
+    ) throws(CallStatus) {
         if let problem = TextRules.problem(request.id, bytesMax: 256) { throw .invalidField("id", problem) }
         if let problem = TextRules.problemUnlessEmpty(request.reason, bytesMax: 256) {
             throw .invalidField("reason", problem)
@@ -47,23 +43,45 @@ struct ErpWrites {
         let parts = request.id.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 2, let parsed = ReservationID.parse(parts[0]) else { throw notFound(request.id) }
         let key = ErpOutboxState.Key(number: parsed.number, erp: parts[1])
+        guard let write = environment.outbox.withState({ $0.writes[key] }) else { throw notFound(request.id) }
+        if write.state == .sent { throw isSent(request.id) }
+        let decision = NotedDecision(
+            action: .retryErpWrite, subject: "reservations/\(write.work.reservationID)/erps/\(write.work.erp)",
+            channel: write.work.channel, actor: call.context.actor, reason: request.reason,
+            requestID: call.context.requestID)
+        let directory = call.reads.stock.state.directory
+        let refusal = environment.engine.submit(.note(tenant: environment.tenant, decision)) { reply in
+            if case .failed(let error) = reply { return sink.finish(error.callStatus) }
+            do throws(CallStatus) {
+                sink.succeed(with: try retry(key, calledBy: request.id, directory))
+            } catch {
+                sink.finish(error)
+            }
+        }
+        if let refusal { throw refusal.callStatus }
+    }
+
+    private func retry(
+        _ key: ErpOutboxState.Key, calledBy id: String, _ directory: LocationDirectory
+    ) throws(CallStatus) -> Availability_V1_RetryErpWriteResponse {
         let now = environment.clock.nowNanoseconds
         let (isThere, isRetried, write) = environment.outbox.withState { state in
             let isThere = state.writes[key] != nil
             let isRetried = state.retry(key, nowNanoseconds: now)
             return (isThere, isRetried, state.writes[key])
         }
-        guard isThere, let write else { throw notFound(request.id) }
-        guard isRetried else {
-            throw .failure(
-                .failedPrecondition, .erpWriteSent, "\(request.id) is being sent; its answer is awaited",
-                metadata: ["id": request.id])
-        }
+        guard isThere, let write else { throw notFound(id) }
+        guard isRetried else { throw isSent(id) }
         environment.outbox.wake()
         let shown = Availability_V1_ErpWrite.all(write, directory: directory)
         var response = Availability_V1_RetryErpWriteResponse()
-        response.write = shown.first { $0.id == request.id } ?? shown.first ?? Availability_V1_ErpWrite()
+        response.write = shown.first { $0.id == id } ?? shown.first ?? Availability_V1_ErpWrite()
         return response
+    }
+
+    private func isSent(_ id: String) -> CallStatus {
+        .failure(
+            .failedPrecondition, .erpWriteSent, "\(id) is being sent; its answer is awaited", metadata: ["id": id])
     }
 
     private func notFound(_ id: String) -> CallStatus {

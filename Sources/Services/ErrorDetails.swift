@@ -30,6 +30,7 @@ enum ErrorReason: String {
     case internalFault = "INTERNAL_FAULT"
     case methodUnimplemented = "METHOD_UNIMPLEMENTED"
     case positionNotFound = "POSITION_NOT_FOUND"
+    case rebuildDiffers = "REBUILD_DIFFERS"
     case rebuildNotFound = "REBUILD_NOT_FOUND"
     case rebuildNotReady = "REBUILD_NOT_READY"
     case rebuildRunning = "REBUILD_RUNNING"

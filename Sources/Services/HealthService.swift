@@ -13,7 +13,6 @@ public final class HealthBoard: Sendable {
 
     private struct State {
         var isServing = true
-        var isStopping = false
         var nextWatcher = 0
         var watchers: [Int: Watcher] = [:]
     }
@@ -35,20 +34,6 @@ public final class HealthBoard: Sendable {
         }
         for watcher in watchers { tell(watcher) }
     }
-
-    /// Says NOT_SERVING for good and ends the watches, which would otherwise keep their connections open while the server
-    /// drains.
-    public func stop() {
-        setServing(false)
-        let watchers = state.withLock { state in
-            state.isStopping = true
-            defer { state.watchers = [:] }
-            return Array(state.watchers.values)
-        }
-        for watcher in watchers { watcher.sink.finish(Self.stopping) }
-    }
-
-    private static let stopping = CallStatus(.unavailable, "the server is stopping")
 
     /// Whether the server takes calls and is not draining.
     public var isServing: Bool { state.withLock { $0.isServing } }
@@ -72,7 +57,6 @@ public final class HealthBoard: Sendable {
             return state.nextWatcher
         }
         tell(watcher)
-        if state.withLock({ $0.isStopping }) { sink.finish(Self.stopping) }
         return number
     }
 

@@ -56,25 +56,22 @@ struct InventoryFeedService {
 }
 
 /// One StreamEvents call. Batches are submitted as they come, so far ahead of their answers as `batchesMax` and `eventsMax`
-/// allow: who sends single events shares commits too. Beyond that, and while the writer's queue is full, the stream is not
-/// read.
+/// allow: who sends single events shares commits too. Beyond that, and while a batch stands in line for the writer's queue, the
+/// stream is not read.
 ///
 /// Answers keep the order of the batches because the writer takes them in the order they were submitted.
 private final class EventStream: CallReceiver, Sendable {
     private static let batchesMax = 1_000
     private static let eventsMax = 8_000
 
-    private struct Batch {
-        let command: EngineCommand
-        let events: Int
-    }
-
     private struct State {
         /// Batches without an answer.
         var unanswered = 0
         var unansweredEvents = 0
-        /// A batch that found the queue full and waits for room.
-        var waiting: Batch?
+        /// A batch stands in line, or has yet to be queued.
+        var isInLine = false
+        /// Where it stands.
+        var place: PlaceInLine?
         var isPaused = false
         var isEnding = false
         var isOver = false
@@ -94,12 +91,12 @@ private final class EventStream: CallReceiver, Sendable {
     func receive(_ message: [UInt8]) -> ReadDecision {
         do throws(CallStatus) {
             let request = try decode(Availability_V1_StreamEventsRequest.self, from: message)
-            submit(Batch(command: try service.command(for: request.events), events: request.events.count))
+            submit(try service.command(for: request.events), events: request.events.count)
         } catch {
             end(with: error)
         }
         return state.withLock { state in
-            state.isPaused = state.waiting != nil || state.isFull || !sink.isWritable
+            state.isPaused = state.isInLine || state.isFull || !sink.isWritable
             return state.isPaused ? .pause : .more
         }
     }
@@ -107,7 +104,7 @@ private final class EventStream: CallReceiver, Sendable {
     func endOfMessages() {
         let isDone = state.withLock { state in
             state.isEnding = true
-            return state.unanswered == 0 && state.waiting == nil
+            return state.unanswered == 0
         }
         if isDone { end(with: .ok) }
     }
@@ -116,44 +113,41 @@ private final class EventStream: CallReceiver, Sendable {
 
     func cancelled(_ reason: CancelReason) {
         state.withLock { $0.isOver = true }
+        leaveLine()
     }
 
-    private func submit(_ batch: Batch) {
-        // Marked as waiting before it is offered: room may be made before the refusal has come back to this thread.
+    private func submit(_ command: EngineCommand, events: Int) {
+        // Said before it is offered: it may come in before this thread knows that it stood in line.
         state.withLock { state in
             state.unanswered += 1
-            state.unansweredEvents += batch.events
-            state.waiting = batch
+            state.unansweredEvents += events
+            state.isInLine = true
         }
-        let refusal = service.engine.submit(batch.command, whenRoom: { self.submitWaiting() }) {
-            self.answered($0, events: batch.events)
+        let place = service.engine.submitInLine(command, whenQueued: { self.queued() }) {
+            self.answered($0, events: events)
         }
-        switch refusal {
-        case nil:
-            let isDone = state.withLock { state in
-                state.waiting = nil
-                return state.isEnding && state.unanswered == 0
-            }
-            if isDone { end(with: .ok) }
-        case .queueFull: break
-        case .some(let error): end(with: error.callStatus)
+        state.withLock { state in
+            if place == nil { state.isInLine = false }
+            state.place = state.isInLine ? place : nil
         }
     }
 
-    /// On the writer's thread, after it made room.
-    private func submitWaiting() {
-        let batch = state.withLock { state in
-            defer { state.waiting = nil }
-            guard let waiting = state.waiting, !state.isOver else { return nil as Batch? }
-            state.unanswered -= 1
-            state.unansweredEvents -= waiting.events
-            return waiting
+    /// On the writer's thread: what stood in line has come in.
+    private func queued() {
+        state.withLock { state in
+            state.isInLine = false
+            state.place = nil
         }
-        if let batch { submit(batch) }
         resumeIfPossible()
     }
 
-    /// On the writer's thread, after the commit.
+    /// Nobody waits for what stands in line any more.
+    private func leaveLine() {
+        let place = state.withLock { $0.place }
+        if let place { service.engine.leave(place) }
+    }
+
+    /// On the writer's thread, after the commit, or as the server stops.
     private func answered(_ reply: EngineReply, events: Int) {
         switch reply {
         case .published(let results, let sequence):
@@ -171,14 +165,14 @@ private final class EventStream: CallReceiver, Sendable {
         let isDone = state.withLock { state in
             state.unanswered -= 1
             state.unansweredEvents -= events
-            return state.isEnding && state.unanswered == 0 && state.waiting == nil
+            return state.isEnding && state.unanswered == 0
         }
         if isDone { end(with: .ok) } else { resumeIfPossible() }
     }
 
     private func resumeIfPossible() {
         let resumes = state.withLock { state in
-            guard state.isPaused, state.waiting == nil, !state.isFull, sink.isWritable, !state.isOver else {
+            guard state.isPaused, !state.isInLine, !state.isFull, sink.isWritable, !state.isOver else {
                 return false
             }
             state.isPaused = false
@@ -192,6 +186,8 @@ private final class EventStream: CallReceiver, Sendable {
             defer { state.isOver = true }
             return !state.isOver
         }
-        if ends { sink.finish(status) }
+        guard ends else { return }
+        leaveLine()
+        sink.finish(status)
     }
 }

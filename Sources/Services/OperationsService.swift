@@ -47,8 +47,7 @@ struct OperationsService {
             },
             .unary(Self.name, "RetryErpWrite", Availability_V1_RetryErpWriteRequest.self) {
                 request, call, sink throws(CallStatus) in
-                let writes = ErpWrites(environment: environment)
-                sink.succeed(with: try writes.retry(request, directory: call.reads.stock.state.directory))
+                try ErpWrites(environment: environment).retry(request, call, sink)
             },
             .unary(Self.name, "ListDeadLetters", Availability_V1_ListDeadLettersRequest.self) {
                 request, call, sink throws(CallStatus) in
@@ -62,16 +61,22 @@ struct OperationsService {
                 request, call, sink throws(CallStatus) in
                 try DeadLetters(environment: environment).discard(request, call, sink)
             },
+            .unary(Self.name, "ListStalePositions", Availability_V1_ListStalePositionsRequest.self) {
+                request, call, sink throws(CallStatus) in
+                let list = try StalePositions(
+                    request, state: call.reads.stock.state, nowNanoseconds: environment.now())
+                sink.succeed(
+                    with: try list.page(call.reads, ledgerNanoseconds: environment.clock.nowNanoseconds))
+            },
+            .unary(Self.name, "ListAuditEntries", Availability_V1_ListAuditEntriesRequest.self) {
+                request, call, sink throws(CallStatus) in
+                sink.succeed(with: try AuditList(request).page(call.reads))
+            },
+            .unimplemented(Self.name, "ListPositionHistory"),
             tail,
         ] + Reconciliations(environment: environment).methods + FeedCalls(environment: environment).methods
             + PublicationCalls(environment: environment).methods + RebuildCalls(environment: environment).methods
-            + Self.unbuilt.map { .unimplemented(Self.name, $0) }
     }
-
-    private static let unbuilt = [
-        "ListPositionHistory", "ListStalePositions",
-        "ListAuditEntries",
-    ]
 
     private func position(
         _ request: Availability_V1_GetPositionRequest, _ reads: LoopReads
@@ -134,12 +139,14 @@ struct OperationsService {
         response.sequence = position.sequence
         response.readSequence = reads.stock.sequence
         response.epoch = environment.epoch
-        let vouched = state.vouchedTimeNanoseconds(of: position, at: location)
+        let vouched = state.vouched(for: StockFigures(position), at: location)
         if position.authoritativeTimeNanoseconds > 0 {
             response.authoritativeTime = .init(wallNanoseconds: position.authoritativeTimeNanoseconds)
             response.authoritativeSource = state.sourceName(position.authoritativeSource)
         }
-        if vouched > 0 { response.age = .init(nanosecondCount: max(0, environment.now() - vouched)) }
+        if vouched.untilNanoseconds > 0 {
+            response.age = .init(nanosecondCount: vouched.ageNanoseconds(nowNanoseconds: environment.now()))
+        }
     }
 }
 
@@ -163,7 +170,9 @@ extension Availability_V1_Source {
         let progress = source.progress
         id = source.id
         status = .init(source, feeds: feeds, nowNanoseconds: nowNanoseconds, settings: settings)
-        self.feeds = feeds.filter { $0.source == source.id }.sorted { $0.id < $1.id }.map { Availability_V1_Feed($0) }
+        self.feeds = feeds.filter { $0.sources.contains(source.id) }.sorted { $0.id < $1.id }.map {
+            Availability_V1_Feed($0)
+        }
         if progress.watermarkNanoseconds > 0 {
             watermark = .init(wallNanoseconds: progress.watermarkNanoseconds)
             lag = .init(nanosecondCount: max(0, nowNanoseconds - progress.watermarkNanoseconds))
@@ -191,7 +200,7 @@ extension Availability_V1_SourceStatus {
     init(
         _ source: SourceState, feeds: [FeedCondition], nowNanoseconds: WallNanoseconds, settings: EngineSettings
     ) {
-        let own = feeds.filter { $0.source == source.id }
+        let own = feeds.filter { $0.sources.contains(source.id) }
         if !own.isEmpty, own.allSatisfy({ $0.state == .paused }) {
             self = .paused
             return

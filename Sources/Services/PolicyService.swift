@@ -95,10 +95,7 @@ struct Page {
     private let after: String
 
     init(size: Int32, token: String) throws(CallStatus) {
-        guard (0...1_000).contains(size) else {
-            throw .invalidField("page_size", "must be 0 to 1000, is \(size)")
-        }
-        self.size = size == 0 ? 100 : Int(size)
+        self.size = try ListFields.pageSize(size)
         after = token
     }
 

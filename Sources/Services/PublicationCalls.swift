@@ -27,53 +27,56 @@ struct PublicationCalls {
             },
             .unary(service, "PausePublication", Availability_V1_PausePublicationRequest.self) {
                 request, call, sink throws(CallStatus) in
-                let id = try publication(request.id)
+                let publication = try publication(request.id)
                 if let problem = TextRules.problem(request.reason, bytesMax: Self.reasonBytesMax) {
                     throw .invalidField("reason", problem)
                 }
-                let actor = call.context.peer?.subject ?? "anonymous"
                 let pause = PublicationPause(
-                    reason: request.reason, actor: actor, timeNanoseconds: environment.now())
-                try decide(.pause, id, request.reason, actor, call.context, sink) {
-                    environment.publications.pause(id, pause)
+                    reason: request.reason, actor: call.context.actor, timeNanoseconds: environment.now())
+                try decide(.pause, publication, request.reason, call.context, sink) {
+                    environment.publications.pause(publication.id, pause)
                     var response = Availability_V1_PausePublicationResponse()
-                    if let now = environment.publications.condition(of: id) { response.publication = .init(now) }
+                    if let now = environment.publications.condition(of: publication.id) {
+                        response.publication = .init(now)
+                    }
                     return response
                 }
             },
             .unary(service, "ResumePublication", Availability_V1_ResumePublicationRequest.self) {
                 request, call, sink throws(CallStatus) in
-                let id = try publication(request.id)
+                let publication = try publication(request.id)
                 if let problem = TextRules.problemUnlessEmpty(request.reason, bytesMax: Self.reasonBytesMax) {
                     throw .invalidField("reason", problem)
                 }
-                let actor = call.context.peer?.subject ?? "anonymous"
-                try decide(.resume, id, request.reason, actor, call.context, sink) {
-                    environment.publications.resume(id)
+                try decide(.resume, publication, request.reason, call.context, sink) {
+                    environment.publications.resume(publication.id)
                     var response = Availability_V1_ResumePublicationResponse()
-                    if let now = environment.publications.condition(of: id) { response.publication = .init(now) }
+                    if let now = environment.publications.condition(of: publication.id) {
+                        response.publication = .init(now)
+                    }
                     return response
                 }
             },
         ]
     }
 
-    private func publication(_ id: String) throws(CallStatus) -> String {
+    private func publication(_ id: String) throws(CallStatus) -> PublicationCondition {
         if let problem = TextRules.problem(id, bytesMax: Limits.nameBytesMax) { throw .invalidField("id", problem) }
-        guard environment.publications.condition(of: id) != nil else {
+        guard let publication = environment.publications.condition(of: id) else {
             throw .failure(
                 .notFound, .publicationNotFound, "no publication is called \(id)", metadata: ["publication": id])
         }
-        return id
+        return publication
     }
 
     /// `done` is called on the writer's thread after the commit, so that decisions take effect in the order of the log.
     private func decide(
-        _ action: PublicationDecision.Action, _ publication: String, _ reason: String, _ actor: String,
+        _ action: PublicationDecision.Action, _ publication: PublicationCondition, _ reason: String,
         _ context: CallContext, _ sink: any ResponseSink, done: @escaping @Sendable () -> some Message
     ) throws(CallStatus) {
         let decision = PublicationDecision(
-            publication: publication, action: action, reason: reason, actor: actor, requestID: context.requestID)
+            publication: publication.id, channel: publication.channel, action: action, reason: reason,
+            actor: context.actor, requestID: context.requestID)
         let command = EngineCommand.publication(tenant: environment.tenant, .decide(decision))
         let refusal = environment.engine.submit(command) { reply in
             if case .failed(let error) = reply { return sink.finish(error.callStatus) }

@@ -23,20 +23,22 @@ struct RebuildCalls {
                     fromTimeNanoseconds: try fromTime(of: request), steps: try steps(named: request.steps),
                     switchesWhenReady: request.switchWhenReady, decision: decision)
                 try submit(.start(wish), sink) { rebuild, _ in
-                    Availability_V1_StartRebuildResponse.with { $0.rebuild = .init(rebuild) }
+                    Availability_V1_StartRebuildResponse.with { $0.rebuild = shown(rebuild) }
                 }
             },
             .unary(service, "GetRebuild", Availability_V1_GetRebuildRequest.self) {
                 request, call, sink throws(CallStatus) in
                 let rebuild = try rebuild(request.id, call.reads)
-                sink.succeed(with: Availability_V1_GetRebuildResponse.with { $0.rebuild = .init(rebuild) })
+                sink.succeed(with: Availability_V1_GetRebuildResponse.with { $0.rebuild = shown(rebuild) })
             },
             .unary(service, "SwitchRebuild", Availability_V1_SwitchRebuildRequest.self) {
                 request, call, sink throws(CallStatus) in
                 let id = try id(request.id)
-                try submit(.switchTo(id: id, try decision(request.reason, call.context)), sink) { rebuild, sequence in
+                let command = RebuildCommand.switchTo(
+                    id: id, try decision(request.reason, call.context), acceptsDifferences: request.acceptDifferences)
+                try submit(command, sink) { rebuild, sequence in
                     Availability_V1_SwitchRebuildResponse.with {
-                        $0.rebuild = .init(rebuild)
+                        $0.rebuild = shown(rebuild)
                         $0.sequence = sequence
                     }
                 }
@@ -45,7 +47,7 @@ struct RebuildCalls {
                 request, call, sink throws(CallStatus) in
                 let id = try id(request.id)
                 try submit(.abandon(id: id, try decision(request.reason, call.context)), sink) { rebuild, _ in
-                    Availability_V1_AbandonRebuildResponse.with { $0.rebuild = .init(rebuild) }
+                    Availability_V1_AbandonRebuildResponse.with { $0.rebuild = shown(rebuild) }
                 }
             },
         ]
@@ -76,6 +78,10 @@ struct RebuildCalls {
             if let found { return found }
         } catch { throw error.callStatus }
         throw EngineError.rebuildNotFound(id).callStatus
+    }
+
+    private func shown(_ rebuild: Rebuild) -> Availability_V1_Rebuild {
+        Availability_V1_Rebuild(rebuild, environment.board.state.directory)
     }
 
     // MARK: Fields
@@ -124,13 +130,12 @@ struct RebuildCalls {
         if let problem = TextRules.problem(reason, bytesMax: Self.reasonBytesMax) {
             throw .invalidField("reason", problem)
         }
-        return RebuildDecision(
-            reason: reason, actor: context.peer?.subject ?? "anonymous", requestID: context.requestID)
+        return RebuildDecision(reason: reason, actor: context.actor, requestID: context.requestID)
     }
 }
 
 extension Availability_V1_Rebuild {
-    init(_ rebuild: Rebuild) {
+    init(_ rebuild: Rebuild, _ directory: LocationDirectory) {
         self.init()
         id = rebuild.id
         state =
@@ -157,5 +162,24 @@ extension Availability_V1_Rebuild {
         differingPositions = rebuild.differingPositions
         switchesWhenReady = rebuild.switchesWhenReady
         error = rebuild.error
+        published = rebuild.published
+        let refused = rebuild.allRefusals
+        self.refused = refused.events
+        refusals = refused.reasons.map { reason in
+            .with { ($0.reason, $0.events, $0.example) = (reason.name, reason.events, reason.example) }
+        }
+        guard let differences = rebuild.differences else { return }
+        risingPositions = differences.rising
+        missingPositions = differences.missing
+        addedPositions = differences.added
+        compareTime = .init(wallNanoseconds: differences.timeNanoseconds)
+        examples = differences.examples.map { example in
+            .with {
+                $0.sku = example.sku
+                $0.location = directory.location(example.location)?.id ?? ""
+                if let units = example.running { $0.runningSellable = units }
+                if let units = example.beside { $0.sellable = units }
+            }
+        }
     }
 }

@@ -64,7 +64,7 @@ struct Reconciliations {
             skus: request.skus)
         let wake = environment.reconciliationStarted
         let refusal = environment.engine.submit(
-            .reconcile(tenant: environment.tenant, .start(wanted))
+            .reconcile(tenant: environment.tenant, .start(wanted, correlationID: call.context.requestID))
         ) { reply in
             switch reply {
             case .reconciliation(.reconciliation(let started), _):
@@ -94,18 +94,13 @@ struct Reconciliations {
     private func list(
         _ request: Availability_V1_ListVariancesRequest, _ reads: LoopReads
     ) throws(CallStatus) -> Availability_V1_ListVariancesResponse {
-        guard (0...1_000).contains(request.pageSize) else {
-            throw .invalidField("page_size", "must be 0 to 1000, is \(request.pageSize)")
-        }
-        guard let before = request.pageToken.isEmpty ? UInt64.max : UInt64(request.pageToken, radix: 32) else {
-            throw .invalidField("page_token", "is not a token of ListVariances")
-        }
+        let size = try ListFields.pageSize(request.pageSize)
+        let before = try ListFields.number(inToken: request.pageToken, ofList: "ListVariances") ?? .max
         try check(request.sku, "sku", Limits.skuBytesMax, isRequired: false)
         let directory = reads.stock.state.directory
         let location = request.location.isEmpty ? 0 : directory.number(of: request.location)
         guard let location else { throw .invalidField("location", "there is no location \(request.location)") }
         try reads.requireSnapshot()
-        let size = request.pageSize == 0 ? 100 : Int(request.pageSize)
         var response = Availability_V1_ListVariancesResponse()
         var visited = 0
         do throws(LedgerError) {
@@ -114,7 +109,7 @@ struct Reconciliations {
                 // Where a scan starts is included.
                 if number == before { return true }
                 if response.variances.count == size || visited == Self.visitedMax {
-                    response.nextPageToken = String(number + 1, radix: 32)
+                    response.nextPageToken = ListFields.token(number + 1)
                     return false
                 }
                 visited += 1
@@ -199,6 +194,7 @@ extension Availability_V1_Variance {
         reconciliationID = variance.reconciliation
         sku = variance.sku
         location = directory.location(variance.location)?.id ?? ""
+        lot = variance.lot ?? ""
         bucket = variance.bucket
         ours = variance.ours
         theirs = variance.theirs

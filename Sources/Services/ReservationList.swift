@@ -18,25 +18,13 @@ struct ReservationList {
     private let createdBefore: WallNanoseconds
 
     init(_ request: Availability_V1_ListReservationsRequest, state: PublishedState) throws(CallStatus) {
-        guard (0...1_000).contains(request.pageSize) else {
-            throw .invalidField("page_size", "must be 0 to 1000, is \(request.pageSize)")
-        }
-        size = request.pageSize == 0 ? 100 : Int(request.pageSize)
-        if request.pageToken.isEmpty {
-            before = .max
-        } else {
-            guard let number = UInt64(request.pageToken, radix: 32) else {
-                throw .invalidField("page_token", "is not a token of ListReservations")
-            }
-            before = number
-        }
-        for (field, text, most) in [
+        size = try ListFields.pageSize(request.pageSize)
+        before = try ListFields.number(inToken: request.pageToken, ofList: "ListReservations") ?? .max
+        try ListFields.check([
             ("channel", request.channel, Limits.nameBytesMax), ("customer", request.customer, Limits.nameBytesMax),
             ("order_reference", request.orderReference, Limits.idBytesMax), ("sku", request.sku, Limits.skuBytesMax),
             ("location", request.location, Limits.nameBytesMax),
-        ] {
-            if let problem = TextRules.problemUnlessEmpty(text, bytesMax: most) { throw .invalidField(field, problem) }
-        }
+        ])
         if request.location.isEmpty {
             location = nil
         } else {
@@ -45,19 +33,9 @@ struct ReservationList {
             }
             location = number
         }
-        createdAfter = try Self.time(request.hasCreatedAfter, request.createdAfter, "created_after") ?? 0
-        createdBefore = try Self.time(request.hasCreatedBefore, request.createdBefore, "created_before") ?? .max
+        createdAfter = try ListFields.time(request.hasCreatedAfter, request.createdAfter, "created_after") ?? 0
+        createdBefore = try ListFields.time(request.hasCreatedBefore, request.createdBefore, "created_before") ?? .max
         self.request = request
-    }
-
-    private static func time(
-        _ isThere: Bool, _ stamp: Google_Protobuf_Timestamp, _ field: String
-    ) throws(CallStatus) -> WallNanoseconds? {
-        guard isThere else { return nil }
-        guard let nanoseconds = stamp.wallNanoseconds else {
-            throw .invalidField(field, "must be a time between the years 1970 and 2262")
-        }
-        return nanoseconds
     }
 
     func page(
@@ -73,7 +51,7 @@ struct ReservationList {
             try reads.stock.forEachReservationBackwards(before: before) { stored throws(LedgerError) in
                 guard stored.createTimeNanoseconds >= createdAfter else { return false }
                 guard visited < Self.visitedMax, response.reservations.count < size else {
-                    response.nextPageToken = String(last ?? stored.number, radix: 32)
+                    response.nextPageToken = ListFields.token(last ?? stored.number)
                     return false
                 }
                 visited += 1

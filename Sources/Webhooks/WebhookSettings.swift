@@ -9,6 +9,8 @@ public struct WebhookSettings: Sendable, Equatable {
     let host: String
     /// One or two secrets of Standard Webhooks; read at each attempt, so that a rotation needs no restart.
     public let secretFile: String
+    /// The authorities, in PEM, that the receiver's certificate is checked against; nil: those of the system.
+    public let caFile: String?
     /// How long an attempt may take, in nanoseconds.
     public let timeoutNanoseconds: Int64
     public let headers: [(name: String, value: String)]
@@ -17,8 +19,8 @@ public struct WebhookSettings: Sendable, Equatable {
 
     /// Throws what is wrong, by the name of its key.
     public init(
-        url: String, secretFile: String, timeoutNanoseconds: Int64, headers: [String: String], allowsHTTP: Bool,
-        allowsPrivateAddresses: Bool
+        url: String, secretFile: String, caFile: String? = nil, timeoutNanoseconds: Int64,
+        headers: [String: String], allowsHTTP: Bool, allowsPrivateAddresses: Bool
     ) throws(FeedFailure) {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme, ["https", "http"].contains(scheme),
             let host = parts.host, !host.isEmpty, url.utf8.allSatisfy({ $0 > 32 && $0 != 127 })
@@ -31,6 +33,9 @@ public struct WebhookSettings: Sendable, Equatable {
         guard scheme == "https" || allowsHTTP || isLoopback else {
             throw FeedFailure("url: must be https://, unless allow_http is true or the host is this one")
         }
+        guard scheme == "https" || caFile == nil else {
+            throw FeedFailure("ca_file: is for https:// only; what is sent to \(parts.host ?? "") goes in the clear")
+        }
         for (name, value) in headers {
             guard Self.isName(name), value.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }), value.utf8.count <= 4_096 else {
                 throw FeedFailure("headers: \(name): must be a header's name and a value without control characters")
@@ -41,6 +46,7 @@ public struct WebhookSettings: Sendable, Equatable {
         }
         self.url = url
         self.secretFile = secretFile
+        self.caFile = caFile
         self.timeoutNanoseconds = timeoutNanoseconds
         self.headers = headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         // Who names this host means this host.
@@ -55,7 +61,7 @@ public struct WebhookSettings: Sendable, Equatable {
     }
 
     public static func == (one: WebhookSettings, other: WebhookSettings) -> Bool {
-        one.url == other.url && one.secretFile == other.secretFile
+        one.url == other.url && one.secretFile == other.secretFile && one.caFile == other.caFile
             && one.timeoutNanoseconds == other.timeoutNanoseconds
             && one.headers.elementsEqual(other.headers, by: ==)
             && one.allowsPrivateAddresses == other.allowsPrivateAddresses

@@ -1,18 +1,21 @@
 internal import AsyncHTTPClient
 internal import Dispatch
+internal import Engine
 public import Feeds
 internal import Foundation
 public import Inventory
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 internal import Synchronization
 
 /// Posts a publication's events to a webhook: CloudEvents in the structured mode of the HTTP binding 1.0.2, signed by Standard
 /// Webhooks. Redirects are not followed, and what a name stands for is looked at before each connection is made to it.
 public final class WebhookTarget: PublicationTarget {
-    /// A client bound to the one address that the host was found at.
+    /// A client bound to the one address that the host was found at, and to the authorities that were in their file.
     private struct Route: Sendable {
         let address: String
+        let authorities: [UInt8]?
         let client: HTTPClient
         let madeNanoseconds: Int64
     }
@@ -67,12 +70,11 @@ public final class WebhookTarget: PublicationTarget {
         do {
             let deadline = NIODeadline.now() + .nanoseconds(settings.timeoutNanoseconds)
             let response = try await client.execute(request, deadline: deadline)
-            // What becomes of the answer's body changes nothing.
-            try? await Self.passOver(response.body)
+            await Self.passOver(response.body, until: deadline)
             return Self.answer(Int(response.status.code), response.headers)
         } catch {
             forgetRoute(of: client)
-            return .refused(.none, Self.cause(error))
+            return .refused(.none, Self.cause(error, host: settings.host))
         }
     }
 
@@ -86,13 +88,23 @@ public final class WebhookTarget: PublicationTarget {
 
     // MARK: Answers
 
-    private static func passOver(_ body: HTTPClientResponse.Body) async throws {
-        var bytes = 0
-        for try await part in body {
-            bytes += part.readableBytes
-            // The rest is not waited for; the status says it all.
-            if bytes > answerBytesMax { return }
+    /// Reads an answer's body to its end, so that the connection can be used again. One that is too long or too late is left,
+    /// and its connection closed: the status says it all. The client itself watches the time only up to the answer's head.
+    private static func passOver(_ body: HTTPClientResponse.Body, until deadline: NIODeadline) async {
+        let reading = Task {
+            var bytes = 0
+            for try await part in body {
+                bytes += part.readableBytes
+                if bytes > Self.answerBytesMax { return }
+            }
         }
+        let late = HTTPClient.defaultEventLoopGroup.any().scheduleTask(deadline: deadline) { reading.cancel() }
+        await withTaskCancellationHandler {
+            _ = await reading.result
+        } onCancel: {
+            reading.cancel()
+        }
+        late.cancel()
     }
 
     private static func answer(_ status: Int, _ headers: HTTPHeaders) -> DeliveryAnswer {
@@ -108,11 +120,18 @@ public final class WebhookTarget: PublicationTarget {
     }
 
     /// Never the request, which is signed.
-    private static func cause(_ error: any Error) -> String {
+    private static func cause(_ error: any Error, host: String) -> String {
         switch error {
-        case let error as HTTPClientError: "no answer: \(error.shortDescription)"
-        case is CancellationError: "no answer: cancelled"
-        default: "no answer: the receiver cannot be reached: \(type(of: error))"
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            return "no answer: the receiver's certificate is not one of \(host)"
+        case NIOSSLError.handshakeFailed(let error):
+            let isUntrusted = String(describing: error).contains("CERTIFICATE_VERIFY_FAILED")
+            return isUntrusted
+                ? "no answer: the receiver's certificate is not trusted: its authority is unknown, or it has expired"
+                : "no answer: no TLS with the receiver"
+        case let error as HTTPClientError: return "no answer: \(error.shortDescription)"
+        case is CancellationError: return "no answer: cancelled"
+        default: return "no answer: the receiver cannot be reached: \(type(of: error))"
         }
     }
 
@@ -138,26 +157,30 @@ public final class WebhookTarget: PublicationTarget {
         let known = state.withLock { $0.route }
         if let known, monotonicNow() - known.madeNanoseconds < Self.addressNanoseconds { return known.client }
         let host = settings.host
-        let addresses = await withCheckedContinuation { continuation in
-            // The resolver blocks, and must not hold a thread of the Swift pool.
-            DispatchQueue.global().async { continuation.resume(returning: HostNames.addresses(of: host)) }
-        }
+        let found = FirstAnswer<[String]>()
+        // The resolver blocks, and must not hold a thread of the Swift pool, or a task that is cancelled.
+        DispatchQueue.global().async { found.give(HostNames.addresses(of: host)) }
+        let addresses = await found.wait(ifCancelled: [])
         guard !addresses.isEmpty else { throw FeedFailure("no address is known of \(host)") }
         let allowed = addresses.filter { settings.allowsPrivateAddresses || HostAddress($0)?.isPublic == true }
         guard let address = allowed.first else {
             throw FeedFailure(
                 "\(host) is at \(addresses[0]), which is no public address; allow_private_addresses is not set")
         }
+        let (authorities, certificates) = try readAuthorities()
         let fresh = state.withLock { state -> (made: HTTPClient, old: HTTPClient?)? in
             guard !state.isShutDown else { return nil }
-            let made = monotonicNow()
-            if let route = state.route, route.address == address {
-                state.route = Route(address: address, client: route.client, madeNanoseconds: made)
-                return (route.client, nil)
+            func route(_ client: HTTPClient) -> Route {
+                Route(
+                    address: address, authorities: authorities, client: client, madeNanoseconds: monotonicNow())
+            }
+            if let known = state.route, known.address == address, known.authorities == authorities {
+                state.route = route(known.client)
+                return (known.client, nil)
             }
             let old = state.route?.client
-            let client = makeClient(address)
-            state.route = Route(address: address, client: client, madeNanoseconds: made)
+            let client = makeClient(address, certificates)
+            state.route = route(client)
             return (client, old)
         }
         guard let fresh else { throw FeedFailure("the server is stopping") }
@@ -166,8 +189,25 @@ public final class WebhookTarget: PublicationTarget {
         return fresh.made
     }
 
-    private func makeClient(_ address: String) -> HTTPClient {
+    /// What is in `ca_file`; nil: those of the system are to be asked.
+    private func readAuthorities() throws(FeedFailure) -> ([UInt8]?, [NIOSSLCertificate]?) {
+        guard let file = settings.caFile else { return (nil, nil) }
+        guard let content = FileManager.default.contents(atPath: file) else {
+            throw FeedFailure("ca_file: \(file) cannot be read")
+        }
+        let bytes = Array(content)
+        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else {
+            throw FeedFailure("ca_file: \(file) must have certificates in PEM")
+        }
+        return (bytes, certificates)
+    }
+
+    private func makeClient(_ address: String, _ authorities: [NIOSSLCertificate]?) -> HTTPClient {
+        var tls = NIOSSL.TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let authorities { tls.trustRoots = .certificates(authorities) }
         var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = tls
         configuration.redirectConfiguration = .disallow
         configuration.dnsOverride = [settings.host: address]
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -181,7 +221,9 @@ public final class WebhookTarget: PublicationTarget {
     private func forgetRoute(of client: HTTPClient) {
         state.withLock { state in
             guard let route = state.route, route.client === client else { return }
-            state.route = Route(address: route.address, client: route.client, madeNanoseconds: .min / 2)
+            state.route = Route(
+                address: route.address, authorities: route.authorities, client: route.client,
+                madeNanoseconds: .min / 2)
         }
     }
 }

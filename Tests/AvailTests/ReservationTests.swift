@@ -124,20 +124,44 @@ struct ReservationParsingTests {
         #expect(try !ReservationReleaseCommand.parse(["r"]).message.hasExpectedVersion)
     }
 
+    private typealias Request = Availability_V1_ListReservationsRequest
+    private typealias Response = Availability_V1_ListReservationsResponse
+
     @Test(arguments: [
         (["--limit", "1500"], 5_000, [1_000, 500]), ([], 5_000, [100]), (["--limit", "0"], 1_200, [1_000, 200]),
+        (["--limit", "0"], 0, [0]),
     ])
     func aLimitCutsItsPages(arguments: [String], there: Int, expected: [Int]) async throws {
         var left = there
         var pages: [Int] = []
-        try await LimitOptions.parse(arguments).forEachPage { size, token in
-            #expect(token.isEmpty == pages.isEmpty)
-            let count = min(Int(size), left)
+        let limit = try LimitOptions.parse(arguments).limit
+        try await Paging.forEachPage(of: Request(), limit: limit) { (request: Request) -> Response in
+            #expect(request.pageToken.isEmpty == pages.isEmpty)
+            let count = min(Int(request.pageSize), left)
             left -= count
-            pages.append(count)
-            return (count, left > 0 ? "more" : "")
+            return .with {
+                $0.reservations = .init(repeating: .init(), count: count)
+                $0.nextPageToken = left > 0 ? "more" : ""
+            }
+        } _: { page in
+            pages.append(page.reservations.count)
+            return page.reservations.count
         }
         #expect(pages == expected)
+    }
+
+    @Test func emptyPagesWithATokenAreGoneThrough() async throws {
+        var pages = 0
+        try await Paging.forEachPage(of: Request(), limit: 1) { (request: Request) -> Response in
+            .with {
+                if request.pageToken == "c" { $0.reservations = [.init()] }
+                $0.nextPageToken = ["": "a", "a": "b", "b": "c"][request.pageToken] ?? ""
+            }
+        } _: { page in
+            pages += 1
+            return page.reservations.count
+        }
+        #expect(pages == 4)
     }
 
     @Test func aRequestKeepsItsKey() async throws {

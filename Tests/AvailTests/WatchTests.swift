@@ -28,6 +28,17 @@ struct WatchTests {
             ]
         }
         #expect(command.request == expected)
+        let there = try #require(
+            Avail.parseAsRoot(["watch", "A@WH1=2", "--location", "WH2", "--location", "EAST"]) as? WatchCommand)
+        let lines: [Availability_V1_CheckAvailabilityLine] = [
+            .with {
+                $0.sku = "A"
+                $0.location = "WH1"
+                $0.quantity = 2
+            },
+            .with { $0.location = "WH2" }, .with { $0.location = "EAST" },
+        ]
+        #expect(there.request.lines == lines)
         let all = try #require(Avail.parseAsRoot(["watch"]) as? WatchCommand)
         #expect(all.request == .init())
     }

@@ -106,6 +106,26 @@ struct ConfiguredFeedTests {
             "feeds.f.partner: is required for the format x12_846: how the partner fills it"
         ),
         (
+            "{kind: files, source: s, folder: /i, format: x12_846, partner: {sku_qualifiers: [SK], "
+                + "quantity_qualifiers: {33: on_hand}, lot_qualifier: LT}}",
+            "feeds.f.partner.lot_qualifier: goes with lot"
+        ),
+        (
+            "{kind: files, source: s, folder: /i, format: x12_846, partner: {sku_qualifiers: [SK], "
+                + "quantity_qualifiers: {33: on_hand}, lot: lin, lot_order: after}}",
+            "feeds.f.partner.lot_order: is for lot: ref"
+        ),
+        (
+            "{kind: files, source: s, folder: /i, format: x12_846, partner: {sku_qualifiers: [SK], "
+                + "quantity_qualifiers: {33: on_hand}, location: ref, lot: ref, lot_qualifier: ZZ}}",
+            "feeds.f.partner.lot_qualifier: ZZ names the location"
+        ),
+        (
+            "{kind: files, source: s, folder: /i, format: x12_846, partner: {sku_qualifiers: [LT], "
+                + "quantity_qualifiers: {33: on_hand}, lot: lin}}",
+            "feeds.f.partner.lot_qualifier: LT is one of sku_qualifiers"
+        ),
+        (
             "{kind: files, source: s, folder: /i, format: csv, lag_max: 1ms}",
             "feeds.f.lag_max: expected a duration from 1s to 7d, not '1ms'"
         ),
@@ -117,6 +137,12 @@ struct ConfiguredFeedTests {
         (
             "{kind: http, source: s, map: {unlisted_skus: drop}}",
             "feeds.f.map.unlisted_skus: expected pass or refuse, not 'drop'"
+        ),
+        ("{kind: erp, erp: embedded, types: {a: B}}", "feeds.f.types: is for kind files and http and nats only"),
+        (
+            "{kind: files, source: s, folder: /i, format: x12_846, columns: {A: sku}, partner: {sku_qualifiers: [SK], "
+                + "quantity_qualifiers: {'33': on_hand}, fixed_location: X}}",
+            "feeds.f.columns: is for the formats csv and json_lines only"
         ),
         ("{kind: nats, source: s, url: 'nats://h', stream: S}", "feeds.f.subjects: at least one is required"),
         ("{kind: erp, erp: embeded}", "feeds.f.erp: 'embeded' is not an ERP of this file; did you mean embedded?"),

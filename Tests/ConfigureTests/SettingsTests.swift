@@ -56,6 +56,21 @@ struct SettingsTests {
         #expect(settings.storage.mapBytes == 32 << 20)
     }
 
+    @Test func sectionsThatAreReadAtTheStartOnlyAreNamedOnceTheyChange() throws {
+        let text = """
+            loops: 2
+            channels: {web: {sourcing: [WH1]}}
+            locations: {WH1: }
+            feeds: {rows: {kind: files, source: wms, folder: /in, format: csv}}
+            """
+        let running = try load(text)
+        #expect(try load(text).sectionsForRestart(since: running) == [])
+        let taken = text.replacing("{web:", with: "{shop: {sourcing: [WH1]}, web:") + "\nreason_codes: [A]"
+        #expect(try load(taken).sectionsForRestart(since: running) == [])
+        let changed = text.replacing("loops: 2", with: "limits: {idle: 1m}").replacing("/in", with: "/other")
+        #expect(try load(changed).sectionsForRestart(since: running) == ["loops", "limits", "feeds"])
+    }
+
     @Test func everyKeyCanBeSetByEnvironment() throws {
         let values: [SettingKey: String] = [
             .listen: "127.0.0.1:1", .http: "127.0.0.1:2", .data: "d", .tenant: "t", .insecure: "true", .loops: "3",
@@ -65,8 +80,8 @@ struct SettingsTests {
             .limitsConnectionsMax: "1", .limitsStreamsPerConnectionMax: "2",
             .limitsHandshake: "1s", .limitsIdle: "2s", .limitsStalled: "3s", .limitsKeepalive: "4s",
             .limitsKeepaliveTimeout: "5s", .limitsConnectionAgeMax: "6s", .limitsConnectionAgeGrace: "7s",
-            .eventsHorizon: "1d", .eventsClockSkewMax: "1m", .eventsGapWait: "2m", .sampleCatalogue: "false",
-            .shutdownGrace: "9s",
+            .eventsHorizon: "1d", .eventsClockSkewMax: "1m", .eventsGapWait: "2m", .eventsDeadLetterBytesMax: "2GiB",
+            .sampleCatalogue: "false", .shutdownGrace: "9s",
         ]
         #expect(Set(values.keys) == Set(SettingKey.allCases))
         let environment = Dictionary(uniqueKeysWithValues: values.map { ($0.key.environmentName, $0.value) })

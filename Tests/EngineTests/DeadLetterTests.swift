@@ -31,7 +31,7 @@ import Testing
         try reader.renew()
         var found: [AuditEntry] = []
         try reader.forEachAuditEntry(AuditEntry.self, tenant: store.engine.tenantNumber) { _, entry in
-            if entry.action.hasPrefix("dead_letter") || entry.action.hasPrefix("source") { found.append(entry) }
+            if entry.action != .updateChannel { found.append(entry) }
             return true
         }
         return found
@@ -51,7 +51,7 @@ import Testing
         #expect(letter.attempts == 2)
         #expect(letter.firstTimeNanoseconds == TestStore.now)
         #expect(letter.lastTimeNanoseconds == TestStore.now + 5)
-        #expect(store.engine.board.deadLetters == 1)
+        #expect(store.engine.board.deadLetters.count == 1)
     }
 
     @Test func replayAfterTheLocationWasAddedTakesEffectOnce() throws {
@@ -71,7 +71,7 @@ import Testing
         let again = try deal(.replay, [.init(id: id, incoming: poison)], store)[0]
         #expect(!again.isFound && again.outcome == nil && again.reason == "DEAD_LETTER_NOT_FOUND")
         let entries = try audit(store)
-        #expect(entries.map(\.action) == ["dead_letter.replay", "dead_letter.replay"])
+        #expect(entries.map(\.action) == [.replayDeadLetters, .replayDeadLetters])
         #expect(entries.last?.outcomes == ["dead-letters/\(id)": "APPLIED"])
         #expect(entries.last?.actor == "ann" && entries.last?.reason == "mended")
         #expect(try store.ledger.verify().isClean)
@@ -151,7 +151,7 @@ import Testing
         #expect(results.map(\.isFound) == [true, false, false])
         #expect(try letters(store).map(\.eventID) == ["p0", "p2"])
         #expect(try audit(store).map(\.outcomes) == [["dead-letters/\(all[1].id)": "DISCARDED"]])
-        #expect(store.engine.board.deadLetters == 2)
+        #expect(store.engine.board.deadLetters.count == 2)
         #expect(try store.ledger.verify().isClean)
     }
 
@@ -160,6 +160,61 @@ import Testing
         let before = try store.ledgerState()
         #expect(try deal(.discard, [.init(id: "7-7")], store).map(\.isFound) == [false])
         #expect(try store.ledgerState() == before)
+    }
+
+    @Test func letterKeepsTheFeedThatBroughtItThroughReplays() throws {
+        let store = try TestStore()
+        let poison = TestStore.incoming(Make.adjustment("p", source: "wms", location: "NOWHERE", by: 3))
+        let tenant = store.engine.tenantNumber
+        _ = try store.step(.publish(tenant: tenant, events: [poison], origin: EventOrigin(feed: "shop-b")))
+        _ = try store.publish(Make.adjustment("q", location: "NOWHERE", by: 1))
+        let kept = try letters(store)
+        #expect(kept.map(\.feed) == ["shop-b", ""])
+        _ = try deal(.replay, [.init(id: kept[0].id, incoming: poison)], store)
+        #expect(try letters(store).map(\.feed) == ["shop-b", ""])
+    }
+
+    @Test func whatIsTooOldInAReplayIsToldAndNotKept() throws {
+        let store = try TestStore { $0.horizonNanoseconds = 60 * .perSecond }
+        _ = try store.publish(Make.heartbeat("now"))
+        let old = TestStore.incoming(Make.adjustment("old", at: -61, by: 1))
+        let lost = TestStore.incoming(Make.adjustment("lost", location: "NOWHERE", by: 1))
+        func publish(isReplay: Bool) throws -> [EventResult] {
+            let origin = EventOrigin(feed: "files", isReplay: isReplay)
+            let command = EngineCommand.publish(tenant: store.engine.tenantNumber, events: [old, lost], origin: origin)
+            guard case .published(let results, _) = try store.step(command) else { throw TestFailure.unexpectedReply }
+            return results
+        }
+        let replayed = try publish(isReplay: true)
+        #expect(replayed.map(\.outcome) == [.deadLettered, .deadLettered] && replayed[0].reason.hasPrefix("TOO_OLD"))
+        #expect(try letters(store).map(\.eventID) == ["lost"] && store.source("a")?.deadLettered == 1)
+        _ = try publish(isReplay: false)
+        #expect(try letters(store).map(\.eventID) == ["lost", "old"])
+    }
+
+    @Test func lettersThatFillTheirBytesRefuseNewPoisonWithItsBatchUntilSomeAreGone() throws {
+        let store = try TestStore { $0.deadLetterBytesMax = 10_000 }
+        func poison(_ id: String, bytes: Int = 3_000) -> IncomingEvent {
+            IncomingEvent(
+                event: Make.adjustment(id, location: "NOWHERE", by: 1), original: [UInt8](repeating: 7, count: bytes))
+        }
+        for id in ["1", "2", "3"] { _ = try store.publish([poison(id)]) }
+        let full = EngineError.deadLettersFull(
+            "dead letters fill the 10000 bytes of events.dead_letter_bytes_max; discard some")
+        let good = TestStore.incoming(Make.adjustment("good", by: 5))
+        let tenant = store.engine.tenantNumber
+        guard case .failed(let refusal) = try store.step(.publish(tenant: tenant, events: [good, poison("4")]))
+        else { throw TestFailure.unexpectedReply }
+        #expect(refusal == full)
+        #expect(try store.position("S", "WH1") == nil)
+        // What is kept already only counts up, and what needs no letter is taken.
+        #expect(try store.publish([poison("2"), good]).map(\.outcome) == [.deadLettered, .applied])
+        let kept = store.engine.board.deadLetters
+        #expect(kept.count == 3 && kept.bytes > 9_000 && kept.bytesMax == 10_000 && kept.areMany)
+        #expect(try store.ledgerState().deadLetterBytes == kept.bytes)
+        _ = try deal(.discard, [.init(id: try letters(store)[0].id)], store)
+        #expect(try store.publish([poison("4")]).map(\.outcome) == [.deadLettered])
+        #expect(try store.ledger.verify().isClean)
     }
 
     @Test func everyReadingOfAPositionIsOneLetter() throws {

@@ -42,6 +42,27 @@ extension TestStore {
 }
 
 @Suite struct ErpReadingTests {
+    @Test(arguments: [true, false])
+    func goodsThatTheErpAndAnEventTellOfLeaveNothingSubtracted(isErpFirst: Bool) throws {
+        let store = try makeStore()
+        let hold = try store.confirmed("a", 5)
+        let shipment = Make.event("s", .shipmentConfirmed, at: 1) {
+            ($0.quantity, $0.hold.reservationID) = (5, hold.id)
+        }
+        if isErpFirst {
+            try store.take(.shipped, to: .lookUp, of: hold.number)
+            #expect(try store.position("S", "WH1")?.sellable == 5)
+        }
+        #expect(try store.publish(shipment).reason == "")
+        if !isErpFirst { try store.take(.shipped, to: .lookUp, of: hold.number) }
+        let position = try #require(try store.position("S", "WH1"))
+        #expect((position.buckets[.onHand], position.buckets[.releasing], position.sellable) == (5, 0, 5))
+        let settled = try store.reservation(hold.number)
+        #expect(settled.state == .fulfilled && settled.isSettled && settled.lines[0].fulfilled == 5)
+        #expect(try store.ledgerState().variances == 0)
+        #expect(try store.ledger.verify().problems == [])
+    }
+
     @Test func aConfirmedHoldThatAReadLacksIsLookedForOnceAndQuietly() throws {
         let store = try makeStore()
         let (there, gone) = (try store.confirmed("a", 2), try store.confirmed("b", 3))

@@ -194,14 +194,15 @@ private func owned(_ event: InventoryEvent) -> InventoryEvent {
         #expect(try store.ledger.verify().problems == [])
     }
 
-    @Test func whatIsTooOldForAForgottenLotStaysTooOld() throws {
+    @Test func whatIsTooOldForALotThatNobodyWritesToStaysTooOld() throws {
         let store = try TestStore { $0.horizonNanoseconds = 100 * 1_000_000_000 }
         _ = try store.publish(receipt("1", "A", 3, at: -1_000))
         _ = try store.publish(count("2", "A", 0, at: -990) { $0.source = "b" })
-        for id in ["3", "4"] { _ = try store.publish(Make.event(id, .pickConfirmed) { $0.lot = "A" }) }
-        _ = try store.publish(receipt("5", "B", 1, at: 0))
-        #expect(try store.onHand("A", "B") == [1, nil, 1])
-        // Source b is as far back as ever, and the lot it counted is gone.
+        // Both are silent for longer than a horizon, and the hand comes by.
+        store.nowNanoseconds += 1_000 * 1_000_000_000
+        for index in 0..<50 { _ = try store.publish(receipt("new-\(index)", "B", 1, at: 1_000 + Int64(index) / 10)) }
+        #expect(try (store.onHand("A")[1] ?? 0) == 0 && store.onHand("B") == [50, 50])
+        // Source b is as far back as ever, and what it counted is pruned.
         let late = try store.publish(count("6", "A", 9, at: -1_020) { $0.source = "b" })
         #expect(late.outcome == .deadLettered && late.reason.hasPrefix("TOO_OLD"))
         #expect(try store.ledger.verify().problems == [])

@@ -113,6 +113,27 @@ extension TestStore {
         #expect(try store.supplies().mapValues(\.open) == ["OWNED PO1": 10, "COUNTED PO1": 7])
     }
 
+    /// Nobody owns what is to come at WH1, and its feed tells of a time more than a horizon ago.
+    @Test func whatAFeedFarBehindCancelledOrReceivedIsKeptForItsOwnHorizon() throws {
+        let store = try TestStore { $0.horizonNanoseconds = 1_000 * .perSecond }
+        let past: Int64 = -5_000
+        _ = try store.publish(told("1", 10, at: past))
+        _ = try store.publish(cancelled("2", at: past + 2))
+        _ = try store.publish(received("3", 4, at: past + 2, supply: "PO2"))
+        for second in Int64(3)...20 {
+            _ = try store.publish(told("\(second)-", 1, at: past + second, supply: "PO\(second)"))
+        }
+        #expect(try store.publish(told("4", 99, at: past + 1)).outcome == .superseded)
+        _ = try store.publish(told("5", 9, at: past + 1, supply: "PO2"))
+        #expect(try store.open() == 0 && store.open("PO2") == 5)
+        // Once its feed is a horizon further, no event can be about them any more.
+        for second in Int64(1_100)...1_150 {
+            _ = try store.publish(told("\(second)-", 1, at: past + second, supply: "PO\(second)"))
+        }
+        #expect(try store.open() == nil && store.open("PO2") == 5)
+        #expect(try store.ledger.verify().problems == [])
+    }
+
     @Test func badSuppliesAreNamed() throws {
         let store = try TestStore()
         let most = Limits.quantityMax
@@ -150,7 +171,8 @@ extension TestStore {
         let store = try TestStore()
         _ = try store.publish(
             [told("1", 5), told("2", 5, supply: "open"), received("3", 5, at: 1)].map(TestStore.incoming))
-        store.nowNanoseconds += Limits.horizonNanoseconds + 10_000_000_000
+        // Anybody may tell of it there, and who is silent keeps it for two horizons.
+        store.nowNanoseconds += 2 * Limits.horizonNanoseconds + 10_000_000_000
         for index in 0..<4 {
             _ = try store.publish(
                 told("n\(index)", 0, at: (store.nowNanoseconds - TestStore.now) / 1_000_000_000, supply: "N\(index)"))

@@ -52,6 +52,22 @@ import Testing
         #expect(try store.position("Q", "COUNTED")?.prunedThroughPrimary == .min)
     }
 
+    @Test(arguments: ["", "A"]) func whoOnlySawAPlaceForgetsNothingOfThoseWhoMoveIt(lot: String) throws {
+        let store = try Self.store(horizonSeconds: 100)
+        func move(_ id: String, _ sequence: UInt64) -> InventoryEvent {
+            Make.event(id, .adjustment) {
+                ($0.source, $0.location, $0.lot, $0.sequence) = ("erp", "COUNTED", lot, sequence)
+                $0.reason = "COUNT"
+            }
+        }
+        #expect(try store.publish(move("2", 2)).outcome == .applied)
+        // Its places are times, which are far beyond all sequences.
+        let pick = Make.event("p", .pickConfirmed) { ($0.source, $0.location, $0.lot) = ("shop", "COUNTED", lot) }
+        #expect(try store.publish(pick).outcome == .applied)
+        #expect(try store.publish(move("1", 1)).outcome == .applied)
+        #expect(try store.position("S", "COUNTED")?.buckets[.onHand] == 2)
+    }
+
     /// Whatever is taken in counts as if everything had come in order; whatever cannot is a dead letter.
     @Test(arguments: 0..<20) func whatComesLateIsPlacedRightlyOrRefused(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)

@@ -159,14 +159,14 @@ extension TestStore {
                 VarianceOutcome(number: 1, state: .applied, reason: "VARIANCE_CLOSED"),
                 VarianceOutcome(number: 9, state: nil, reason: "VARIANCE_NOT_FOUND"),
             ])
-        var actions: [String] = []
+        var actions: [AuditAction] = []
         let reader = try comparing.store.ledger.makeReader()
         try reader.renew()
         try reader.forEachAuditEntry(AuditEntry.self, tenant: comparing.store.engine.tenantNumber) { _, entry in
             actions.append(entry.action)
             return true
         }
-        #expect(actions.suffix(2) == ["reconciliation.start", "variance.apply"])
+        #expect(actions.suffix(2) == [.startReconciliation, .applyVariances])
         // What comes late is put in its place, and the next figure of the source has the last word.
         _ = try comparing.store.publish(Make.adjustment("late", at: -5, by: 1))
         #expect(try comparing.store.position("S", "WH1")?.buckets[.onHand] == 8)

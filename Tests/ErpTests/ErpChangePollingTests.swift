@@ -126,6 +126,21 @@ import Testing
         #expect(try await polled(&again) == ["A=5"])
     }
 
+    @Test func pollThatCameToItsEndVouchesForTheTimeItBegan() async throws {
+        erp.move(1, at: 100, "A", 5)
+        var polling = try await begin()
+        let read = try #require(published.heardNanoseconds)
+        _ = published.take()
+        let began = published.now()
+        try await polling.poll(publish: published.publish)
+        #expect(published.heardNanoseconds == began + 1 && began > read, "nothing has changed")
+        erp.move(2, at: 101, "A", 1)
+        _ = published.take()
+        erp.state.withLock { $0.failure = .notSent("away") }
+        await #expect(throws: ErpFailure.self) { try await polling.poll(publish: published.publish) }
+        #expect(published.heardNanoseconds == nil)
+    }
+
     @Test func manyChangesAreTakenPageByPageAndGoOnWhereTheyStopped() async throws {
         var polling = try await begin()
         for record in 1...2_500 as ClosedRange<Int64> {

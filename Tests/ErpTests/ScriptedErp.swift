@@ -139,11 +139,17 @@ final class PublishedFigures: Sendable {
         }
     }
 
+    /// The time of the last heartbeat; nil: there was none since `take` was asked last.
+    var heardNanoseconds: WallNanoseconds? {
+        state.withLock { $0.events.last { $0.kind == .sourceHeartbeat }?.occurredAtNanoseconds }
+    }
+
     /// `sku=units` of each snapshot since this was asked last.
     func take() -> [String] {
         state.withLock { state in
             defer { state.events = [] }
-            return state.events.map { "\($0.sku)=\($0.snapshot.values[.onHand])" }
+            return state.events.filter { $0.kind == .positionSnapshot }
+                .map { "\($0.sku)=\($0.snapshot.values[.onHand])" }
         }
     }
 }

@@ -28,7 +28,7 @@ final class TestFolder: Sendable {
 
     func names(_ folder: String = "") -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
-        return names.filter { !["done", "failed"].contains($0) }.sorted()
+        return names.filter { !["done", "failed", "reading"].contains($0) }.sorted()
     }
 
     func text(_ name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
@@ -76,7 +76,9 @@ final class TestFolder: Sendable {
     }
 
     private var lastPlace: FilePlace? { server.state.withLock { $0.positions.last.flatMap { FilePlace($0.text) } } }
-    private var isIdle: Bool { lastPlace?.line == nil && lastPlace != nil && folder.names().isEmpty }
+    private var isIdle: Bool {
+        lastPlace?.line == nil && lastPlace != nil && folder.names().isEmpty && folder.names("reading").isEmpty
+    }
 
     @Test func fileIsReadInBatchesAndMovedToDone() async throws {
         try folder.drop("stock 1.csv", Self.rows(2_500))
@@ -160,7 +162,7 @@ final class TestFolder: Sendable {
             state.after = { (_) throws(FeedFailure) in }
         }
         let readBefore = server.events.count
-        if folder.names() == ["a.csv"] {
+        if folder.names("reading") == ["a.csv"] {
             await run(feed()) { isIdle }
             // At most the batch that was under way is read again.
             #expect(server.events.count <= 2_500 + 1_000 && server.events.count >= 2_500)
@@ -187,7 +189,79 @@ final class TestFolder: Sendable {
         try folder.drop("a.csv", Self.rows(1))
         server.state.withLock { $0.before = { (_) throws(FeedFailure) in throw FeedFailure("the store is full") } }
         #expect(await run(feed()) { false } == FeedFailure("the store is full"))
-        #expect(folder.names() == ["a.csv"])
+        #expect(folder.names("reading") == ["a.csv"])
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func fileRenamedOverTheOneThatIsReadIsReadAfterIt(batch: Int) async throws {
+        let folder = folder
+        try folder.drop("a.csv", Self.rows(2_500))
+        server.state.withLock { state in
+            state.after = { (count) throws(FeedFailure) in
+                guard count == batch else { return }
+                do {
+                    try folder.drop("new.part", Self.rows(7, withIDs: true))
+                } catch {
+                    throw FeedFailure("\(error)")
+                }
+                rename("\(folder.path)/new.part", "\(folder.path)/a.csv")
+            }
+        }
+        await run(feed()) { server.events.count == 2_507 && isIdle }
+        #expect(server.state.withLock { $0.seen.count } == 2_507)
+        let done = folder.names("done")
+        #expect(done.count == 2 && done[0] == "a.csv" && done[1].hasPrefix("a.csv."))
+        #expect(folder.text("done/a.csv") == Self.rows(2_500))
+    }
+
+    @Test func fileThatAnotherReplacedSinceItWasListedIsNotReadAsTheOneListed() throws {
+        let kept = FeedFolder(path: folder.path)
+        try kept.prepare()
+        try folder.drop("a.csv", "one", atSeconds: 1_000)
+        let listed = try #require(try kept.list().first)
+        try folder.drop("a.csv", "other", atSeconds: 1_001)
+        #expect(try !kept.take(listed))
+        #expect(try kept.list().map { [$0.name, "\($0.isTaken)", "\($0.bytes)"] } == [["a.csv", "true", "5"]])
+        // A third one waits until that is read.
+        try folder.drop("a.csv", "third", atSeconds: 1_002)
+        let third = try #require(try kept.list().last)
+        #expect(try !kept.take(third) && !third.isTaken)
+        #expect(folder.text("a.csv") == "third" && folder.text("reading/a.csv") == "other")
+    }
+
+    @Test func fileThatACrashLeftInReadingComesFirst() async throws {
+        try FeedFolder(path: folder.path).prepare()
+        try folder.drop("reading/a.csv", Self.rows(2), atSeconds: 2_000)
+        try folder.drop("a.csv", Self.rows(3), atSeconds: 1_000)
+        await run(feed()) { server.events.count == 5 && isIdle }
+        #expect(folder.text("done/a.csv") == Self.rows(2))
+    }
+
+    @Test(arguments: [231, 247, 248, 255])
+    func fileWithALongNameIsKeptUnderAShorterOneWithItsErrors(length: Int) async throws {
+        let name = String(repeating: "ü", count: length / 2) + (length % 2 == 0 ? "" : "x")
+        try folder.drop(name, Self.rows(3, bad: [1]))
+        try folder.drop("b.csv", Self.rows(1, withIDs: true))
+        await run(feed()) { server.events.count == 4 && isIdle }
+        let failed = folder.names("failed")
+        #expect(failed.count == 2 && failed[1] == failed[0] + ".errors" && failed[1].utf8.count <= 255)
+        #expect(name.hasPrefix(failed[0].dropLast(17)) && folder.names("done") == ["b.csv"])
+    }
+
+    @Test func errorsThatWereBegunUnderANameGoOnUnderIt() async throws {
+        try FeedFolder(path: folder.path).prepare()
+        try folder.drop("failed/a.csv", "an older one")
+        try folder.drop("a.csv", Self.rows(2_500, bad: [5, 1_400], withIDs: true))
+        server.state.withLock { state in
+            state.before = { (count) throws(FeedFailure) in if count == 2 { throw FeedFailure("killed") } }
+        }
+        #expect(await run(feed()) { false } == FeedFailure("killed"))
+        try FileManager.default.removeItem(atPath: "\(folder.path)/failed/a.csv")
+        server.state.withLock { $0.before = { (_) throws(FeedFailure) in } }
+        await run(feed()) { isIdle }
+        let failed = folder.names("failed")
+        #expect(failed.count == 2 && failed[0].hasPrefix("a.csv.") && failed[1] == failed[0] + ".errors")
+        #expect(folder.text("failed/\(failed[1])")?.split(separator: "\n").count == 2)
     }
 
     @Test func missingFolderIsAFailureInWords() async throws {
@@ -216,6 +290,46 @@ final class TestFolder: Sendable {
         #expect(try await replayed(.position("b.csv")) == 3)
         await #expect(throws: FeedFailure.self) { try await replayed(.position("none.csv")) }
         #expect(server.state.withLock { $0.seen.count } == 6)
+    }
+
+    /// What a replay of everything reads, by sku.
+    private func replayed() async throws -> [String] {
+        let positions = server.state.withLock { $0.positions }
+        server.state.withLock { state in (state.batches, state.positions) = ([], positions) }
+        try await feed().replay(from: .time(0), server.port("files"))
+        return server.events.map(\.event.sku)
+    }
+
+    @Test func replayReadsWhatWasTakenOfFailedFilesAndNothingOfThoseRefusedWhole() async throws {
+        try folder.drop("bad.csv", Self.rows(3, bad: [1]), atSeconds: 1_000)
+        try folder.drop("good.csv", Self.rows(1), atSeconds: 1_001)
+        try folder.drop("whole.csv", "nonsense\n1\n", atSeconds: 1_002)
+        await run(feed()) { isIdle && folder.names("failed").count == 4 }
+        #expect(folder.text("failed/whole.csv.errors")?.hasSuffix(",NOTHING_TAKEN\n") == true)
+        #expect(folder.text("failed/bad.csv.errors")?.contains("NOTHING_TAKEN") == false)
+        // It could be read by now, and took no effect then.
+        try folder.drop("failed/whole.csv", Self.rows(5), atSeconds: 1_002)
+        // The one that cannot be read has no sku.
+        #expect(try await replayed() == ["S0", "", "S2", "S0"])
+    }
+
+    @Test(arguments: ["done", "failed"])
+    func replayFindsTheUnfinishedFileWhateverItIsCalled(_ outcome: String) async throws {
+        let bad: Set<Int> = outcome == "failed" ? [0] : []
+        try folder.drop("a.csv", Self.rows(2, bad: bad))
+        await run(feed()) { isIdle && !folder.names(outcome).isEmpty }
+        try folder.drop("a.csv", Self.rows(4, bad: bad))
+        let digest = try #require(try FeedFile(folder: folder.path, name: "a.csv")).digest
+        // Begun when the replay looked where the feed stands, and moved before it listed the files.
+        for (from, to) in [("", "/\(outcome)/a.csv.\(digest)"), ("/\(outcome)/a.csv.\(digest)", "/renamed.csv")] {
+            let old = from.isEmpty ? "/a.csv" : from
+            try FileManager.default.moveItem(atPath: folder.path + old, toPath: folder.path + to)
+            let found = try FeedFolder(path: folder.path).find("a.csv", digest: digest)
+            #expect(found?.digest == digest)
+        }
+        let place = FilePlace(name: "a.csv", line: 3, digest: digest)
+        server.state.withLock { $0.positions.append(FeedPosition(feed: "files", text: place.text)) }
+        #expect(try await replayed().count == 6)
     }
 
     @Test func placesAreReadAsTheyAreWritten() {

@@ -16,6 +16,13 @@ import Testing
         #expect(try elements(text) == expected)
     }
 
+    @Test func whatIsBehindTheMostThatAreTakenIsNotLookedAt() throws {
+        let bytes = Array("[0,1,{".utf8)
+        #expect(throws: JSONShape.Problem.tooMany) { try JSONShape.elements(of: bytes, countMax: 2) }
+        #expect(throws: JSONShape.Problem.unbalanced) { try JSONShape.elements(of: bytes, countMax: 3) }
+        #expect(try JSONShape.elements(of: Array("[0,1]".utf8), countMax: 2).count == 2)
+    }
+
     @Test(
         arguments: [
             ("", .notAnArray), ("{}", .notAnArray), ("[", .unbalanced), ("[{]", .unbalanced), ("[1] 2", .unbalanced),

@@ -6,11 +6,13 @@ import Testing
 @testable import Feeds
 
 struct RowFormatTests {
-    private func events(_ text: String, isCSV: Bool, mapping: FeedMapping = FeedMapping()) throws -> [IncomingEvent] {
+    private func events(
+        _ text: String, isCSV: Bool, mapping: FeedMapping = FeedMapping(), names: RowNames = RowNames()
+    ) throws -> [IncomingEvent] {
         let folder = try TestFolder()
         try folder.drop("f", text)
         guard let file = try FeedFile(folder: folder.path, name: "f") else { return [] }
-        var rows = try RowFormat(source: "wms", mapping: mapping, isCSV: isCSV).open(file)
+        var rows = try RowFormat(source: "wms", mapping: mapping, isCSV: isCSV, names: names).open(file)
         var events: [IncomingEvent] = []
         while let row = try rows.next() { events += row.events }
         return events
@@ -45,6 +47,36 @@ struct RowFormatTests {
         e1,wms,7,POSITION_SNAPSHOT,2026-11-21T03:00:00Z,S,WH1,WH2,L,-5,DAMAGED,STOCK_STATUS_SELLABLE,R,T,r-1-1,3,E,O,C,PO,\
         10, 2 ,4
         """
+
+    @Test func columnsAndTypesOfAPartnerAreReadAsOurs() throws {
+        let names = RowNames(
+            columns: [
+                "Art": "sku", "Lager": "location", "Wann": "occurred_at", "Was": "type", "Bestand": "position.on_hand",
+                "Bemerkung": RowNames.ignored, "Seite": RowNames.ignored,
+            ], types: ["Inventur": .positionSnapshot])
+        let csv = """
+            Art,Lager,Wann,Bemerkung,Was,Bestand,Seite,id
+            S,WH1,2026-11-21T03:00:00Z,"x, y",Inventur,7,1,e1
+            S,WH1,2026-11-21T03:00:00Z,,CYCLE_COUNT,7,,e2
+            """
+        let json = """
+            {"Art":"S","Lager":"WH1","Wann":"2026-11-21T03:00:00Z","Seite":1,"Was":"Inventur","Bestand":7,"id":"e1"}
+            {"Art":"S","location":"WH1","occurredAt":"2026-11-21T03:00:00Z","Was":"CYCLE_COUNT","Bestand":"7","id":"e2"}
+            """
+        for rows in [try events(csv, isCSV: true, names: names), try events(json, isCSV: false, names: names)] {
+            #expect(rows.map(\.event.kind) == [.positionSnapshot, .cycleCount])
+            #expect(rows.allSatisfy { $0.rejection == nil })
+            #expect(rows.allSatisfy { $0.event.sku == "S" && $0.event.snapshot.values[.onHand] == 7 })
+        }
+        let poison = csv.replacingOccurrences(of: ",7,1", with: ",viele,1")
+        let letter = try #require(try events(poison, isCSV: true, names: names).first)
+        let format = RowFormat(source: "wms", mapping: FeedMapping(), isCSV: true, names: names)
+        #expect(letter.rejection != nil && format.event(of: letter.original, id: "x").rejection == letter.rejection)
+        let twice = try events(#"{"Art":"S","sku":"S"}"#, isCSV: false, names: names)
+        #expect(twice.first?.rejection?.message.contains("occurs twice") == true)
+        // What is not listed must be ours: `ignored` is no word of a file.
+        #expect(try events(#"{"ignored":1}"#, isCSV: false, names: names).first?.rejection != nil)
+    }
 
     @Test func rowsOfBothFormatsAndTheContractSayTheSame() throws {
         let json = """
@@ -94,6 +126,7 @@ struct RowFormatTests {
         ("{\"source\":\"other\"}", "source: line 1: is \"other\", and the feed tells for wms"),
         ("{\"status\":\"BROKEN\"}", "status: line 1: is not SELLABLE, QUARANTINED or DAMAGED"),
         ("{\"contains\":[{\"x\":1}]}", "contains.x: line 1: is not known"),
+        ("{\"contains\":[{\"quantity\":1,\"quantity\":2}]}", "contains.quantity: line 1: occurs twice"),
         ("{\"sequence\":-1}", "sequence: line 1: \"-1\" is not a whole number, 0 or more"),
     ])
     func badJSONLineNamesLineAndField(line: String, reason: String) throws {
@@ -124,6 +157,21 @@ struct RowFormatTests {
                 nil, "sku: X is not in the feed's map", "location: BER is not in the feed's map",
                 "to_location: BER is not in the feed's map",
             ])
+    }
+
+    /// What fits is a row by itself, and says something else than the whole.
+    @Test func beginningOfARowThatIsTooLongIsNeverReadAnew() throws {
+        let padding = String(repeating: " ", count: 70_000)
+        for (isCSV, text) in [
+            (true, "type,occurred_at,sku,quantity,reason\nADJUSTMENT,2026-11-21T03:00:00Z,S,-1,LOST\(padding)\n"),
+            (false, "{\"type\":\"ADJUSTMENT\",\"sku\":\"S\"}\(padding)\n"),
+        ] {
+            let letter = try #require(try events(text, isCSV: isCSV).first)
+            #expect(letter.rejection?.message.contains("longer than 65536 bytes") == true)
+            let again = RowFormat(source: "wms", mapping: FeedMapping(), isCSV: isCSV)
+                .event(of: letter.original, id: letter.event.id)
+            #expect(again.rejection != nil)
+        }
     }
 
     @Test func deadLetterIsReadAgainFromItsBytesByTodaysMapping() throws {

@@ -1,3 +1,5 @@
+import Records
+
 /// An input read as a list of decisions. At its end every decision is 0.
 struct ByteSource {
     private var rest: ArraySlice<UInt8>
@@ -44,4 +46,11 @@ struct Cutter {
         }
         return pieces
     }
+}
+
+/// With one seed in sixteen the first zero byte stands for a text that just fits into a record or just does not.
+func grown(_ file: [UInt8], by seed: UInt8) -> [UInt8] {
+    guard seed & 15 == 15, let place = file.firstIndex(of: 0) else { return file }
+    let text = [UInt8](repeating: UInt8(ascii: "x"), count: RawRecord.bytesMax - 32)
+    return file[..<place] + text + file[(place + 1)...]
 }

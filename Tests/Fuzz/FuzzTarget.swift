@@ -10,6 +10,8 @@ enum FuzzTarget: String, CaseIterable {
     case configuration
     case csv
     case jsonLines = "json-lines"
+    case csvEvents = "csv-events"
+    case jsonLinesEvents = "json-lines-events"
     case x12
     case cloudEvents = "cloudevents"
     case shopify
@@ -25,6 +27,8 @@ enum FuzzTarget: String, CaseIterable {
         case .configuration: ConfigurationJudge.judge(Array(input))
         case .csv: PositionFileJudge(format: .csv).judge(Array(input))
         case .jsonLines: PositionFileJudge(format: .jsonLines).judge(Array(input))
+        case .csvEvents: EventFileJudge(isCSV: true).judge(Array(input))
+        case .jsonLinesEvents: EventFileJudge(isCSV: false).judge(Array(input))
         case .x12: X12Judge.judge(Array(input))
         case .cloudEvents: CloudEventJudge.judge(Array(input))
         case .shopify: ShopifyJudge.judge(Array(input))

@@ -32,13 +32,6 @@ struct PositionFileJudge {
         judgeRows(records)
     }
 
-    /// With one seed in sixteen the first zero byte stands for a text that just fits into a record or just does not.
-    private func grown(_ file: [UInt8], by seed: UInt8) -> [UInt8] {
-        guard seed & 15 == 15, let place = file.firstIndex(of: 0) else { return file }
-        let text = [UInt8](repeating: UInt8(ascii: "x"), count: RawRecord.bytesMax - 32)
-        return file[..<place] + text + file[(place + 1)...]
-    }
-
     private func records(of pieces: [[UInt8]]) -> [RawRecord] {
         var rest = pieces[...]
         var reader = RecordReader(isCSV: format == .csv) { () throws(PositionFileError) in rest.popFirst() ?? [] }

@@ -17,7 +17,12 @@ enum X12Judge {
         behind.units = ["EA", "PC"]
         var fixed = behind
         fixed.location = .fixed("WH")
-        return [scheduled, behind, fixed]
+        fixed.lot = .line(qualifier: "LT")
+        var lotted = scheduled
+        lotted.lot = .reference(qualifier: "LT", order: .after)
+        var nested = scheduled
+        nested.lot = .reference(qualifier: "LT", order: .before)
+        return [scheduled, behind, fixed, lotted, nested]
     }()
 
     /// The first byte chooses the map, and whether the counts are mended first: no mutation alone gets them right.

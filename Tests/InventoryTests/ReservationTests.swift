@@ -261,6 +261,27 @@ extension Reservation {
         #expect(shipped.lines.map(\.releasing) == [5, 3])
     }
 
+    @Test func aShipmentOfWhatTheErpShippedIsWhatTheStockHadYetToHearOf() {
+        var reservation = makeReservation()
+        reservation.confirm()
+        let before = reservation.fulfil(2, lines: [0], at: at(1_150))
+        reservation.hear(.shipped, to: .lookUp)
+        #expect(before == 2 && reservation.lines.map(\.shippedByErp) == [3, 3])
+        let version = reservation.version
+        let order = reservation.linesToShip(sku: reservation.lines[0].sku, lineID: 1, location: 1, lot: "")
+        // One more than the ERP shipped: no hold covers that.
+        let covered = reservation.fulfil(4, lines: order, at: at(1_300))
+        #expect(covered == 3 && reservation.lines[0].fulfilled == 5 && reservation.lines[0].isSettled)
+        #expect(reservation.lines[1].releasing == 3 && !reservation.isSettled)
+        #expect(reservation.version == version && reservation.state == .fulfilled)
+        // A read told of it first.
+        reservation.lines[1].contained = 0
+        let told = reservation.fulfil(3, lines: [1], at: at(1_400))
+        #expect(told == 3 && reservation.lines[1].contained == 0 && reservation.lines[1].shippedByErp == 0)
+        let again = reservation.fulfil(1, lines: [0, 1], at: at(1_500))
+        #expect(again == 0)
+    }
+
     @Test func whatAReadLacksIsLookedForUnlessItChangedMeanwhile() {
         var reservation = makeReservation()
         let isMissedBefore = reservation.miss([1], at: "e", askedNanoseconds: 1_050)

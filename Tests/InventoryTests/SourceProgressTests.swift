@@ -27,11 +27,12 @@ private struct Feed {
     var pending = MemoryPending()
 
     mutating func observe(
-        _ sequence: UInt64?, at occurredAt: WallNanoseconds?, now: WallNanoseconds = 1_000, isHeartbeat: Bool = false
+        _ sequence: UInt64?, at occurredAt: WallNanoseconds?, now: WallNanoseconds = 1_000, isHeartbeat: Bool = false,
+        isReading: Bool = false
     ) {
         progress.observe(
             sequence: sequence, occurredAtNanoseconds: occurredAt, receivedAtNanoseconds: now, isHeartbeat: isHeartbeat,
-            pending: &pending)
+            isReading: isReading, pending: &pending)
     }
 }
 
@@ -42,6 +43,15 @@ private struct Feed {
         feed.observe(nil, at: 40)
         #expect(feed.progress.watermarkNanoseconds == 50)
         #expect(feed.progress.nextSequence == nil)
+    }
+
+    @Test func aFigureThatWasReadVouchesForNoOther() {
+        var erp = Feed()
+        erp.observe(nil, at: 50, isReading: true)
+        #expect(erp.progress.watermarkNanoseconds == 0)
+        #expect(erp.progress.newestOccurredAtNanoseconds == 50)
+        erp.observe(nil, at: 40, isHeartbeat: true)
+        #expect(erp.progress.watermarkNanoseconds == 40)
     }
 
     @Test func nobodyVouchesForTheFuture() {

@@ -148,7 +148,7 @@ import Testing
     @Test func aPublisherStoresAnIdOnceAndConnectsAgain() async throws {
         let server = try NatsServer()
         try server.addStream("OUT", subject: "out.>")
-        let publisher = try JetStreamPublisher(NatsEndpoint(url: server.url, name: "test"))
+        let publisher = JetStreamPublisher(NatsEndpoint(url: server.url, name: "test"))
         for id in ["1", "1", "2"] {
             try await publisher.publish(
                 subject: "out.web", id: id, headers: [("Content-Type", "application/json")], body: Array("{}".utf8))
@@ -169,5 +169,27 @@ import Testing
         await recorder.wait("the server") { server.messages(in: "OUT") == 2 }
         try await publisher.publish(subject: "out.web", id: "3", headers: [], body: [])
         #expect(server.messages(in: "OUT") == 3)
+    }
+
+    @Test func aPublisherOfSeveralWaitsForNoneThatIsCancelled() async throws {
+        let server = try NatsServer()
+        try server.addStream("OUT", subject: "out.>")
+        let publisher = JetStreamPublisher(NatsEndpoint(url: server.url, name: "test"), callsMax: 4)
+        func publish(_ ids: Range<Int>) -> [Task<Void, any Error>] {
+            ids.map { id in
+                Task { try await publisher.publish(subject: "out.\(id)", id: "\(id)", headers: [], body: []) }
+            }
+        }
+        for task in publish(0..<40) { try await task.value }
+        #expect(server.messages(in: "OUT") == 40)
+        // Connected, and silent: four are at the server, the others wait for a thread.
+        server.suspend()
+        let stuck = publish(40..<400)
+        for task in stuck { task.cancel() }
+        for task in stuck { await #expect(throws: FeedFailure("cancelled")) { try await task.value } }
+        server.resume()
+        for task in publish(400..<410) { try await task.value }
+        let stored = try #require(server.messages(in: "OUT"))
+        #expect((50...54).contains(stored), "of those that nobody waits for only what was on its way is sent")
     }
 }

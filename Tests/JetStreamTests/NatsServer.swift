@@ -56,6 +56,11 @@ final class NatsServer {
         self.process = nil
     }
 
+    /// Its connections stay, and nothing answers.
+    func suspend() { if let process { Glibc.kill(process.processIdentifier, SIGSTOP) } }
+
+    func resume() { if let process { Glibc.kill(process.processIdentifier, SIGCONT) } }
+
     func addStream(_ name: String, subject: String) throws {
         var terms = jsStreamConfig()
         jsStreamConfig_Init(&terms)

@@ -11,7 +11,7 @@ func makeLetter(
     DeadLetter(
         sequence: sequence, digest: DeadLetterDigest(high: .max - sequence, low: 7), contentType: 1,
         firstTimeNanoseconds: -2, lastTimeNanoseconds: 3, attempts: attempts, reason: "TOO_OLD: \(text)",
-        source: "erp\(text)", eventID: "é\(text)", sku: "", original: original)
+        source: "erp\(text)", eventID: "é\(text)", sku: "", feed: "feed\(text)", original: original)
 }
 
 @Suite struct DeadLetterTests {
@@ -71,6 +71,8 @@ func makeLetter(
         try ledger.commit { batch throws(LedgerError) in
             try batch.setDeadLetter(makeLetter(5, attempts: 2, text: "longer"), tenant: 1)
             #expect(batch.state.deadLetters == 2)
+            let both = UInt64(makeLetter(5, text: "longer").bytes + makeLetter(6).bytes)
+            #expect(batch.state.deadLetterBytes == both)
             #expect(try batch.deadLetter(tenant: 1, digest: makeLetter(5).digest)?.attempts == 2)
             #expect(try batch.deleteDeadLetter(makeLetter(6), tenant: 1))
             #expect(try !batch.deleteDeadLetter(makeLetter(6), tenant: 1))
@@ -80,6 +82,7 @@ func makeLetter(
         #expect(report.isClean, "\(report.problems)")
         #expect(report.deadLetters == 1)
         #expect(report.deadLetterIDs == 1)
+        #expect(report.deadLetterBytes == UInt64(makeLetter(5, text: "longer").bytes))
     }
 
     @Test func aDamagedLetterIsNamedByVerifyAndDoesNotHideTheOthers() throws {

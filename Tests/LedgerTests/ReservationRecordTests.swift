@@ -21,6 +21,7 @@ private func makeReservation(number: ReservationNumber = 77) -> Reservation {
         line.lapsed = 3
         line.contained = 4
         line.erpQuantity = 6
+        line.shippedByErp = id == 1 ? 1 : 0
         line.isCommitDue = id == 3
         line.erpReference = "R\(id)"
         line.reason = "BECAUSE: \(id)"

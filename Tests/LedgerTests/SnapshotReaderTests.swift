@@ -111,4 +111,34 @@ import Testing
         } while pages < 10
         #expect(found == expected)
     }
+
+    @Test func everySkuIsWalkedOnceWithItsPositionAtOneLocation() throws {
+        let ledger = try Ledger(directory: directory.ledger, options: smallOptions())
+        try ledger.commit { batch throws(LedgerError) in
+            for (sku, location) in [("A", 1), ("A", 2), ("A", 300), ("A!", 1), ("AB", 2), ("B", 3)]
+                as [(String, LocationNumber)]
+            {
+                try batch.setPosition(makePosition(onHand: Int64(location)), tenant: 1, sku: sku, location: location)
+                try batch.setHold(
+                    HoldRow(
+                        sku: sku, location: location, expireTimeNanoseconds: 9, number: 1, lineID: UInt32(location),
+                        channel: 1, open: 1, contained: 0), tenant: 1)
+            }
+            try batch.setPosition(makePosition(onHand: 9), tenant: 2, sku: "A0", location: 2)
+        }
+        let reader = try ledger.makeReader()
+        try reader.renew()
+        func walk(after: String?, at location: LocationNumber, most: Int = 9) throws -> [String] {
+            var found: [String] = []
+            try reader.forEachSku(tenant: 1, after: after, at: location) { sku, lent in
+                found.append("\(sku) \(lent?.position.buckets[.onHand] ?? 0)")
+                return found.count < most
+            }
+            return found
+        }
+        #expect(try walk(after: nil, at: 2) == ["A 2", "A! 0", "AB 2", "B 0"])
+        #expect(try walk(after: nil, at: 300, most: 2) == ["A 300", "A! 0"])
+        #expect(try walk(after: "A!", at: 3) == ["AB 0", "B 3"])
+        #expect(try walk(after: "B", at: 3) == [])
+    }
 }

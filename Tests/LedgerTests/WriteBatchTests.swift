@@ -216,7 +216,8 @@ import Testing
         }
         #expect(numbers == [2, 4, 5])
         numbers = []
-        try reader.forEachAuditEntryBackwards(String.self, tenant: 1, before: 5) { number, _ in
+        try reader.forEachAuditEntryBackwards(String.self, tenant: 1, before: 5) { number, bytes, text in
+            #expect(bytes > text.utf8.count)
             numbers.append(number)
             return true
         }

@@ -10,7 +10,7 @@ import pytest
 from availability.v1 import operations_service_pb2
 
 from support import PATIENCE
-from support.api import Api, adjustment, new_name, now, snapshot
+from support.api import Api, adjustment, new_name, now, snapshot, source_status_name
 from support.server import SMALL, eventually, run
 from support.webhooks import BATCH, STRUCTURED, Sender, cloud_event, text_time
 
@@ -149,7 +149,8 @@ def test_one_poisoned_event_of_a_batch_is_kept_with_its_own_bytes(api, sender):
     (b"{}", "application/json", 400, 'specversion: must be 1.0, is ""'),
     (b"<a/>", "application/xml", 415, None),
     (b"x", "application/cloudevents+avro", 415, None),
-    (b"[" + b",".join([b"{}"] * 1_001) + b"]", BATCH, 413, "a batch has at most 1000 events, not 1001"),
+    (b"[" + b",".join([b"{}"] * 1_001) + b"]", BATCH, 413, "a batch has at most 1000 events"),
+    (b"[" + b"0," * (2 * 1024 * 1024 - 2) + b"0]", BATCH, 413, "a batch has at most 1000 events"),
     (b" " * (4 * 1024 * 1024 + 1), BATCH, 413, "a body has at most 4194304 bytes"),
 ])
 def test_what_is_no_cloudevent_is_refused_and_not_kept(api, fed, body, content_type, status, text):
@@ -272,6 +273,41 @@ def test_paused_feed_takes_nothing_and_goes_on_when_resumed(api, fed):
     api.operations.ResumeFeed(operations_service_pb2.ResumeFeedRequest(id="open"), timeout=PATIENCE)
     eventually(lambda: sender.post(event, STRUCTURED).status == 202, "the feed at work")
     assert on_hand(api, sku) == 2
+
+
+def test_source_that_only_the_map_names_is_shown_paused_and_lags_with_its_feed(new_server):
+    owned = SMALL.replace("WH1: ", "WH1: {owner: partner-eu}", 1)
+    server = new_server(configuration=owned + """
+feeds:
+  shop: {kind: http, source: partner, lag_max: 1s, sources: {/wms/eu: partner-eu}}
+""").start()
+    api = Api(server.channel())
+    assert [feed.id for feed in api.source("partner-eu").feeds] == ["shop"]
+    sku = new_name()
+    api.apply(snapshot(sku, source="partner-eu", on_hand=100))
+    channel = api.new_channel(degradation_buffer_units=30)
+    assert api.available(channel, sku) == 100
+    api.operations.PauseFeed(operations_service_pb2.PauseFeedRequest(id="shop", reason="test"), timeout=PATIENCE)
+    assert source_status_name(api.source("partner-eu").status) == "PAUSED"
+    eventually(lambda: api.available(channel, sku) == 70, "the degradation buffer")
+
+
+def test_letter_is_read_anew_with_the_map_of_the_feed_that_brought_it(new_server):
+    feeds = """
+feeds:
+  first: {kind: http, source: wms, path: /first, map: {unlisted_skus: refuse}}
+  second: {kind: http, source: wms, path: /second, map: {unlisted_skus: refuse%s}}
+"""
+    server = new_server(configuration=SMALL + feeds % "").start()
+    assert Sender(server, "/second").post(counted("THEIRS", 4), STRUCTURED).status == 202
+    letter, = dead_letters(Api(server.channel()), "wms")
+    server.configuration = SMALL + feeds % ", skus: {THEIRS: ours}"
+    server.restart()
+    api = Api(server.channel())
+    replay = operations_service_pb2.ReplayDeadLettersRequest(ids=[letter.id])
+    result, = api.operations.ReplayDeadLetters(replay, timeout=PATIENCE).results
+    assert result.reason == "" and on_hand(api, "ours") == 4
+    assert list(dead_letters(api, "wms")) == []
 
 
 def test_what_is_answered_survives_a_kill(new_server):

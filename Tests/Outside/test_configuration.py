@@ -215,6 +215,27 @@ def test_reason_codes_are_those_of_the_file_and_sighup_takes_them_anew(new_serve
                "any reason without a list")
 
 
+def test_sighup_tells_which_changed_sections_need_a_restart(new_server, tmp_path):
+    def configuration(folder, loops):
+        return SHOP + f"""
+loops: {loops}
+feeds: {{rows: {{kind: files, source: wms, folder: '{tmp_path / folder}', format: csv}}}}
+"""
+    server = new_server(configuration=configuration("a", 1)).start()
+    message = "sections of the configuration changed that are read at the start only; restart to use them"
+
+    def told(message):
+        return [line for line in server.logs() if line["message"] == message]
+
+    server.signal(signal.SIGHUP)
+    eventually(lambda: told("configuration reloaded"), "a reload")
+    (server.directory / "server.yaml").write_text(configuration("b", 2))
+    server.signal(signal.SIGHUP)
+    line, = eventually(lambda: told(message), "what needs a restart")
+    assert line["sections"] == "loops, feeds" and line["level"] == "warning"
+    assert len(told("configuration reloaded")) == 2
+
+
 def test_sighup_with_a_bad_file_leaves_everything_as_it_is(new_server):
     server = new_server(configuration=SHOP).start()
     api = Api(server.channel())

@@ -239,6 +239,36 @@ def test_log_and_readiness_warn_long_before_the_bound(new_server):
     assert letters.all(sku="nothing") == []
 
 
+def test_letters_that_fill_their_bytes_are_told_and_refuse_new_ones_only(new_server, avail):
+    server = new_server(configuration=SMALL + "events: {dead_letter_bytes_max: 1MiB}\n")
+    api = Api(server.start().channel())
+
+    bulky = [poison("src", id=f"e-{number}", reason="x" * 100_000) for number in range(11)]
+    api.publish(bulky[0])
+    assert "of 1048576 bytes" not in server.get("/readyz?verbose")[1]
+    api.publish(bulky[1])
+    eventually(lambda: any("pile up" in line["message"] for line in server.logs()), "the warning")
+    assert "of 1048576 bytes" in server.get("/readyz?verbose")[1]
+    for letter in bulky[2:10]:
+        api.publish(letter)
+    sku = new_name()
+    failure = failure_of(api.publish, bulky[10], adjustment(sku, 5))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
+    assert "1048576 bytes of events.dead_letter_bytes_max" in failure.message
+    api.apply(adjustment(sku, 5))
+    api.publish(bulky[3])
+    server.restart()
+    api = Api(server.channel())
+    text = server.get("/metrics")[1]
+    assert "availability_dead_letters 10\n" in text and "availability_dead_letter_bytes_max 1048576\n" in text
+    taken = int(text.split("\navailability_dead_letter_bytes ")[1].split("\n")[0])
+    assert 1_000_000 < taken <= 1_048_576
+    assert failure_of(api.publish, bulky[10]).reason == "STORAGE_FULL"
+    avail("dead-letter", "discard", "--all", "--yes", "--because", "a test", at=server)
+    assert "\navailability_dead_letter_bytes 0\n" in server.get("/metrics")[1]
+    assert api.publish(bulky[10])[0].outcome == DEAD_LETTERED
+
+
 def test_client_lists_shows_replays_and_discards(api, letters, avail):
     source = new_name("src")
     sent = poison(source)

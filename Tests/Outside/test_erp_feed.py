@@ -9,7 +9,7 @@ from availability.v1 import operations_service_pb2, source_pb2
 
 from support import PATIENCE
 from support.api import Api, new_name, now, snapshot, source_status_name, timestamp
-from support.erp import EmbeddedErp, ErpHolder, avail, metric
+from support.erp import EmbeddedErp, ErpHolder, Readings, avail, metric
 from support.reservations import wanted
 from support.server import SMALL, eventually
 
@@ -54,22 +54,18 @@ def shows(api, sku, units):
     eventually(lambda: on_hand(api, sku) == units, f"{units} of {sku}")
 
 
-def applied(api):
-    """Figures that were taken over. A poll ends before the next begins: what a later one showed had none after it."""
-    counters = api.source("embedded").counters
-    assert (counters.dead_lettered, counters.duplicate, counters.superseded) == (0, 0, 0)
-    return counters.applied
-
-
 def test_stock_that_changes_there_shows_here_once(start):
     server, api, erp = start()
     sku, other = new_name(), new_name()
+    readings = Readings("embedded")
     for turn, units in enumerate([42, 7, 0]):
         erp.stock(sku, units)
         shows(api, sku, units)
+        readings.note(api, sku)
+        # A poll ends before the next begins: what a later one showed had none after it.
         erp.stock(other, turn + 1)
         shows(api, other, turn + 1)
-        assert applied(api) == 2 * turn + 2
+        readings.check(api)
     feed = feed_of(api)
     assert (feed.kind, feed.can_replay, feed.restarts, state_of(api)) == (source_pb2.FEED_KIND_ERP, True, 0, "RUNNING")
     told = avail(server, "source", "show", "embedded")
@@ -94,7 +90,8 @@ def test_restart_goes_on_where_it_was(start):
     erp.stock(sku, 5)
     shows(api, sku, 5)
     eventually(lambda: feed_of(api).position, "the position")
-    former, place = applied(api), feed_of(api).position
+    place, readings = feed_of(api).position, Readings("embedded")
+    readings.note(api, sku)
     for stop in (server.kill, server.terminate):
         stop()
         server.start()
@@ -103,8 +100,8 @@ def test_restart_goes_on_where_it_was(start):
         sku = new_name()
         erp.stock(sku, 6)
         shows(api, sku, 6)
-        former += 1
-        assert applied(api) == former
+        readings.check(api)
+        readings.note(api, sku)
         place = feed_of(api).position
 
 
@@ -117,7 +114,7 @@ def test_first_start_reads_all_that_the_erp_has(start):
     server.configuration = FED
     api = ErpHolder(server.start().channel())
     eventually(lambda: feed_of(api).position, "the first reading")
-    assert applied(api) == 1 and api.available(channel, sku) == 6
+    assert api.available(channel, sku) == 6
 
 
 def test_erp_that_is_away_fails_the_feed_alone_and_nothing_is_lost(start):
@@ -157,7 +154,7 @@ def test_paused_feed_polls_nothing_and_catches_up_when_resumed(start):
     assert source_status_name(api.source("embedded").status) == "PAUSED"
     erp.stock(sku, 2)
     time.sleep(3 * POLL)
-    assert (on_hand(api, sku), applied(api)) == (1, 1)
+    assert on_hand(api, sku) == 1
     api.operations.ResumeFeed(operations_service_pb2.ResumeFeedRequest(id="changes"), timeout=PATIENCE)
     shows(api, sku, 2)
 
@@ -194,7 +191,23 @@ def test_whole_readings_and_changes_go_together(start):
         erp.stock(sku, units)
         time.sleep(0.05)
     shows(api, sku, 29)
-    counters = api.source("embedded").counters
-    former = counters.applied
-    eventually(lambda: api.source("embedded").counters.applied > former + 2, "further whole readings")
-    assert on_hand(api, sku) == 29 and counters.dead_lettered == 0
+    for _ in range(2):
+        former = api.position(sku).authoritative_time.ToNanoseconds()
+        eventually(lambda: api.position(sku).authoritative_time.ToNanoseconds() > former, "a further whole reading")
+    assert on_hand(api, sku) == 29 and api.source("embedded").counters.dead_lettered == 0
+
+
+def test_polls_that_find_nothing_keep_the_figures_fresh_and_an_erp_that_is_away_does_not(start):
+    server, api, erp = start(FED.replace("{WH1: ,", "{WH1: {owner: embedded},"))
+    channel, sku = api.new_channel(), new_name()
+    erp.stock(sku, 5)
+    shows(api, sku, 5)
+    read = api.position(sku).authoritative_time.ToNanoseconds()
+
+    def age():
+        return api.position(sku).age.ToNanoseconds()
+
+    eventually(lambda: now() - read > 3 * 10**9, "three seconds in which nothing changes")
+    assert age() < 2 * 10**9 and api.position(sku).authoritative_time.ToNanoseconds() == read
+    with erp.being(down=True):
+        eventually(lambda: age() > 2 * 10**9, "age")

@@ -23,7 +23,8 @@ def clock(tmp_path):
 
 @pytest.fixture
 def server(new_server, clock):
-    started = new_server(environment=clock.environment).start()
+    # The same data, whether the server finds its arguments or not: see `FakedClock`.
+    started = new_server(environment=clock.environment, data=clock.data).start()
     eventually(lambda: "availability_hot_table_complete 1" in started.get("/metrics")[1], "a full hot table")
     return started
 

@@ -127,6 +127,38 @@ def test_json_lines_are_read_in_the_names_of_protobuf(fed, folder):
     assert api.position(sku, "WH2").position.on_hand == 7
 
 
+def test_columns_and_types_of_a_partner_are_read_as_ours(fed, folder):
+    terms = ", columns: {Art: sku, Ort: location, Wann: occurred_at, Was: type, Menge: quantity, Text: ignored}"
+    server = fed(terms=terms + ", types: {ZAEHLUNG: CYCLE_COUNT}").start()
+    api = Api(server.channel())
+    sku = new_name()
+    row = f"ZAEHLUNG,{text_time()},{sku},WH1,%s,nothing\n"
+    drop(folder, "a.csv", "Was,Wann,Art,Ort,Menge,Text\n" + row % 7)
+    eventually((folder / "done" / "a.csv").exists, "the file in done")
+    assert api.position(sku).position.on_hand == 7
+    drop(folder, "b.csv", "Was,Wann,Art,Ort,Menge,Was auch\n" + row % 8)
+    errors = folder / "failed" / "b.csv.errors"
+    eventually(errors.exists, "the errors")
+    assert "Was auch" in errors.read_text() and api.position(sku).position.on_hand == 7
+
+
+def test_columns_and_types_that_are_not_ours_are_told_by_check_config(tmp_path):
+    path = tmp_path / "server.yaml"
+    path.write_text(SMALL + """
+feeds:
+  a: {kind: files, source: s, folder: /in, format: csv, columns: {Art: skuu}, types: {x: LOST}}
+  b: {kind: files, source: s, folder: /in2, format: x12_846, columns: {Art: sku},
+      partner: {sku_qualifiers: [SK], quantity_qualifiers: {"33": on_hand}, fixed_location: X, date_qualifiers: ["405"]}}
+""")
+    checked = run("check-config", str(path))
+    assert checked.returncode == 64 and "feeds.b.columns: is for the formats csv and json_lines only" in checked.stderr
+    path.write_text(path.read_text().replace("x12_846, columns: {Art: sku}", "x12_846"))
+    checked = run("check-config", str(path))
+    assert checked.returncode == 64
+    assert "feeds.a.columns: there is no field skuu" in checked.stderr
+    assert "feeds.a.types: there is no event type LOST" in checked.stderr
+
+
 def test_rows_that_cannot_be_applied_are_dead_letters_and_the_file_failed(fed, folder):
     server = fed(terms=", map: {locations: {HAM: WH1, WH1: WH1}, unlisted_locations: refuse}").start()
     api = Api(server.channel())
@@ -160,6 +192,28 @@ def test_kill_in_the_middle_of_a_file_loses_and_doubles_nothing(fed, folder):
     errors = (folder / "failed" / "big.csv.errors").read_text().splitlines()
     assert [int(line.split(",")[0]) for line in errors] == [row + 2 for row in bad]
     assert api.source("wms").counters.applied == 20_000 - len(bad)
+
+
+def test_file_renamed_over_the_one_that_is_read_is_read_as_well(fed, folder):
+    server = fed().start()
+    api = Api(server.channel())
+    drop(folder, "stock.csv", adjustments("H", 20_000))
+    eventually(lambda: api.source("wms").counters.applied >= 1_000, "some rows")
+    drop(folder, "stock.csv", adjustments("I", 10))
+    eventually(lambda: len(list((folder / "done").iterdir())) == 2, "both files in done")
+    assert (on_hand(api, "H"), on_hand(api, "I")) == (20_000, 10)
+    assert (folder / "done" / "stock.csv").read_text().count("\n") == 20_001
+
+
+def test_bad_row_in_a_file_with_the_longest_name_blocks_no_other(fed, folder):
+    server = fed().start()
+    api = Api(server.channel())
+    (folder / ("x" * 255)).write_text(adjustments("J", 3, bad=[1]))
+    eventually(lambda: list((folder / "failed").glob("x*.errors")), "the errors")
+    drop(folder, "stock.csv", adjustments("K", 3))
+    eventually((folder / "done" / "stock.csv").exists, "the other file")
+    assert (on_hand(api, "J"), on_hand(api, "K")) == (2, 3)
+    assert feed_of(api).restarts == 0
 
 
 def test_paused_feed_stays_so_over_a_restart_and_goes_on_when_resumed(fed, folder):
@@ -201,6 +255,39 @@ def test_replay_reads_what_is_done_again_and_changes_nothing(fed, folder):
     assert told.stdout.split()[-2:] == ["DUPLICATE", "3000"]
     failure = failure_of(replay, api, from_position="none.csv")
     assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "FEED_FAILED")
+
+
+def test_replay_from_behind_the_horizon_tells_of_the_old_and_keeps_no_letters(fed, folder):
+    server = fed(rest="events: {horizon: 60s}\n").start()
+    api = Api(server.channel())
+    drop(folder, "new.csv", adjustments("L", 5))
+    eventually((folder / "done" / "new.csv").exists, "the file in done")
+    old = f"ADJUSTMENT,{text_time(now() - 3600 * 10**9)},L-0,WH1,1,COUNTED\n"
+    (folder / "done" / "old.csv").write_text(HEADER + old * 1_500)
+    last = replay(api, from_time=timestamp(0))[-1]
+    assert (last.done, last.events) == (True, 1_505)
+    assert (last.counters.duplicate, last.counters.dead_lettered) == (5, 1_500)
+    assert api.status().ledger.dead_letters == 0 and api.source("wms").counters.dead_lettered == 0
+
+
+def test_avail_replays_by_source_where_one_feed_tells_for_it(fed, folder, tmp_path):
+    for name in ("b", "c"):
+        (tmp_path / name).mkdir()
+    server = fed(rest=f"""
+  second: {{kind: files, source: both, folder: '{tmp_path}/b', format: csv}}
+  third: {{kind: files, source: both, folder: '{tmp_path}/c', format: csv}}
+sources: {{quiet: }}
+""").start()
+    drop(folder, "a.csv", adjustments("M", 10))
+    eventually((folder / "done" / "a.csv").exists, "the file in done")
+    told = avail(server, "event", "replay", "--source", "wms", "--from", "a.csv")
+    assert told.stdout.split()[-2:] == ["DUPLICATE", "10"]
+    refused = avail(server, "event", "replay", "--source", "both", "--from", "a.csv", status=64).stderr
+    assert "second, third" in refused and "--feed" in refused
+    assert "no feed tells for quiet" in avail(
+        server, "event", "replay", "--source", "quiet", "--from", "a.csv", status=64).stderr
+    for arguments in [["--source", "wms", "--feed", "files"], []]:
+        assert "--feed" in avail(server, "event", "replay", *arguments, "--from", "a.csv", status=64).stderr
 
 
 def test_calls_about_feeds_that_are_not_there_and_bad_fields_are_refused(fed):

@@ -134,6 +134,23 @@ def test_letter_in_its_senders_words_is_read_anew_with_the_map_of_today(nats, ne
     assert bed.on_hand(ours) == 1 and not letters()
 
 
+def test_sources_and_types_of_others_are_read_as_ours(nats, new_server):
+    terms = "    sources: {//wms.example: ours, theirs: ours}\n    types: {stock.counted: CYCLE_COUNT}\n"
+    bed = Bed(nats, new_server, extra=terms).start()
+    sku = new_name()
+    event = json.loads(cloud_event(adjustment(sku, 1), "adjustment"))
+    counted = {**event, "id": new_name(), "type": "stock.counted", "data": {**event["data"], "quantity": 5}}
+    counted["data"].pop("reason", None)
+    bed.nats.publish(bed.subjects[0], json.dumps(counted).encode(), headers=CLOUD_EVENT)
+    bed.send(adjustment(sku, 2, source="theirs"), adjustment(sku, 1, source="strange"), bed.plus_one(sku))
+    bed.nats.publish(bed.subjects[0], json.dumps({**counted, "source": "//strange"}).encode(), headers=CLOUD_EVENT)
+    bed.settle()
+    assert bed.on_hand(sku) == 8
+    ours = bed.api.source("ours")
+    assert ours.counters.applied == 2 and [feed.id for feed in ours.feeds] == ["stock"]
+    assert bed.api.source(bed.source).counters.applied == 1 and bed.api.status().ledger.dead_letters == 2
+
+
 def test_paused_feed_reads_nothing_until_it_is_resumed(bed):
     bed.start()
     sku = new_name()

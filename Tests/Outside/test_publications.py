@@ -1,6 +1,7 @@
 """What a channel may sell, told to webhooks and to NATS as it changes: at least once, the newest figure of each sku last."""
 import json
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -60,6 +61,10 @@ publications:
         newest = self.api.check("web", new_name()).sequence
         eventually(lambda: self.publication().acknowledged_sequence >= newest, "the cursor")
         return self
+
+    def settled_commits(self):
+        """Returns after whatever a publication had the writer do before: commands are done in order."""
+        self.stocked(0)
 
     def stocked(self, units, sku=None, **fields):
         sku = sku or new_name()
@@ -213,6 +218,49 @@ def test_retry_after_is_honoured_by_all_messages(bed, receiver):
     assert min(later) >= until[0] - 0.1
 
 
+def test_retry_after_far_ahead_gives_nothing_up(bed, receiver):
+    receiver.answer = lambda delivery: (503, {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"})
+    bed.start()
+    bed.stocked(1)
+    eventually(lambda: bed.metric("failed_total") >= 1, "the refusal")
+    bed.settled_commits()
+    assert bed.publication().given_up == 0 and not bed.letters() and bed.publication().waiting >= 1
+
+
+def test_answers_that_never_end_hold_up_nothing(new_server, receiver, tmp_path, request):
+    bed = Bed(new_server, receiver, tmp_path, "    timeout: 1s\n")
+    end = threading.Event()
+    request.addfinalizer(end.set)
+    stalled = [new_name() for _ in range(16)]
+    # As many as there may be on their way at a time, twice: taken by one half of the receivers, refused by the other.
+    receiver.answer = lambda delivery: (
+        (204, {}) if delivery.key[0] not in stalled else
+        (200 if stalled.index(delivery.key[0]) % 2 else 422, {}, end))
+    bed.start()
+    for sku in stalled:
+        bed.stocked(1, sku=sku)
+    eventually(lambda: all(receiver.of(sku) for sku in stalled), "an attempt of each")
+    for units in range(1, 6):
+        receiver.until(bed.stocked(units), units)
+    eventually(lambda: bed.publication().waiting == 8, "what was answered with 200 being taken")
+
+
+def test_very_many_refused_skus_stop_no_other(new_server, receiver, tmp_path):
+    count = 10_400
+    bed = Bed(new_server, receiver, tmp_path, "    in_flight_max: 32\n")
+    receiver.answer = lambda delivery: (422, {}) if delivery.key[0].startswith("bad") else (200, {})
+    bed.start()
+    for start in range(0, count, 400):
+        bed.api.apply(*(snapshot(f"bad-{number}", on_hand=1) for number in range(start, start + 400)))
+    eventually(lambda: bed.metric("retrying") == count, "every sku being refused")
+    for units in range(1, 6):
+        receiver.until(bed.stocked(units), units)
+    told = bed.publication()
+    assert told.state == RUNNING and f"{count} lines were refused and are tried again" in told.last_error
+    assert told.waiting == count
+    eventually(lambda: "the receiver of a publication refuses many lines" in bed.server.log_text(), "the warning")
+
+
 def test_receiver_that_is_gone_pauses_the_publication_until_somebody_resumes_it(bed, receiver):
     receiver.answer = lambda delivery: (410, {})
     bed.start()
@@ -348,6 +396,36 @@ def test_listed_skus_at_locations_and_bands_are_told_and_nothing_else(new_server
     assert last.event["subject"] in (f"skus/{sku}/locations/WH1", f"skus/{sku}/locations/EAST")
 
 
+def test_all_skus_at_locations_are_told_one_line_for_each_where_they_are(new_server, receiver, tmp_path):
+    bed = Bed(new_server, receiver, tmp_path, "    locations: [WH1, EAST]\n").start()
+    both, east, west = bed.stocked(20), new_name(), new_name()
+    bed.api.apply(snapshot(east, "WH2", on_hand=3), snapshot(west, "WH4", on_hand=4))
+    receiver.until(both, 20, "WH1").until(both, 20, "EAST").until(east, 3, "EAST")
+    bed.settle()
+    bed.server.restart()
+    bed.connect()
+    bed.api.apply(adjustment(both, -5))
+    receiver.until(both, 15, "WH1").until(both, 15, "EAST").check()
+    assert set(receiver.latest) == {(both, "WH1"), (both, "EAST"), (east, "EAST")}
+    assert len(receiver.of(east)) == 1
+
+
+def test_dead_letter_of_a_location_is_told_again_there(new_server, receiver, tmp_path):
+    bed = Bed(new_server, receiver, tmp_path, "    locations: [WH1, WH2]\n    give_up_after: 2s\n")
+    receiver.answer = lambda delivery: (422, {}) if delivery.key[1] == "WH2" else (200, {})
+    bed.start()
+    sku = new_name()
+    bed.api.apply(snapshot(sku, "WH1", on_hand=1), snapshot(sku, "WH2", on_hand=2))
+    letter, = eventually(bed.letters, "the letter")
+    receiver.answer = lambda delivery: (200, {})
+    request = operations_service_pb2.ReplayDeadLettersRequest(ids=[letter.id], reason="it was mended")
+    result, = bed.api.operations.ReplayDeadLetters(request, timeout=PATIENCE).results
+    assert outcome_name(result.outcome) == "BUFFERED", result.reason
+    receiver.until(sku, 2, "WH2")
+    eventually(lambda: not bed.letters(), "the letter's end")
+    assert len([one for one in receiver.of(sku) if one.key[1] == "WH1"]) == 1
+
+
 def test_secret_is_exchanged_without_a_restart(bed, receiver):
     bed.start()
     receiver.until(bed.stocked(1), 1)
@@ -396,7 +474,7 @@ def test_avail_shows_pauses_and_resumes(bed, receiver):
     ("kind: nats, channel: web, url: 'nats://a', subject: 'a.>'", "subject"),
     ("kind: nats, channel: web, url: 'nats://a', subject: '{location}.{sku}'", "subject"),
     ("kind: nats, channel: web, url: 'nats://a', skus: some", "skus"),
-    ("kind: nats, channel: web, url: 'nats://a', locations: [WH1]", "locations"),
+    ("kind: nats, channel: web, url: 'nats://a', locations: [WH9]", "locations"),
     ("kind: nats, channel: web, url: 'nats://a', skus: [A], locations: [WH9]", "locations"),
     ("kind: nats, channel: web, url: 'nats://a', bands: [3, 2]", "bands"),
     ("kind: nats, channel: web, url: 'nats://a', in_flight_max: 0", "in_flight_max"),
@@ -468,4 +546,27 @@ def test_outage_of_nats_and_a_kill_of_ours_lose_nothing(new_server, tmp_path):
         eventually(lambda: set(bed.latest().values()) == {8}, "the newest figures")
         bed.settle()
     finally:
+        nats.stop()
+
+
+def test_nats_that_hangs_does_not_hold_up_the_end_of_the_server(new_server, tmp_path):
+    nats = Nats(tmp_path).start()
+    try:
+        nats.add_stream("S", "S.>")
+        bed = NatsBed(nats, new_server, "S")
+        bed.server.configuration = bed.server.configuration.replace("kind: nats,", "kind: nats, in_flight_max: 100,")
+        bed.start()
+        skus = [bed.stocked(10) for _ in range(100)]
+        eventually(lambda: len(bed.latest()) == 100, "the first figures")
+        # Connected, and silent.
+        nats.process.send_signal(signal.SIGSTOP)
+        bed.api.apply(*(adjustment(sku, -1) for sku in skus))
+        eventually(lambda: bed.publication().waiting == 100, "messages on their way")
+        assert bed.server.terminate() == 0
+        nats.process.send_signal(signal.SIGCONT)
+        bed.server.start()
+        bed.connect()
+        eventually(lambda: set(bed.latest().values()) == {9}, "the newest figures")
+    finally:
+        nats.process.send_signal(signal.SIGCONT)
         nats.stop()

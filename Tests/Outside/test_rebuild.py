@@ -5,10 +5,12 @@ import threading
 import grpc
 import pytest
 
+from google.rpc import error_details_pb2
+
 from availability.v1 import operations_service_pb2, rebuild_pb2
 
 from support import PATIENCE
-from support.api import adjustment, failure_of, new_name, snapshot, timestamp
+from support.api import adjustment, event, failure_of, new_name, snapshot, timestamp
 from support.reservations import Holder, verify, wanted
 from support.server import SMALL, eventually
 from test_feeds import HEADER, avail, drop, text_time
@@ -26,8 +28,8 @@ def start(api, **fields):
     return api.operations.StartRebuild(request, timeout=PATIENCE).rebuild
 
 
-def switch(api, id):
-    request = operations_service_pb2.SwitchRebuildRequest(id=id, reason="test")
+def switch(api, id, accept=False):
+    request = operations_service_pb2.SwitchRebuildRequest(id=id, reason="test", accept_differences=accept)
     return api.operations.SwitchRebuild(request, timeout=PATIENCE)
 
 
@@ -175,7 +177,7 @@ def test_kill_9_while_it_is_filled_and_right_after_the_switch_loses_nothing(fed,
     holder = Holder(server.start().channel())
     assert rebuild_of(holder).id == id
     becomes(holder, "READY")
-    switch(holder, id)
+    switch(holder, id, accept=True)
     server.kill()
     holder = Holder(server.start().channel())
     assert state_of(rebuild_of(holder)) == "SWITCHED"
@@ -240,3 +242,81 @@ def test_rebuild_without_anything_to_read_is_refused(new_server):
     assert (failure.reason, failure.fields) == ("INVALID_FIELD", ["steps"])
     request = operations_service_pb2.StartRebuildRequest()
     assert failure_of(holder.operations.StartRebuild, request, timeout=PATIENCE).fields == ["reason"]
+
+
+def test_switch_that_would_put_more_on_sale_waits_for_somebody_to_accept_it(fed, folder):
+    server = fed().start()
+    holder = Holder(server.channel())
+    prefix = new_name("V")
+    give(holder, folder, prefix, 50)
+    # Orders that only gRPC told of: their units are free again in figures made of the files alone.
+    holder.apply(*(event("ALLOCATION_CREATED", f"{prefix}-{number}", quantity=20, reference=f"order-{number}")
+                   for number in range(3)))
+    id = start(holder, switch_when_ready=True).id
+    ready = becomes(holder, "READY")
+    assert (ready.differing_positions, ready.rising_positions, ready.refused) == (3, 3, 0)
+    assert [(example.running_sellable, example.sellable) for example in ready.examples] == [(30, 50)] * 3
+    assert {example.location for example in ready.examples} == {"WH1"}
+    failure = failure_of(switch, holder, id)
+    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REBUILD_DIFFERS")
+    assert dict(failure.detail(error_details_pb2.ErrorInfo).metadata) == {
+        "rebuild": id, "rising": "3", "refused": "0", "differing": "3"}
+    told = avail(server, "rebuild", "status").stdout
+    assert "RISING" in told and "SELLABLE NOW" in told and f"{prefix}-0" in told
+    # It is compared again as it waits: one of them is told to both.
+    holder.apply(snapshot(f"{prefix}-0", on_hand=50, allocated=20))
+    later = eventually(lambda: (lambda found: found if found.rising_positions == 2 else None)(rebuild_of(holder)),
+                       "the next comparison")
+    assert later.compare_time.ToNanoseconds() > ready.compare_time.ToNanoseconds()
+    assert "2 of its positions" in avail(server, "rebuild", "switch", id, "--reason", "test", status=73).stderr
+    assert "SWITCHED" in avail(server, "rebuild", "switch", id, "--reason", "test", "--accept-differences").stdout
+    assert [holder.position(f"{prefix}-{number}").position.allocated for number in range(3)] == [20, 0, 0]
+    verify(server)
+
+
+def test_rows_that_a_failed_file_gave_come_back_and_those_it_did_not_are_told(fed, folder):
+    server = fed().start()
+    holder = Holder(server.channel())
+    prefix = new_name("B")
+    give(holder, folder, prefix, 50)
+    time = text_time()
+    drop(folder, "bad.csv", HEADER + f"ADJUSTMENT,{time},{prefix}-1,WH1,-30,COUNTED\nADJUSTMENT,{time},{prefix}-2,X,1,COUNTED\n")
+    drop(folder, "whole.csv", f"no,header\n{prefix}-1,{time}\n")
+    eventually((folder / "failed" / "bad.csv.errors").exists, "the errors")
+    eventually((folder / "failed" / "whole.csv.errors").exists, "the errors of the other")
+    assert holder.position(f"{prefix}-1").position.on_hand == 20
+    id = start(holder).id
+    ready = becomes(holder, "READY")
+    assert (ready.differing_positions, ready.refused, ready.steps[0].refused) == (0, 1, 1)
+    refusal, = ready.refusals
+    assert (refusal.reason, refusal.events) == ("UNKNOWN_LOCATION", 1) and "wms" in refusal.example
+    assert failure_of(switch, holder, id).reason == "REBUILD_DIFFERS"
+    switch(holder, id, accept=True)
+    assert holder.position(f"{prefix}-1").position.on_hand == 20
+
+
+def test_wrong_mapping_that_was_mended_leaves_nothing_of_the_past_out(new_server, folder):
+    def mapped(location):
+        return SMALL + f"""
+feeds:
+  files: {{kind: files, source: wms, folder: '{folder}', format: csv, settle: 100ms, poll_every: 100ms,
+    map: {{locations: {{HAM: {location}}}}}}}
+erps: {{}}
+"""
+    server = new_server(configuration=mapped("WH1")).start()
+    holder = Holder(server.channel())
+    sku, time = new_name("M"), text_time()
+    drop(folder, "past.csv", HEADER + f"CYCLE_COUNT,{time},{sku},HAM,100,COUNTED\n")
+    eventually((folder / "done" / "past.csv").exists, "the count")
+    drop(folder, "later.csv", HEADER + f"ADJUSTMENT,{text_time()},{sku},HAM,-60,COUNTED\n")
+    eventually((folder / "done" / "later.csv").exists, "the difference")
+    assert holder.position(sku, "WH1").position.on_hand == 40
+    server.stop()
+    server.configuration = mapped("WH2")
+    holder = Holder(server.start().channel())
+    id = start(holder).id
+    ready = becomes(holder, "READY")
+    assert (ready.refused, ready.missing_positions, ready.added_positions) == (0, 1, 1)
+    switch(holder, id, accept=True)
+    assert holder.position(sku, "WH2").position.on_hand == 40
+    assert failure_of(holder.position, sku, "WH1").reason == "POSITION_NOT_FOUND"

@@ -188,6 +188,53 @@ def test_watch_of_all_skus_tells_what_the_channel_may_sell(new_server, watching)
     assert [line.sku for line in again.changes()] == [skus[5]]
 
 
+# Everything it may sell at a location.
+
+def test_watch_of_locations_tells_every_sku_that_the_channel_may_sell_there(new_server, watching):
+    server = new_server().start()
+    api = Api(server.channel())
+    channel = api.new_channel(sourcing=["WH1", "WH2", "WH3"])
+    here = [new_name() for _ in range(700)]
+    for start in range(0, len(here), 350):
+        api.apply(*(snapshot(sku, on_hand=7) for sku in here[start:start + 350]))
+    third, elsewhere, unsold = stocked(api, 5, "WH3"), stocked(api, 5, "WH2"), stocked(api, 5, "WH6")
+    one = watching(api, channel, ("", "WH1"))
+    assert [(line.sku, line.location) for line in one.snapshot()] == [(sku, "WH1") for sku in sorted(here)]
+    # By name, at a location and at a group: what is named comes first.
+    mixed = watching(api, channel, (unsold, ""), ("", "WH3"), (here[0], "WH1"), ("", "EAST", 6))
+    there = [(third, "WH3")] + [(sku, "EAST") for sku in [*here, third, elsewhere]]
+    assert [(line.sku, line.location) for line in mixed.snapshot()] == [(unsold, ""), (here[0], "WH1")] + sorted(
+        there, key=lambda line: (line[0], line[1] == "EAST"))
+    assert mixed.latest[here[0], "EAST"] == (7, IN_STOCK, FRESH) and mixed.latest[third, "EAST"] == (5, LIMITED, FRESH)
+
+    api.apply(adjustment(here[5], -2), adjustment(elsewhere, 1, "WH2"), snapshot(elsewhere, "WH1", on_hand=2))
+    one.until_available(elsewhere, 2, "WH1").until_available(here[5], 5, "WH1")
+    assert {line.sku for line in one.changes()} == {here[5], elsewhere}
+    mixed.until_available(elsewhere, 8, "EAST").until_available(here[5], 5, "EAST")
+    assert (elsewhere, "WH3") not in mixed.latest and (unsold, "EAST") not in mixed.latest
+
+    one.cancel()
+    api.apply(adjustment(here[9], -3), adjustment(third, -1, "WH3"))
+    again = watching(api, channel, ("", "WH1"), resume_token=one.token)
+    again.until_available(here[9], 4, "WH1")
+    assert all(message.phase == CHANGES for message in again.messages)
+    assert [line.sku for line in again.changes()] == [here[9]]
+    other = watching(api, channel, ("", "WH2"), resume_token=again.token)
+    assert [(line.sku, line.location) for line in other.snapshot()] == [(elsewhere, "WH2")]
+    for watch in (again, mixed, other):
+        watch.cancel()
+    eventually(lambda: metric(server, "availability_watch_lines") == 0, "what was remembered being forgotten")
+
+
+def test_line_names_a_sku_or_a_location_and_a_check_a_sku(api):
+    channel = api.new_channel()
+    assert failure_of(lambda: Watch(api, channel, ("", "")).next()).fields == ["lines[0].sku"]
+    assert failure_of(lambda: Watch(api, channel, "sku", ("", "NOWHERE")).next()).fields == ["lines[1].location"]
+    assert failure_of(lambda: Watch(api, channel, ("", "WH1", 0)).next()).fields == ["lines[0].quantity"]
+    assert failure_of(lambda: Watch(api, channel, *[("", "WH1")] * 101).next()).fields == ["lines"]
+    assert failure_of(lambda: api.check(channel, ("", "WH1"))).fields == ["lines[0].sku"]
+
+
 # Going on from a token.
 
 def test_resumed_watch_is_told_what_changed_meanwhile(new_server, watching):
@@ -261,6 +308,7 @@ def test_snapshot_and_changes_equal_polling_after_random_events(new_server, watc
         return [(choose.choice(skus), choose.choice(places), choose.choice([None, 5])) for _ in range(30)]
 
     questions = [(choose.choice(channels), lines_at_random()) for _ in range(6)] + [(channel, []) for channel in channels]
+    questions += [(channel, [(skus[0], ""), ("", "WH1"), ("", "EAST", 5)]) for channel in channels]
     watches = [watching(api, channel, *asked) for channel, asked in questions]
     for watch in watches:
         watch.snapshot()
@@ -287,12 +335,14 @@ def test_snapshot_and_changes_equal_polling_after_random_events(new_server, watc
     eventually(lambda: all(line.freshness == STALE for line in api.check(channels[2], *skus).lines
                            if line.status != UNKNOWN_SKU and line.age_ms), "the figures growing old")
     for (channel, asked), watch in zip(questions, watches):
-        want = [(sku, place) for sku, place, _ in asked]
-        expected = polled(api, channel, *(asked or skus))
-        if not asked:
-            expected = {key: value for key, value in expected.items() if key in watch.latest or value[0]}
+        named = [line for line in asked if line[0]]
+        wholes = [line for line in asked if not line[0]] or ([] if asked else [("", "")])
+        expected = polled(api, channel, *named) if named else {}
+        for _, *place in wholes:
+            found = polled(api, channel, *((sku, *place) for sku in skus))
+            expected |= {key: value for key, value in found.items() if key in watch.latest or value[0]}
         watch.until(lambda watch: {key: watch.latest.get(key) for key in expected} == expected)
-        assert not want or set(watch.latest) == set(want)
+        assert wholes or set(watch.latest) == {(sku, place) for sku, place, _ in asked}
 
 
 # Many, and slow ones.
@@ -339,17 +389,6 @@ def test_thousand_watchers_hear_of_their_skus(new_server, watching):
     assert metric(server, "availability_watch_lines") == 0
 
 
-def test_orderly_end_ends_the_streams_with_unavailable(new_server):
-    server = new_server("--shutdown-grace", "1s").start()
-    api = Api(server.channel())
-    watch = Watch(api, api.new_channel(), "sku")
-    watch.snapshot()
-    server.signal(15)
-    failure = failure_of(lambda: [watch.next() for _ in range(1_000)])
-    assert failure.code == grpc.StatusCode.UNAVAILABLE
-    assert server.wait() == 0
-
-
 # The commands.
 
 def test_avail_watch_tells_each_change_and_a_token_to_go_on_from(server, api):
@@ -377,3 +416,19 @@ def test_avail_watch_tells_each_change_and_a_token_to_go_on_from(server, api):
     lines, _ = lines_of(["--resume-token", token, "--output", "json"], 1)
     message, = map(json.loads, lines)
     assert message["phase"] == "WATCH_PHASE_CHANGES" and message["lines"][0]["available"] == "8"
+
+
+def test_avail_watches_all_skus_of_a_location(new_server):
+    server = new_server().start()
+    api = Api(server.channel())
+    channel = api.new_channel(sourcing=["WH1", "WH2"])
+    here, _ = stocked(api, 4, "WH2"), stocked(api, 5)
+    child = subprocess.Popen([AVAIL, "watch", "--channel", channel, "--location", "WH2"], text=True, stdout=subprocess.PIPE,
+                             env=clean_environment(AVAIL_ADDRESS=server.grpc_address))
+    try:
+        assert child.stdout.readline().split() == [f"{here}@WH2", "4", "IN_STOCK"]
+        api.apply(adjustment(here, -3, "WH2"))
+        assert child.stdout.readline().split() == [f"{here}@WH2", "1", "IN_STOCK"]
+    finally:
+        child.kill()
+        child.communicate()

@@ -41,10 +41,10 @@ def interchange(*lines, number=1, sender="SUPPLIER", heading=("N1*WH*Main*92*001
 class Folder:
     """The watched folder and the server that watches it."""
 
-    def __init__(self, make, path, **options):
+    def __init__(self, make, path, partner="", **options):
         path.mkdir()
         self.path = path
-        self.server = make(configuration=SMALL + FEED % path, **options)
+        self.server = make(configuration=SMALL + FEED % path + partner, **options)
         self.server.start()
         self.api = Api(self.server.channel())
 
@@ -61,6 +61,11 @@ class Folder:
 
     def on_hand(self, sku, location="WH1"):
         return self.api.position(sku, location).position.on_hand
+
+    def lots(self, sku, location="WH1"):
+        """`on_hand` of the whole, and of each part by its lot."""
+        told = self.api.position(sku, location)
+        return told.position.on_hand, {part.lot: part.position.on_hand for part in told.lots}
 
     def is_unknown(self, sku, location="WH1"):
         return failure_of(self.api.position, sku, location).code == grpc.StatusCode.NOT_FOUND
@@ -128,6 +133,27 @@ def test_message_dropped_twice_takes_effect_once_and_a_later_one_replaces_it(fol
     # An earlier time never wins, however late it comes.
     assert folder.drop("three.edi", interchange("LIN**SK*D-1 QTY*33*9", number=3)) == "done"
     assert folder.on_hand("D-1") == 4
+
+
+def test_lots_are_figures_of_their_own_under_the_whole(new_server, tmp_path):
+    folder = Folder(new_server, tmp_path / "in", partner="      lot: ref\n")
+    lots = "LIN**SK*L-1 QTY*33*60*EA QTY*74*2*EA REF*LT*{} QTY*33*40*EA REF*LT*{}"
+    assert folder.drop("first.edi", interchange(lots.format("A", "B"), "LIN**SK*L-2 QTY*33*5*EA")) == "done"
+    assert folder.lots("L-1") == (100, {"": 0, "A": 60, "B": 40}) and folder.on_hand("L-2") == 5
+    assert folder.api.position("L-1").position.damaged == 2
+    # What a later message leaves out stays as it was told.
+    later = interchange("LIN**SK*L-1 QTY*33*0*EA REF*LT*B QTY*33*7*EA", number=2).replace("*1200*UT", "*1300*UT")
+    assert folder.drop("later.edi", later) == "done"
+    assert folder.lots("L-1") == (67, {"": 7, "A": 60, "B": 0})
+
+
+def test_lots_of_the_line_are_told_apart_by_message_and_refused_when_told_twice(new_server, tmp_path):
+    folder = Folder(new_server, tmp_path / "in", partner="      lot: lin\n")
+    message = interchange("LIN**SK*L-3*LT*A QTY*33*6", "LIN**SK*L-3*LT*B QTY*33*4", "LIN**SK*L-3*LT*A QTY*33*1")
+    assert folder.drop("lots.edi", message) == "failed"
+    assert folder.lots("L-3") == (10, {"": 0, "A": 6, "B": 4})
+    row, = folder.errors("lots.edi")
+    assert "lot A of L-3 at WH1 was told of before in this transaction set" in row
 
 
 def test_several_interchanges_in_a_file_are_all_taken(folder):

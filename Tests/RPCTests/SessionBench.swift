@@ -80,7 +80,7 @@ final class Bench {
     let context: LoopContext
     let session: Session
     let handler = BenchHandler()
-    let counters = LoopCounters(methodCount: 4)
+    let counters = LoopCounters(methodCount: 5)
     /// What the session said first.
     private(set) var greeting: [Frame] = []
 
@@ -94,6 +94,7 @@ final class Bench {
             MethodDescriptor(service: "test.Echo", name: "Inline", kind: .unaryInline),
             MethodDescriptor(service: "test.Echo", name: "Hold", kind: .unary),
             MethodDescriptor(service: "test.Echo", name: "Chat", kind: .bidirectional),
+            MethodDescriptor(service: "test.Echo", name: "Follow", kind: .serverStreaming),
         ])
         context = LoopContext(
             limits: limits, methods: methods, counters: counters, observer: nil, mailbox: mailbox, handler: handler,
@@ -148,6 +149,8 @@ final class BenchHandler: LoopHandler {
     fileprivate(set) var finished = 0
     /// Messages that receivers were given.
     fileprivate(set) var received = 0
+    /// Receivers that heard the end of their messages.
+    fileprivate(set) var ends = 0
     fileprivate(set) var cancelled: [CancelReason] = []
 
     func turnBegan() { turns += 1 }
@@ -174,7 +177,7 @@ final class BenchHandler: LoopHandler {
             handler.received += 1
             return .more
         }
-        func endOfMessages() {}
+        func endOfMessages() { handler.ends += 1 }
         func writable() {}
         func cancelled(_ reason: CancelReason) { handler.cancelled.append(reason) }
     }

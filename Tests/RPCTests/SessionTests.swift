@@ -134,6 +134,59 @@ struct SessionTests {
         #expect(bench.session.streamsOpen == 0)
     }
 
+    @Test func streamsEndWhenTheServerStopsAndOtherCallsGoOn() throws {
+        let bench = try Bench()
+        _ = bench.exchange(Frames.preface + Frames.settings())
+        for (stream, path) in [(1, "Hold"), (3, "Follow"), (5, "Chat")] as [(Int32, String)] {
+            _ = bench.exchange(
+                Frames.request(stream: stream, path: "/test.Echo/\(path)")
+                    + Frames.data(stream: stream, message([7]), end: path != "Chat"))
+        }
+        bench.handler.opened[1].send([8])
+        bench.session.endStreams()
+        // What was sent still goes out; of the chat nothing more is read, and it ends when it is answered.
+        let replies = bench.exchange(Frames.data(stream: 5, message([9]), end: false))
+        #expect(replies.contains { $0.type == 0 && $0.stream == 3 && $0.payload == message([8]) })
+        #expect(bench.handler.cancelled == [.serverStopping])
+        #expect(bench.handler.received == 3 && bench.handler.ends == 3)
+        bench.handler.opened[2].send([10])
+        bench.handler.opened[2].finish(.ok)
+        #expect(bench.exchange([]).contains { $0.type == 0 && $0.stream == 5 && $0.payload == message([10]) })
+        let methods = bench.counters.snapshot().methods
+        let unavailable = Int(StatusCode.unavailable.rawValue)
+        #expect(methods[3].outcomes[unavailable].count == 1 && methods[2].outcomes[unavailable].count == 1)
+        #expect(bench.session.streamsOpen == 1 && methods[1].outcomes.allSatisfy { $0.count == 0 })
+        bench.handler.opened[0].send([1])
+        bench.handler.opened[0].finish(.ok)
+        _ = bench.exchange([])
+        #expect(bench.session.streamsOpen == 0)
+    }
+
+    @Test func chatThatItsCallerEndedGoesOnToItsOwnEnd() throws {
+        let bench = try Bench()
+        _ = bench.exchange(
+            Frames.preface + Frames.settings() + Frames.request(stream: 1, path: "/test.Echo/Chat")
+                + Frames.data(stream: 1, message([7]), end: true))
+        bench.session.endStreams()
+        bench.handler.opened[0].send([8])
+        bench.handler.opened[0].finish(.ok)
+        #expect(bench.exchange([]).contains { $0.type == 0 && $0.payload == message([8]) })
+        #expect(bench.counters.snapshot().methods[2].outcomes[0].count == 1)
+    }
+
+    @Test func streamThatIsOpenedWhileTheServerStopsIsRefused() throws {
+        let bench = try Bench()
+        bench.context.isStopping = true
+        _ = bench.exchange(
+            Frames.preface + Frames.settings() + Frames.request(stream: 1, path: "/test.Echo/Follow")
+                + Frames.data(stream: 1, message([7]), end: true) + Frames.request(stream: 3, path: "/test.Echo/Hold")
+                + Frames.data(stream: 3, message([7]), end: true))
+        #expect(bench.handler.opened.count == 1)
+        let methods = bench.counters.snapshot().methods
+        #expect(methods[3].outcomes[Int(StatusCode.unavailable.rawValue)].count == 1)
+        bench.end()
+    }
+
     @Test func drainAnnouncesThenNamesTheLastStream() throws {
         let bench = try Bench()
         _ = bench.exchange(

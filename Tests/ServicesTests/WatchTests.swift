@@ -101,6 +101,36 @@ import Testing
     }
 }
 
+@Suite struct WatchQuestionTests {
+    private func question(_ lines: (String, String)...) throws -> WatchQuestion {
+        WatchQuestion(
+            channel: "web", lines: lines.map { (sku: $0, location: $1) }, bands: try #require(WatchBands([])),
+            token: nil)
+    }
+
+    @Test func whoNamesNothingHearsOfEverySku() throws {
+        let all = try question()
+        #expect(all.hearsOfAll && all.lineCount == 0 && all.openPlaces == [0])
+        #expect(all.places == [WatchQuestion.Place(location: "", quantity: 1)])
+        #expect(try !question(("A", "")).hearsOfAll)
+    }
+
+    @Test func lineWithoutASkuIsAboutItsLocation() throws {
+        let mixed = try question(("A", "WH1"), ("", "EAST"), ("B", "EAST"), ("", "WH1"))
+        #expect(mixed.hearsOfAll && mixed.lineCount == 2)
+        #expect(mixed.lines.map(\.sku) == ["A", "B"] && mixed.lines.map(\.place) == [0, 1])
+        #expect(mixed.openPlaces == [1, 0] && mixed.places.map(\.location) == ["WH1", "EAST"])
+    }
+
+    @Test func otherQuestionsHaveOtherDigests() throws {
+        let questions = [
+            try question(), try question(("", "WH1")), try question(("", "WH2")), try question(("A", "WH1")),
+            try question(("A", "WH1"), ("", "WH1")), try question(("", "WH1"), ("", "WH2")),
+        ]
+        #expect(Set(questions.map(\.digest)).count == questions.count)
+    }
+}
+
 @Suite struct DirtyLinesTests {
     @Test(arguments: 0..<10)
     func linesAreTakenOnceEachInOrder(seed: UInt64) {

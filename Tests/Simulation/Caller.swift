@@ -72,7 +72,7 @@ struct Caller {
         case .change(let tenant, let wish, var identity):
             identity.bodyDigest += 1 << 32
             return .change(tenant: tenant, wish, identity)
-        case .publish(_, let events, _):
+        case .publish(_, let events, _, _):
             var event = events[0].event
             event.correlationID = "another body"
             return publish(event)
@@ -165,7 +165,7 @@ struct Caller {
         // Differences may share a moment with a figure; two figures have no moment in common.
         let second = wall - chance.seconds(0...(chance.oneIn(4) ? 3_600 : 20))
         let sku = chance.pick(WorldTerms.skus)
-        let location = chance.oneIn(60) ? "L9" : chance.pick(WorldTerms.locationNames)
+        let location = chance.oneIn(60) ? WorldTerms.unknownLocation : chance.pick(WorldTerms.locationNames)
         let isFigure = chance.oneIn(2)
         var event = InventoryEvent(
             id: "e\(counter)", source: chance.pick(WorldTerms.sources),
@@ -260,19 +260,7 @@ struct Caller {
         guard !numbers.isEmpty, let hold = model.holds[chance.pick(numbers)],
             let told = hold.lines.first(where: { !$0.erp.isEmpty && $0.open > 0 })
         else { return nil }
-        var contains: [ContainedHold] = []
-        for number in Set(numbers).sorted() {
-            guard let other = model.holds[number] else { continue }
-            for line in other.lines where line.place == told.place && line.open > 0 && chance.percent(70) {
-                let units = chance.oneIn(4) ? chance.within(0...line.quantity) : line.open
-                let id = ReservationID.text(number: number, epoch: epoch)
-                // Which of its closed lines an ERP still has is not the model's to know.
-                let isWhole = other.lines.allSatisfy { $0.place != told.place || $0.open > 0 }
-                let lineID = isWhole && chance.oneIn(10) ? 0 : line.id
-                contains.append(ContainedHold(reservationID: id, lineID: lineID, quantity: units))
-                if chance.oneIn(30), let last = contains.last { contains.append(last) }
-            }
-        }
+        let contains = holds(at: told.place, model, &chance)
         var effect = snapshot(&chance)
         effect.touched.insert(BucketSet(.allocated))
         effect.values[.allocated] = contains.reduce(chance.within(0...4)) { $0 + $1.quantity }
@@ -285,6 +273,24 @@ struct Caller {
                 location: terms.locations[told.location] ?? "", lot: chance.oneIn(3) ? told.lot : "", snapshot: effect,
                 contains: contains,
                 bodyDigest: counter))
+    }
+
+    /// Some of our open holds at a place, as an ERP would name them.
+    func holds(at place: Place, _ model: Model, _ chance: inout Chance) -> [ContainedHold] {
+        var contains: [ContainedHold] = []
+        for number in Set(numbers).sorted() {
+            guard let hold = model.holds[number] else { continue }
+            for line in hold.lines where line.place == place && line.open > 0 && chance.percent(70) {
+                let units = chance.oneIn(4) ? chance.within(0...line.quantity) : line.open
+                let id = ReservationID.text(number: number, epoch: epoch)
+                // Which of its closed lines an ERP still has is not the model's to know.
+                let isWhole = hold.lines.allSatisfy { $0.place != place || $0.open > 0 }
+                let lineID = isWhole && chance.oneIn(10) ? 0 : line.id
+                contains.append(ContainedHold(reservationID: id, lineID: lineID, quantity: units))
+                if chance.oneIn(30), let last = contains.last { contains.append(last) }
+            }
+        }
+        return contains
     }
 
     func publish(_ event: InventoryEvent) -> EngineCommand {

@@ -5,7 +5,7 @@ import Inventory
 extension EngineCommand {
     var inWords: String {
         switch self {
-        case .publish(_, let events, _): events.map(\.event.inWords).joined(separator: "; ")
+        case .publish(_, let events, _, _): events.map(\.event.inWords).joined(separator: "; ")
         case .updateChannel(_, let update): "channel \(update.channelID) becomes \(update.policy)"
         case .seed: "seed"
         case .reserve(_, let wish, let identity):
@@ -19,10 +19,13 @@ extension EngineCommand {
         case .lookForHolds(_, let missed):
             "\(missed.erp) lacked at \(missed.askedNanoseconds): \(missed.lines.keys.sorted())"
         case .endRestoration: "end the restoration"
-        case .reconcile: "reconcile"
-        case .dealWithDeadLetters(_, let wish): "\(wish.kind) dead letters \(wish.letters.map(\.id))"
+        case .reconcile(_, let command): "\(command)"
+        case .dealWithDeadLetters(_, let wish):
+            "\(wish.kind) dead letters "
+                + wish.letters.map { "\($0.id) \($0.incoming?.event.inWords ?? "unread")" }.joined(separator: "; ")
         case .endGap(_, let end): "end the gap of \(end.source)"
         case .decideFeed(_, let decision): "\(decision.action) feed \(decision.feed)"
+        case .note(_, let decision): "\(decision.action.rawValue) of \(decision.subject)"
         case .publication(_, let command): "\(command)"
         case .rebuild(_, .take(_, _, let events)): "told again: " + events.map(\.event.id).joined(separator: " ")
         case .rebuild(_, let command): "rebuild: \(command)"
@@ -59,5 +62,15 @@ extension InventoryEvent {
         return "\(id)/\(bodyDigest) of \(source) at \(occurredAtNanoseconds): \(kind) \(quantity ?? 0) "
             + "\(figures.joined(separator: ", ")) of \(sku)@\(location)"
             + contains.map { ", with \($0.quantity) of \($0.reservationID)/\($0.lineID)" }.joined()
+    }
+}
+
+extension EngineCommand {
+    /// Whether other figures may answer after it.
+    var maySwitch: Bool {
+        switch self {
+        case .rebuild(_, .switchTo), .rebuild(_, .becomeReady): true
+        default: false
+        }
     }
 }

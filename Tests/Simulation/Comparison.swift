@@ -10,14 +10,25 @@ enum Comparison {
         switch (reply, prediction) {
         case (.published(let results, _), .events(let expected)):
             for (result, outcome) in zip(results, expected) {
-                // What a later figure covers is taken in and changes nothing, and what closes waits for what opens: the
-                // stock tells whether that was so.
-                let isTaken = result.outcome == .superseded || result.outcome == .buffered
-                let found: EventOutcome = isTaken ? .applied : result.outcome
                 try require(
-                    found == outcome, .feedInAnyOrder, "event \(result.id) was \(result), expected \(outcome)")
+                    taken(result.outcome) == outcome, .feedInAnyOrder,
+                    "event \(result.id) was \(result), expected \(outcome)")
             }
-        case (.channel, .channel), (.erpTaken, .erpTaken): return
+        case (.channel, .channel), (.done, .done), (.failed(.deadLettersFull), .full): return
+        case (.deadLetters(let results, _), .letters(let expected)):
+            for (result, outcome) in zip(results, expected) {
+                try require(
+                    result.outcome.map(taken) == outcome, .nothingLostSilently,
+                    "a dead letter became \(result), expected \(String(describing: outcome))")
+            }
+        case (.reconciliation(.reconciliation(let record), _), .comparison(let expected)):
+            try require(
+                record.id == expected.id && record.compared == expected.compared
+                    && record.variances == expected.variances && (record.state != .running) == expected.isOver,
+                .nothingLostSilently, "a comparison is \(record), expected \(expected)")
+        case (.reconciliation(.repaired(let outcomes), _), .repaired(let expected)):
+            try require(
+                outcomes.map(\.reason) == expected, .errorsWithoutEffect, "repairs: \(outcomes), expected \(expected)")
         case (.rebuild(let rebuild, _), .rebuild):
             try require(rebuild.state != .failed, .errorsWithoutEffect, "a rebuild failed: \(rebuild.error)")
         case (.published(let results, _), .rebuild):
@@ -34,6 +45,12 @@ enum Comparison {
             throw Violation(.recovers, "\(reply) to \(command), expected \(hold)")
         default: throw Violation(.errorsWithoutEffect, "\(reply) to \(command), expected \(prediction)")
         }
+    }
+
+    /// What a later figure covers is taken in and changes nothing, and what closes waits for what opens: the stock tells
+    /// whether that was so.
+    private static func taken(_ outcome: EventOutcome) -> EventOutcome {
+        outcome == .superseded || outcome == .buffered ? .applied : outcome
     }
 
     /// - Parameter time: nil: a hold that has run out must say so; else it may have yet to be swept.
@@ -72,7 +89,9 @@ extension EngineError {
     /// A no that a caller may get, as against a fault of ours.
     fileprivate var isRefusal: Bool {
         switch self {
-        case .storageFull, .queueFull, .dataLoss, .invariantBroken, .stopping, .erpBacklog, .restoring: false
+        case .storageFull, .deadLettersFull, .queueFull, .dataLoss, .invariantBroken, .stopping, .erpBacklog,
+            .restoring:
+            false
         default: true
         }
     }
@@ -185,6 +204,7 @@ extension Tenancy {
         try checkSums()
         for sku in WorldTerms.skus { try checkStock(of: sku, now: now) }
         try checkReservations(now: now)
+        try checkAftercare()
         let start = model.retentionStart
         for (key, request) in model.requests where request.time >= start {
             let record = remembered(key.channel, key.method, key.id)

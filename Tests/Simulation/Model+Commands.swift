@@ -9,8 +9,12 @@ extension Model {
         _ command: EngineCommand, wall: WallNanoseconds, granted: ReservationNumber?
     ) throws(Violation) -> Prediction {
         switch command {
-        case .publish(_, let incoming, _):
-            return .events(incoming.map { publish($0.event, wall: wall) })
+        case .publish(_, let incoming, _, _):
+            let outcomes = incoming.map { publish($0.event, wall: wall) }
+            for (event, outcome) in zip(incoming, outcomes) where outcome == .deadLettered {
+                guard letters.keep(event) else { return .full }
+            }
+            return .events(outcomes)
         case .updateChannel(_, let update):
             policies[update.channelID] = update.policy
             return .channel
@@ -18,17 +22,19 @@ extension Model {
         case .change(_, let wish, let identity): return try change(wish, identity, granted)
         case .takeErpOutcomes(_, let outcomes):
             for outcome in outcomes { take(outcome) }
-            return .erpTaken
+            return .done
         case .lookForHolds:
             // Only the ERP's answer tells anything.
-            return .erpTaken
+            return .done
         case .rebuild: return .rebuild
-        case .seed, .endRestoration, .dealWithDeadLetters, .endGap, .reconcile, .decideFeed, .publication:
-            preconditionFailure("the simulator seeds at the start only, and neither restores nor reconciles")
+        case .dealWithDeadLetters(_, let wish): return .letters(deal(with: wish, wall: wall))
+        case .reconcile(_, let command): return try reconcile(command)
+        case .seed, .endRestoration, .endGap, .decideFeed, .note, .publication:
+            preconditionFailure("the simulator seeds at the start only, and never restores")
         }
     }
 
-    private mutating func publish(_ event: InventoryEvent, wall: WallNanoseconds) -> EventOutcome {
+    mutating func publish(_ event: InventoryEvent, wall: WallNanoseconds) -> EventOutcome {
         let key = EventKey(source: event.source, id: event.id)
         if let digest = events[key] { return digest == event.bodyDigest ? .duplicate : .deadLettered }
         guard event.occurredAtNanoseconds - wall <= Limits.clockSkewNanosecondsMax,
@@ -117,25 +123,28 @@ extension Model {
 
     /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place and of the lot first.
     private mutating func ship(_ event: InventoryEvent, from location: LocationNumber) {
+        var left = event.quantity ?? 0
+        // Somebody should look at what no hold covers.
+        defer { if left > 0, !event.hold.reservationID.isEmpty { variances.shipments += 1 } }
         guard let id = ReservationID.parse(event.hold.reservationID), id.epoch == epoch, var hold = holds[id.number]
         else { return }
         let own = hold.lines.indices.filter {
             hold.lines[$0].sku == event.sku && (event.hold.lineID == 0 || event.hold.lineID == hold.lines[$0].id)
         }
-        var left = event.quantity ?? 0
         for (isThere, isOfLot) in [(true, true), (true, false), (false, true), (false, false)] {
             for index in own
             where (hold.lines[index].location == location) == isThere && (hold.lines[index].lot == event.lot) == isOfLot
             {
                 let units = min(left, hold.lines[index].open)
-                guard units > 0 else { continue }
-                left -= units
-                fulfil(units, &hold, index)
+                let told = min(left - units, hold.lines[index].shippedByErp)
+                left -= units + told
+                if units > 0 { fulfil(units, &hold, index) }
+                if told > 0 { hear(told, &hold, index) }
             }
         }
-        guard left < event.quantity ?? 0 else { return }
-        if hold.open == 0 { end(&hold, .fulfilled) }
-        store(hold)
+        let isChange = hold.open < holds[id.number]?.open ?? 0
+        if isChange && hold.open == 0 { end(&hold, .fulfilled) }
+        store(hold, isChange: isChange)
     }
 
     /// The newest figure says which of our holds it was taken with: those are in it, and no others. Returns the units.
@@ -158,6 +167,16 @@ extension Model {
             store(hold, isChange: false)
         }
         return sum
+    }
+
+    /// Units of our holds that a figure of a place says it was taken with.
+    func contained(in contains: [ContainedHold], lot: String, at place: Place) -> Int64 {
+        let history = stock[place] ?? StockHistory()
+        return holds.values.filter { $0.lines.contains { $0.place == place } }.reduce(0) { sum, hold in
+            sum
+                + hold.unitsNamed(in: contains, at: place, epoch: epoch, now) { history.tells(lot, of: $0) }
+                .reduce(0, +)
+        }
     }
 
     // MARK: Callers
@@ -335,7 +354,7 @@ extension HeldLine {
 
 extension Hold {
     /// Units of every line that a figure says it was taken with.
-    fileprivate func unitsNamed(
+    func unitsNamed(
         in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds,
         ofLot isTold: (String) -> Bool
     ) -> [Int64] {

@@ -27,6 +27,8 @@ struct HeldLine {
     var isRefused = false
     /// By the ERP's word.
     var isShipped = false
+    /// Units that left by the ERP's word and whose shipment nobody told of.
+    var shippedByErp: Int64 = 0
 
     /// Closed, and subtracted all the same.
     var releasing: Int64 { max(0, contained - open) }
@@ -98,10 +100,18 @@ struct Model {
     enum Prediction {
         case events([EventOutcome])
         case channel
-        case erpTaken
+        case done
         /// Nothing that the model tells of changes.
         case rebuild
         case refused
+        /// There is no room for another dead letter.
+        case full
+        /// What becomes of each letter; nil: nothing is called so, or it is discarded.
+        case letters([EventOutcome?])
+        /// How a comparison then stands.
+        case comparison(VarianceBook.Running)
+        /// Why each variance was not applied; empty: it was.
+        case repaired([String])
         case hold(Hold)
     }
 
@@ -124,12 +134,15 @@ struct Model {
     private(set) var heldOfLots: [Place: [String: (reserved: Int64, releasing: Int64)]] = [:]
     /// What left the house since somebody last looked: the ERPs know of it by themselves.
     var issues: [GoodsIssue] = []
+    var letters: LetterBook
+    var variances = VarianceBook()
     /// No ACTIVE hold ends before it.
     private var nextExpiry = WallNanoseconds.max
 
     init(terms: WorldTerms, epoch: UInt64) {
         self.terms = terms
         self.epoch = epoch
+        letters = LetterBook(mostLetters: terms.deadLettersMax)
     }
 
     // MARK: Time
@@ -209,6 +222,7 @@ struct Model {
         change(&hold, index) { line in
             line.fulfilled += line.open
             line.contained = max(line.contained, line.open)
+            line.shippedByErp += line.open
             line.open = 0
             line.isShipped = true
         }
@@ -223,6 +237,14 @@ struct Model {
         }
         let line = hold.lines[index]
         issues.append(GoodsIssue(number: hold.number, lineID: line.id, erp: line.erp, units: units))
+    }
+
+    /// The stock hears of goods that the ERP said it shipped.
+    mutating func hear(_ units: Int64, _ hold: inout Hold, _ index: Int) {
+        change(&hold, index) { line in
+            line.shippedByErp -= units
+            line.contained = max(0, line.contained - units)
+        }
     }
 
     mutating func contain(_ units: Int64, _ hold: inout Hold, _ index: Int) {
@@ -280,105 +302,5 @@ struct Model {
             for line in hold.lines { result.units[line.sku, default: 0] += line.open }
         }
         return result
-    }
-}
-
-/// All events of one place: of what belongs to no lot, and of each lot by itself.
-struct StockHistory {
-    private(set) var parts: [String: PartHistory] = ["": PartHistory()]
-    /// Of the whole.
-    private(set) var values = Buckets()
-
-    /// Whether no later figure of its part sets what the event sets of a bucket.
-    func isNewest(_ event: InventoryEvent, of bucket: Bucket) -> Bool {
-        parts[event.lot]?.isNewest(event, of: bucket) ?? true
-    }
-
-    /// Whether a figure of one part is about what is allocated of a held lot.
-    func tells(_ lot: String, of held: String) -> Bool {
-        if !lot.isEmpty { return lot == held }
-        return held.isEmpty || parts[held]?.tellsAllocated != true
-    }
-
-    mutating func add(_ event: InventoryEvent, contained: Int64) {
-        parts[event.lot, default: PartHistory()].add(event, contained: contained)
-        addUp()
-    }
-
-    mutating func setLeg(_ lot: String, _ key: OrderKey, _ bucket: Bucket, _ units: Int64) {
-        parts[lot, default: PartHistory()].setLeg(key, bucket, units)
-        addUp()
-    }
-
-    private mutating func addUp() {
-        values = Buckets()
-        for part in parts.values {
-            for bucket in Bucket.allCases { values[bucket] += part.values[bucket] }
-        }
-    }
-
-    static func key(of event: InventoryEvent, isAbsolute: Bool) -> OrderKey {
-        OrderKey(
-            primary: event.occurredAtNanoseconds, isAbsolute: isAbsolute,
-            source: OrderKey.digest(ofSource: event.source), id: event.id)
-    }
-}
-
-/// All events of one part of a place. The order of delivery is not in it.
-struct PartHistory {
-    private struct Entry {
-        var key: OrderKey
-        var effect: StockEffect
-        var isLeg = false
-    }
-
-    private var entries: [Entry] = []
-    private(set) var values = Buckets()
-
-    /// Whether no later figure sets what the event sets of a bucket.
-    func isNewest(_ event: InventoryEvent, of bucket: Bucket) -> Bool {
-        let key = StockHistory.key(of: event, isAbsolute: true)
-        return !entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(bucket) && key < $0.key }
-    }
-
-    /// Whether anybody ever said how much of it is allocated.
-    var tellsAllocated: Bool {
-        entries.contains { $0.effect.isAbsolute && $0.effect.touched.contains(.allocated) }
-    }
-
-    /// - Parameter contained: units of our holds in `allocated`.
-    mutating func add(_ event: InventoryEvent, contained: Int64) {
-        var effect = Self.effect(of: event)
-        effect.values[.allocated] -= contained
-        let key = StockHistory.key(of: event, isAbsolute: effect.isAbsolute)
-        insert(Entry(key: key, effect: effect))
-    }
-
-    /// What an event of a pair does to the bucket of its pair, in the place of what it did before.
-    mutating func setLeg(_ key: OrderKey, _ bucket: Bucket, _ units: Int64) {
-        entries.removeAll { $0.isLeg && $0.key == key }
-        var effect = StockEffect(isAbsolute: false, touched: BucketSet(bucket))
-        effect.values[bucket] = units
-        insert(Entry(key: key, effect: effect, isLeg: true))
-    }
-
-    private mutating func insert(_ entry: Entry) {
-        let place = entries.firstIndex { entry.key < $0.key } ?? entries.count
-        entries.insert(entry, at: place)
-        values = Buckets()
-        for entry in entries {
-            for bucket in Bucket.allCases where entry.effect.touched.contains(bucket) {
-                if entry.effect.isAbsolute { values[bucket] = 0 }
-                values[bucket] += entry.effect.values[bucket]
-            }
-        }
-    }
-
-    private static func effect(of event: InventoryEvent) -> StockEffect {
-        if event.kind == .positionSnapshot { return event.snapshot }
-        var effect = StockEffect(isAbsolute: event.kind == .cycleCount, touched: BucketSet(.onHand))
-        let leaves = event.kind == .shipmentConfirmed || event.kind == .transferShipped
-        effect.values[.onHand] = leaves ? -(event.quantity ?? 0) : event.quantity ?? 0
-        return effect
     }
 }

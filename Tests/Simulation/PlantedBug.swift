@@ -19,15 +19,34 @@ enum PlantedBug: String, CaseIterable {
     case looseIdempotency = "loose-idempotency"
     /// A disk that forgets to sync: without it, nothing would show that power cuts lose anything at all.
     case lostSync = "lost-sync"
+    /// A dead letter is acknowledged and not kept.
+    case lostLetter = "lost-letter"
+    /// What takes effect when it is tried again does so twice.
+    case doubleReplay = "double-replay"
+    /// A repair is acknowledged and never done.
+    case lostRepair = "lost-repair"
+    /// A repair moves figures that have changed since they were compared.
+    case staleRepair = "stale-repair"
+    /// A count that comes late counts as of when it came.
+    case lateFigure = "late-figure"
+    /// An event that comes again is taken for another one.
+    case doubleDelivery = "double-delivery"
+    /// A feed forgets what it handed over, whether it was committed or not.
+    case earlyAcknowledgement = "early-acknowledgement"
 
     /// Whether only a power cut shows it. The others are to be found without.
-    var needsCuts: Bool { self == .looseIdempotency || self == .lostSync }
+    var needsCuts: Bool { self == .looseIdempotency || self == .lostSync || self == .earlyAcknowledgement }
+
+    /// Whether it is one of delivery: see `DeliveryWorld`.
+    var isOfDelivery: Bool { self == .lateFigure || self == .doubleDelivery || self == .earlyAcknowledgement }
 
     /// Seeds within which it must be found.
     var seedsMax: Int {
         switch self {
-        case .oversell, .lostRelease, .doubleCount, .keptHold: 5
-        case .earlyExpiry, .looseIdempotency, .lostSync: 20
+        case .oversell, .lostRelease, .doubleCount, .keptHold, .lateFigure, .doubleDelivery: 5
+        case .earlyExpiry, .looseIdempotency, .lostSync, .lostLetter, .doubleReplay, .lostRepair, .staleRepair,
+            .earlyAcknowledgement:
+            20
         }
     }
 }
@@ -51,7 +70,12 @@ struct PlantedStep {
             if !commands.contains(where: \.setsExpiry), chance.oneIn(3) { early.ledgerNanoseconds += 5 * .perSecond }
             return tenancy.engine.step(commands, time: early)
         case .looseIdempotency: return remembersLate(tenancy, commands, time)
-        case .lostSync: return tenancy.engine.step(commands, time: time)
+        case .lostSync, .lateFigure, .doubleDelivery, .earlyAcknowledgement:
+            return tenancy.engine.step(commands, time: time)
+        case .lostLetter: return withoutLetter(tenancy, commands, time)
+        case .doubleReplay: return twice(tenancy, commands, time)
+        case .lostRepair: return withoutRepair(tenancy, commands, time)
+        case .staleRepair: return afterAnotherLook(tenancy, commands, time)
         }
     }
 
@@ -71,7 +95,7 @@ struct PlantedStep {
     }
 
     private static func withoutHold(_ command: EngineCommand) -> EngineCommand {
-        guard case .publish(let tenant, let events, _) = command else { return command }
+        guard case .publish(let tenant, let events, _, _) = command else { return command }
         return .publish(
             tenant: tenant,
             events: events.map { incoming in

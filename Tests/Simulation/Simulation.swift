@@ -55,6 +55,20 @@ struct Arguments {
     }
 }
 
+/// What a seed makes, to be lived through once.
+protocol SimulatedWorld: AnyObject {
+    var seed: UInt64 { get }
+    var bug: PlantedBug? { get }
+    /// Done so far.
+    var steps: Int { get }
+    var operations: Int { get }
+    var crashes: Int { get }
+    /// The last operations, the newest last.
+    var recent: [String] { get }
+    /// - Parameter steps: groups of commands at most.
+    func run(steps: Int) throws(Violation)
+}
+
 /// World after world, until enough was done or an invariant did not hold.
 struct Simulation {
     private let arguments: Arguments
@@ -74,7 +88,7 @@ struct Simulation {
         let start = processorSeconds()
         var seed = arguments.onlySeed ?? arguments.firstSeed
         while isWanted(worlds: worlds, operations: operations, since: start) {
-            let world = World(seed: seed, bug: arguments.bug, directory: directory)
+            let world = world(seed)
             do throws(Violation) {
                 _ = mkdir(directory, 0o700)
                 try world.run(steps: arguments.steps)
@@ -87,6 +101,7 @@ struct Simulation {
             crashes += world.crashes
             seed += 1
         }
+        _ = rmdir(directory)
         let seconds = processorSeconds() - start
         print(
             "simulated \(worlds) worlds, \(operations) operations, \(crashes) power cuts in \(Int(seconds)) s of CPU: "
@@ -101,10 +116,19 @@ struct Simulation {
         return operations < arguments.operations
     }
 
-    private func report(_ violation: Violation, of world: World, worlds: Int) {
+    /// Most worlds go on as they like; some are about nothing but the order of delivery.
+    private func world(_ seed: UInt64) -> any SimulatedWorld {
+        let isOfDelivery = arguments.bug?.isOfDelivery ?? (seed % 5 == 0)
+        return isOfDelivery
+            ? DeliveryWorld(seed: seed, bug: arguments.bug, directory: directory)
+            : World(seed: seed, bug: arguments.bug, directory: directory)
+    }
+
+    private func report(_ violation: Violation, of world: any SimulatedWorld, worlds: Int) {
         print("the last operations:")
         for line in world.recent.suffix(arguments.onlySeed == nil ? 40 : .max) { print("  \(line)") }
         let plant = world.bug.map { " --plant \($0.rawValue)" } ?? ""
+        _ = rmdir(directory)
         print("seed \(world.seed), step \(world.steps), world \(worlds): \(violation.description)")
         print("again: Simulator --seed \(world.seed) --steps \(arguments.steps)\(plant)")
     }

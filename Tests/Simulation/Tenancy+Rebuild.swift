@@ -13,9 +13,16 @@ struct RebuildSimulation {
     /// The process died: what was told again may not have been committed.
     mutating func restart() { id = "" }
 
-    mutating func note(_ command: EngineCommand, _ outcomes: [EventOutcome]) {
-        guard case .publish(_, let events, _) = command else { return }
-        for (event, outcome) in zip(events, outcomes) where outcome != .deadLettered { history.append(event) }
+    mutating func note(_ command: EngineCommand, _ outcomes: [EventOutcome?]) {
+        switch command {
+        case .publish(_, let events, _, _):
+            for (event, outcome) in zip(events, outcomes) where outcome.hasEffect { history.append(event) }
+        case .dealWithDeadLetters(_, let wish):
+            for (letter, outcome) in zip(wish.letters, outcomes) where outcome.hasEffect {
+                if let incoming = letter.incoming { history.append(incoming) }
+            }
+        default: return
+        }
     }
 
     /// The next command of the rebuild's life, now and then.
@@ -48,27 +55,42 @@ struct RebuildSimulation {
                 return .take(id: id, step: 0, batch)
             }
             guard let step = rebuild.steps.first, !step.isDone else {
-                return .becomeReady(id: id, differingPositions: 0)
+                if rebuild.repairsWaiting > 0 { return .repair(id: id) }
+                return .becomeReady(id: id, RebuildDifferences())
             }
             var done = step
             done.isDone = true
             return .note(id: id, step: 0, done)
-        case .ready: return chance.oneIn(10) ? .abandon(id: id, decision) : .switchTo(id: id, decision)
+        case .ready:
+            return chance.oneIn(10) ? .abandon(id: id, decision) : .switchTo(id: id, decision, acceptsDifferences: true)
         case .switched, .abandoned, .failed: return .deleteRows(id: id)
         }
     }
 }
 
+extension EventOutcome? {
+    /// Of an event that came or was tried again; nil: it was not.
+    fileprivate var hasEffect: Bool { self.map { $0 != .deadLettered } ?? false }
+}
+
 extension EngineReply {
     /// Of events; none otherwise.
-    var outcomes: [EventOutcome] {
-        if case .published(let results, _) = self { results.map(\.outcome) } else { [] }
+    var outcomes: [EventOutcome?] {
+        switch self {
+        case .published(let results, _): results.map(\.outcome)
+        case .deadLetters(let results, _): results.map(\.outcome)
+        default: []
+        }
     }
 }
 
 extension Model.Prediction {
     /// Of events; none otherwise.
-    var outcomes: [EventOutcome] {
-        if case .events(let outcomes) = self { outcomes } else { [] }
+    var outcomes: [EventOutcome?] {
+        switch self {
+        case .events(let outcomes): outcomes
+        case .letters(let outcomes): outcomes
+        default: []
+        }
     }
 }

@@ -10,6 +10,8 @@ final class Tenancy {
         var commands: [EngineCommand] = []
         /// The ERPs' answers among them.
         var arrivals: [ErpTurns.Verdict] = []
+        /// One of them may be refused for want of room, and then each is a commit of its own.
+        var mayFallApart = false
     }
 
     private struct Opened {
@@ -22,10 +24,12 @@ final class Tenancy {
     private(set) var terms: WorldTerms
     /// Nil between a power cut and the next start.
     private var opened: Opened?
-    private(set) var model: Model
+    var model: Model
     var erps: [ErpSimulation]
     var caller: Caller
     private var rebuilds = RebuildSimulation()
+    /// The last rebuild that was seen to answer.
+    private var answering = ""
     /// Answers that need no call.
     private var waiting: [ErpTurns.Verdict] = []
 
@@ -106,17 +110,24 @@ final class Tenancy {
             outcomes.append(outcome)
             asked.arrivals.append(arrival)
         }
+        let rebuilding = rebuilds.command(engine, &chance)
+        // What is repaired in figures that may answer no more within the same commit is anybody's guess.
+        if wishes > 0, !(rebuilding?.maySwitch ?? false) {
+            asked.commands += try reconciliation(time, &chance)
+        }
         if wishes > 0, chance.oneIn(4), let figure = caller.figureWithHolds(model, wall: time.wallNanoseconds, &chance)
         {
             asked.commands.append(figure)
         }
+        if wishes > 0, let wish = try letterWish(&chance) { asked.commands.append(wish) }
         if !outcomes.isEmpty { asked.commands.append(.takeErpOutcomes(tenant: engine.tenantNumber, outcomes)) }
         for _ in 0..<wishes { asked.commands.append(caller.command(model, wall: time.wallNanoseconds, &chance)) }
-        if let command = rebuilds.command(engine, &chance) { asked.commands.append(command) }
+        if let rebuilding { asked.commands.append(rebuilding) }
         // Some answers come twice.
         if !outcomes.isEmpty, chance.oneIn(20) {
             asked.commands.append(.takeErpOutcomes(tenant: engine.tenantNumber, [chance.pick(outcomes)]))
         }
+        asked.mayFallApart = model.letters.mayOverflow(by: asked.commands.count)
         return asked
     }
 
@@ -129,10 +140,17 @@ final class Tenancy {
                 command, wall: time.wallNanoseconds, granted: newNumber(command, reply))
             try Comparison.check(reply, prediction, command)
             rebuilds.note(command, reply.outcomes)
+            if case .rebuild(let rebuild, _) = reply { noteSwitch(rebuild) }
             if case .reserved(let granted) = reply { caller.hears(of: granted.reservation.number) }
         }
         for arrival in asked.arrivals { conclude(arrival, time.ledgerNanoseconds) }
         tellIssues()
+    }
+
+    private func noteSwitch(_ rebuild: Rebuild?) {
+        guard let rebuild, rebuild.state == .switched, rebuild.id != answering else { return }
+        answering = rebuild.id
+        model.forgetRepairs()
     }
 
     /// Goods that left are out of the ERPs' books as well.
@@ -165,6 +183,7 @@ final class Tenancy {
                 let prediction = try model.apply(
                     command, wall: time.wallNanoseconds, granted: number.flatMap { model.holds[$0] == nil ? $0 : nil })
                 rebuilds.note(command, prediction.outcomes)
+                if case .rebuild = command { noteSwitch(engine.board.state.rebuild) }
             } catch {
                 guard number == nil, error.invariant == .recovers else { throw error }
                 throw Violation(.idempotent, "the commit is there, and its request is not: \(command.inWords)")

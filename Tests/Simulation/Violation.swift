@@ -1,4 +1,4 @@
-/// An invariant that did not hold. Numbers are those of the design's list.
+/// An invariant that did not hold. Numbers up to 15 are those of the design's list.
 struct Violation: Error {
     enum Invariant: Int {
         case grantWithinStock = 1
@@ -15,6 +15,8 @@ struct Violation: Error {
         case countedOnce = 12
         case tenantsApart = 13
         case recovers = 15
+        /// Dead letters, variances and what was decided about them.
+        case nothingLostSilently = 16
     }
 
     var invariant: Invariant

@@ -4,13 +4,12 @@ import Inventory
 import Ledger
 
 /// One seed's life: a ledger on disk, one or two tenants in it, two clocks, and a disk that may lose power.
-final class World {
-    static let epoch: UInt64 = 7
+final class World: SimulatedWorld {
     private static let historyMax = 2_000
 
     let seed: UInt64
     let bug: PlantedBug?
-    private let directory: String
+    private let machine: Machine
     private var chance: Chance
     private var ledger: Ledger?
     private var tenancies: [Tenancy] = []
@@ -27,7 +26,7 @@ final class World {
     init(seed: UInt64, bug: PlantedBug?, directory: String) {
         self.seed = seed
         self.bug = bug
-        self.directory = directory
+        machine = Machine(directory: directory)
         chance = Chance(seed: seed)
     }
 
@@ -47,12 +46,12 @@ final class World {
     // MARK: Opening
 
     private func create() throws(Violation) {
-        emptyDirectory()
-        let ledger = try openLedger()
+        machine.clear()
+        let ledger = try machine.openLedger()
         self.ledger = ledger
         let count = chance.oneIn(4) ? 2 : 1
         for number in 0..<count {
-            let terms = WorldTerms(&chance)
+            let terms = WorldTerms(&chance, isAlone: count == 1)
             var policies: [String: ChannelPolicy] = [:]
             for channel in terms.channels { policies[channel] = terms.policy(&chance) }
             do throws(OpeningError) {
@@ -65,25 +64,10 @@ final class World {
         Disk.forgetPlan()
     }
 
-    private func openLedger() throws(Violation) -> Ledger {
-        var options = LedgerOptions()
-        options.mapBytes = 256 << 20
-        options.epoch = Self.epoch
-        options.maxReaders = 16
-        do throws(LedgerError) {
-            return try Ledger(directory: directory, options: options)
-        } catch { throw Violation(.acknowledgedIsThere, "the ledger cannot be opened: \(error)") }
-    }
-
-    private func emptyDirectory() {
-        for name in ["data.mdb", "lock.mdb", "ended-in-order", "ledger.lock"] { _ = unlink("\(directory)/\(name)") }
-    }
-
     private func close() {
         tenancies = []
         ledger = nil
-        emptyDirectory()
-        _ = rmdir(directory)
+        machine.clear()
     }
 
     // MARK: Steps
@@ -111,7 +95,7 @@ final class World {
         let asked = try tenancy.ask(chance.oneIn(12) ? 0 : 1 + chance.below(10), time: time, &chance)
         note(asked.commands)
         operations += asked.commands.count
-        if bug?.needsCuts ?? true, chance.oneIn(bug == nil ? 40 : 10) {
+        if bug?.needsCuts ?? true, !asked.mayFallApart, chance.oneIn(bug == nil ? 40 : 10) {
             Disk.planCut(afterCalls: chance.below(24), chance.pick(Disk.Moment.allCases), tornSectors: chance.below(40))
         }
         let outcome = PlantedStep(bug: bug, ledger: ledger).run(tenancy, asked.commands, time: time, &chance)
@@ -148,12 +132,7 @@ final class World {
     }
 
     private func verify() throws(Violation) {
-        guard let ledger else { return }
-        let report: VerificationReport
-        do throws(LedgerError) {
-            report = try ledger.verify()
-        } catch { throw Violation(.acknowledgedIsThere, "verify failed: \(error)") }
-        try require(report.isClean, .countersRecomputed, "verify: \(report.problems.prefix(3))")
+        if let ledger { try Machine.verify(ledger) }
     }
 
     // MARK: Power cuts
@@ -187,12 +166,12 @@ final class World {
         while true {
             for tenancy in tenancies { tenancy.close() }
             ledger = nil
-            restoreDisk()
+            machine.restorePower(&chance)
             if chance.oneIn(4) {
                 Disk.planCut(afterCalls: chance.below(12), chance.pick(Disk.Moment.allCases), tornSectors: 3)
             }
             do throws(Violation) {
-                let opened = try openLedger()
+                let opened = try machine.openLedger()
                 ledger = opened
                 if found == nil { found = try persistedTime(opened) }
                 for tenancy in tenancies { try reopen(tenancy, opened) }
@@ -217,15 +196,6 @@ final class World {
             try reader.renew()
             return reader.state.ledgerTimeNanoseconds
         } catch { throw Violation(.acknowledgedIsThere, "the ledger cannot be read: \(error)") }
-    }
-
-    /// A process that was killed loses nothing that it had written; a machine without power anything not synced.
-    private func restoreDisk() {
-        let file = open("\(directory)/data.mdb", O_RDWR | O_CLOEXEC)
-        let wasKilled = chance.oneIn(3)
-        Disk.restore(
-            file, survives: { wasKilled || chance.oneIn(2) }, sectors: { chance.oneIn(4) ? chance.below(8) : 0 })
-        _ = Glibc.close(file)
     }
 
     // MARK: The end

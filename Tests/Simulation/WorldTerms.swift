@@ -8,6 +8,7 @@ struct WorldTerms {
     static let skus = (10..<30).map { "S\($0)" }
     static let lots = ["A", "B", "C"]
     static let locationNames = ["L1", "L2", "L3"]
+    static let unknownLocation = "L9"
     static let sources = ["wms", "shop"]
     static let customers = ["", "", "", "c1", "c2"]
 
@@ -21,10 +22,14 @@ struct WorldTerms {
     let longestTTL: Int64
     /// Holds that one commit ends at most.
     let expiriesPerCommit: Int
+    /// Dead letters that are kept; nil: more than there will ever be.
+    let deadLettersMax: Int?
     /// A sweep that lags is let go by the limits of customers, so a world has one or the other.
     var hasCustomerLimits: Bool { expiriesPerCommit > 100 }
 
-    init(_ chance: inout Chance) {
+    /// - Parameter isAlone: no other tenant's dead letters count.
+    init(_ chance: inout Chance, isAlone: Bool) {
+        deadLettersMax = isAlone && chance.oneIn(3) ? 2 + chance.below(12) : nil
         channels = Array(["web", "shop", "b2b"].prefix(2 + chance.below(2)))
         longestTTL = chance.pick([1_800, 14_400]) * .perSecond
         expiriesPerCommit = chance.oneIn(3) ? 2 : 1_000
@@ -46,11 +51,14 @@ struct WorldTerms {
             }, locations: locations)
     }
 
+    func knows(_ location: String) -> Bool { Self.locationNames.contains(location) }
+
     var settings: EngineSettings {
         var settings = EngineSettings()
         settings.erps = erps
         settings.reservationRetentionNanoseconds = retention
         settings.expiriesPerCommitMax = expiriesPerCommit
+        if let deadLettersMax { settings.deadLettersMax = deadLettersMax }
         return settings
     }
 

@@ -75,6 +75,17 @@ struct WebhookSettingsTests {
         #expect(problem("https://a/", headers: ["Webhook-Id": "1"]) == "headers: Webhook-Id: the server sets it itself")
     }
 
+    @Test func authorityGoesWithHTTPSOnly() throws {
+        func settings(_ url: String) throws(FeedFailure) -> WebhookSettings {
+            try WebhookSettings(
+                url: url, secretFile: "/secret", caFile: "/ca.pem", timeoutNanoseconds: 1, headers: [:],
+                allowsHTTP: true, allowsPrivateAddresses: false)
+        }
+        #expect(try settings("https://shop.example/").caFile == "/ca.pem")
+        let failure = #expect(throws: FeedFailure.self) { try settings("http://shop.example/") }
+        #expect(failure?.description.hasPrefix("ca_file: is for https:// only") == true)
+    }
+
     @Test func whatMayBeASecretIsNotShown() throws {
         #expect(try settings("https://shop.example/hook?key=secret").shownURL == "https://shop.example/hook")
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import GRPCCore
 
-/// The idempotency key of a command that changes a reservation.
+/// The idempotency key of a command that changes a reservation or starts a comparison.
 struct RequestOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Makes a repeat harmless. Default: a new one, told if it fails.", valueName: "ID"))
     var requestId: String?

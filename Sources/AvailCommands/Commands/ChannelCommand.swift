@@ -15,19 +15,11 @@ struct ChannelListCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var request = Availability_V1_ListChannelsRequest.with { $0.pageSize = 1_000 }
-        var table = TextTable([
-            ("CHANNEL", .left), ("VERSION", .right), ("SHARE", .right), ("BUFFER", .right), ("FLOOR", .right),
-            ("CAP", .right), ("STALE AFTER", .right), ("ACTION", .left), ("SOURCING", .left),
-        ])
-        repeat {
-            let response = try await connection.policy.listChannels(
-                request, metadata: connection.metadata, options: connection.options)
-            if client.output == .json { try Output.write(response) }
-            for channel in response.channels { table.add(PolicyText.row(channel)) }
-            request.pageToken = response.nextPageToken
-        } while !request.pageToken.isEmpty
-        if client.output == .table { try Output.write(table) }
+        try await writeList(
+            Availability_V1_ListChannelsRequest(), \Availability_V1_ListChannelsResponse.channels, PolicyText.table
+        ) {
+            try await connection.policy.listChannels($0, metadata: connection.metadata, options: connection.options)
+        }
     }
 }
 

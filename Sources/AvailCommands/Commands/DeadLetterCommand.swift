@@ -51,18 +51,13 @@ struct DeadLetterListCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var request = filter.request()
-        var letters: [Availability_V1_DeadLetter] = []
-        try await limit.forEachPage { size, token in
-            request.pageSize = size
-            request.pageToken = token
-            let response = try await connection.operations.listDeadLetters(
-                request, metadata: connection.metadata, options: connection.options)
-            if client.output == .json { try Output.write(response) }
-            letters += response.deadLetters
-            return (response.deadLetters.count, response.nextPageToken)
+        try await writeList(
+            filter.request(), limit: limit.limit, \Availability_V1_ListDeadLettersResponse.deadLetters,
+            DeadLetterText.table
+        ) {
+            try await connection.operations.listDeadLetters(
+                $0, metadata: connection.metadata, options: connection.options)
         }
-        if client.output == .table { try Output.write(DeadLetterText.table(letters)) }
     }
 }
 
@@ -100,7 +95,8 @@ struct DeadLetterReplayCommand: ClientCommand {
             """)
 
     @OptionGroup var choice: DeadLetterChoice
-    @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var because: String?
+    @Option(help: ArgumentHelp("Why, for the audit log; --reason is how they failed.", valueName: "TEXT"))
+    var because: String?
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
@@ -139,7 +135,8 @@ struct DeadLetterDiscardCommand: ClientCommand {
             """)
 
     @OptionGroup var choice: DeadLetterChoice
-    @Option(help: ArgumentHelp("Why, for the audit log. Required.", valueName: "TEXT")) var because: String
+    @Option(help: ArgumentHelp("Why, for the audit log; --reason is how they failed.", valueName: "TEXT"))
+    var because: String
     @Flag(help: "Do so without ids.") var yes = false
     @OptionGroup var client: ClientOptions
 
@@ -168,7 +165,7 @@ struct DeadLetterDiscardCommand: ClientCommand {
 
 /// Some by their ids, those that match, or all.
 struct DeadLetterChoice: ParsableArguments {
-    /// The server's limit for one call, and for one page.
+    /// The server's limit for one call.
     private static let batchSize = 1_000
 
     @Argument(help: ArgumentHelp("As `avail dead-letter list` names them.", valueName: "id")) var ids: [String] = []
@@ -190,16 +187,16 @@ struct DeadLetterChoice: ParsableArguments {
         guard ids.isEmpty else { return }
         var request = filter.request()
         if !request.hasUntilTime { request.untilTime = .init(date: Date()) }
-        request.pageSize = Int32(Self.batchSize)
         var progress = TerminalProgress(label: label, unit: "dead letters")
         defer { progress.clear() }
-        repeat {
-            let page = try await connection.operations.listDeadLetters(
-                request, metadata: connection.metadata, options: connection.options)
+        try await Paging.forEachPage(of: request) {
+            try await connection.operations.listDeadLetters(
+                $0, metadata: connection.metadata, options: connection.options)
+        } _: { page in
             if progress.total == nil, all { progress.total = page.total }
             if !page.deadLetters.isEmpty { try await body(page.deadLetters.map(\.id)) }
             progress.add(page.deadLetters.count)
-            request.pageToken = page.nextPageToken
-        } while !request.pageToken.isEmpty
+            return page.deadLetters.count
+        }
     }
 }

@@ -51,18 +51,12 @@ struct ErpWritesCommand: ClientCommand {
     }
 
     func run(_ connection: Connection) async throws {
-        var request = request
-        var writes: [Availability_V1_ErpWrite] = []
-        try await limit.forEachPage { size, token in
-            request.pageSize = size
-            request.pageToken = token
-            let response = try await connection.operations.listErpWrites(
-                request, metadata: connection.metadata, options: connection.options)
-            if client.output == .json { try Output.write(response) }
-            writes += response.writes
-            return (response.writes.count, response.nextPageToken)
+        try await writeList(
+            request, limit: limit.limit, \Availability_V1_ListErpWritesResponse.writes, ErpText.table
+        ) {
+            try await connection.operations.listErpWrites(
+                $0, metadata: connection.metadata, options: connection.options)
         }
-        if client.output == .table { try Output.write(ErpText.table(writes)) }
     }
 }
 

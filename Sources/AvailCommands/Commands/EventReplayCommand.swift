@@ -24,17 +24,39 @@ struct EventReplayCommand: ClientCommand {
         commandName: "replay", abstract: "Have a feed read its past again.",
         discussion: """
             Ids make it harmless: what took effect is DUPLICATE. From a time, or from a place in the feed's own words: a \
-            sequence of JetStream, a file's name. Interrupting ends the replay; --timeout does not apply.
-              avail event replay --feed wms-files --from 2026-11-21T03:00:00Z
+            sequence of JetStream, a file's name. What is behind the horizon is counted as DEAD_LETTERED and not kept. \
+            Interrupting ends the replay; --timeout does not apply.
+              avail event replay --source wms-1 --from 2026-11-21T03:00:00Z
               avail event replay --feed wms-files --from stock.csv
             """)
 
-    @Option(help: ArgumentHelp("As `avail source show` names it.", valueName: "ID")) var feed: String
+    @Option(help: ArgumentHelp("As `avail source show` names it.", valueName: "ID")) var feed: String?
+    @Option(help: ArgumentHelp("The source that one feed tells for, instead of --feed.", valueName: "ID"))
+    var source: String?
     @Option(help: ArgumentHelp("Where to begin.", valueName: "TIME|POSITION")) var from: ReplayStartArgument
     @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String?
     @OptionGroup var client: ClientOptions
 
-    var request: Availability_V1_ReplayFeedRequest {
+    func validate() throws {
+        if (feed == nil) == (source == nil) { throw ValidationError("give either --feed or --source") }
+    }
+
+    /// The feed that is meant.
+    private func feedID(_ connection: Connection) async throws -> String {
+        if let feed { return feed }
+        let source = source ?? ""
+        let feeds = try await connection.source(source).feeds.map(\.id)
+        guard let only = feeds.first else {
+            throw InputError(description: "no feed tells for \(source): it publishes by gRPC")
+        }
+        guard feeds.count == 1 else {
+            let names = feeds.joined(separator: ", ")
+            throw InputError(description: "several feeds tell for \(source); name one with --feed: \(names)")
+        }
+        return only
+    }
+
+    func request(feed: String) -> Availability_V1_ReplayFeedRequest {
         .with {
             $0.id = feed
             $0.from = from.from
@@ -58,6 +80,7 @@ struct EventReplayCommand: ClientCommand {
     private func follow(_ connection: Connection) async throws {
         var options = connection.options
         options.timeout = nil
+        let request = request(feed: try await feedID(connection))
         let last = try await connection.operations.replayFeed(
             request, metadata: connection.metadata, options: options
         ) { response in

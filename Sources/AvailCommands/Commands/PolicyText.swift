@@ -3,7 +3,15 @@ import SwiftProtobuf
 
 /// Channels for people.
 enum PolicyText {
-    /// A row of `channel list`.
+    static func table(_ channels: [Availability_V1_Channel]) -> TextTable {
+        var table = TextTable([
+            ("CHANNEL", .left), ("VERSION", .right), ("SHARE", .right), ("BUFFER", .right), ("FLOOR", .right),
+            ("CAP", .right), ("STALE AFTER", .right), ("ACTION", .left), ("SOURCING", .left),
+        ])
+        for channel in channels { table.add(row(channel)) }
+        return table
+    }
+
     static func row(_ channel: Availability_V1_Channel) -> [String] {
         let policy = channel.policy
         return [

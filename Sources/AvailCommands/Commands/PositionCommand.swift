@@ -5,7 +5,8 @@ import SwiftProtobuf
 
 struct PositionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "position", abstract: "Look at stock positions.", subcommands: [PositionGetCommand.self])
+        commandName: "position", abstract: "Look at stock positions.",
+        subcommands: [PositionGetCommand.self, PositionListStaleCommand.self])
 }
 
 struct PositionGetCommand: ClientCommand {
@@ -55,6 +56,62 @@ struct PositionGetCommand: ClientCommand {
         table.add(["authoritative", time])
         table.add(["source", response.authoritativeSource.isEmpty ? "-" : response.authoritativeSource])
         table.add(["age", response.hasAge ? DurationText.brief(response.age) : "-"])
+        return table
+    }
+}
+
+struct PositionListStaleCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list-stale", abstract: "Positions whose figures are too old, by location and sku.",
+        discussion: """
+            With a channel: those that are stale for it, at the locations it sells from, by its own thresholds or by \
+            --stale-after. A location whose source tells that it is alive has none that are older than that.
+              avail position list-stale --channel web
+              avail position list-stale --stale-after 1h --location WH1
+            """)
+
+    @Option(help: "Stale for this channel.") var channel: String?
+
+    @Option(help: ArgumentHelp("Older than this. Default: the channel's thresholds.", valueName: "DURATION"))
+    var staleAfter: DurationArgument?
+
+    @Option(help: "One location only.") var location: String?
+    @OptionGroup var limit: LimitOptions
+    @OptionGroup var client: ClientOptions
+
+    func validate() throws {
+        if channel == nil, staleAfter == nil { throw ValidationError("give --channel, --stale-after or both") }
+    }
+
+    var request: Availability_V1_ListStalePositionsRequest {
+        .with {
+            $0.channel = channel ?? ""
+            if let staleAfter { $0.staleAfter = staleAfter.message }
+            $0.location = location ?? ""
+        }
+    }
+
+    func run(_ connection: Connection) async throws {
+        try await writeList(
+            request, limit: limit.limit, \Availability_V1_ListStalePositionsResponse.positions, Self.table
+        ) {
+            try await connection.operations.listStalePositions(
+                $0, metadata: connection.metadata, options: connection.options)
+        }
+    }
+
+    static func table(_ positions: [Availability_V1_StalePosition]) -> TextTable {
+        var table = TextTable([
+            ("LOCATION", .left), ("SKU", .left), ("AGE", .right), ("AUTHORITATIVE", .left), ("SOURCE", .left),
+            ("SELLABLE", .right),
+        ])
+        for position in positions {
+            table.add([
+                position.location, position.sku, DurationText.brief(position.age),
+                DurationText.time(position.authoritativeTime, isPresent: position.hasAuthoritativeTime),
+                position.source.isEmpty ? "-" : position.source, "\(position.sellable)",
+            ])
+        }
         return table
     }
 }

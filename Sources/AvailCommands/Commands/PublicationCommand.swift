@@ -19,12 +19,9 @@ struct PublicationListCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var publications: [Availability_V1_Publication] = []
-        try await connection.forEachPageOfPublications { response in
-            if client.output == .json { try Output.write(response) }
-            publications += response.publications
-        }
-        if client.output == .table { try Output.write(PublicationText.table(publications)) }
+        try await writeList(
+            Availability_V1_ListPublicationsRequest(), \Availability_V1_ListPublicationsResponse.publications,
+            PublicationText.table, fetch: connection.publications)
     }
 }
 
@@ -36,8 +33,11 @@ struct PublicationShowCommand: ClientCommand {
 
     func run(_ connection: Connection) async throws {
         var found: Availability_V1_Publication?
-        try await connection.forEachPageOfPublications { response in
-            found = found ?? response.publications.first { $0.id == id }
+        try await Paging.forEachPage(
+            of: Availability_V1_ListPublicationsRequest(), fetch: connection.publications
+        ) { page in
+            found = found ?? page.publications.first { $0.id == id }
+            return page.publications.count
         }
         guard let found else { throw InputError(description: "no publication is called \(id)") }
         guard client.output == .table else { return try Output.write(found) }
@@ -90,15 +90,10 @@ struct PublicationResumeCommand: ClientCommand {
 }
 
 extension Connection {
-    fileprivate func forEachPageOfPublications(
-        _ body: (Availability_V1_ListPublicationsResponse) throws -> Void
-    ) async throws {
-        var request = Availability_V1_ListPublicationsRequest.with { $0.pageSize = 1_000 }
-        repeat {
-            let response = try await operations.listPublications(request, metadata: metadata, options: options)
-            try body(response)
-            request.pageToken = response.nextPageToken
-        } while !request.pageToken.isEmpty
+    fileprivate func publications(
+        _ request: Availability_V1_ListPublicationsRequest
+    ) async throws -> Availability_V1_ListPublicationsResponse {
+        try await operations.listPublications(request, metadata: metadata, options: options)
     }
 }
 

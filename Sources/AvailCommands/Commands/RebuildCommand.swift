@@ -40,7 +40,8 @@ struct RebuildStartCommand: ClientCommand {
     var step: [String] = []
 
     @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String
-    @Flag(help: "Let it take over by itself once it is ready.") var switchWhenReady = false
+    @Flag(help: "Let it take over by itself once it is ready, unless events are REFUSED or positions RISING.")
+    var switchWhenReady = false
     @Flag(help: "Wait until it is ready, or over.") var wait = false
     @OptionGroup var client: ClientOptions
 
@@ -76,16 +77,21 @@ struct RebuildSwitchCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "switch", abstract: "Let the figures of a ready rebuild answer.",
         discussion: """
-            From one commit on; reservations stay as they are. There is no way back: the former figures are deleted.
+            From one commit on; reservations stay as they are. There is no way back: the former figures are deleted. Where \
+            events are missing (REFUSED) or more would be for sale than now (RISING), it is refused until you accept that.
               avail rebuild switch 4711 --reason "checked by hand"
+              avail rebuild switch 4711 --reason "the WMS had lost receipts" --accept-differences
             """)
 
     @Argument(help: ArgumentHelp("As `avail rebuild start` named it.", valueName: "id")) var id: String
     @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String
+    @Flag(help: "Though events are missing, or more would be for sale than now.") var acceptDifferences = false
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        let request = Availability_V1_SwitchRebuildRequest.with { ($0.id, $0.reason) = (id, reason) }
+        let request = Availability_V1_SwitchRebuildRequest.with {
+            ($0.id, $0.reason, $0.acceptDifferences) = (id, reason, acceptDifferences)
+        }
         let response = try await connection.operations.switchRebuild(
             request, metadata: connection.metadata, options: connection.options)
         guard client.output == .table else { return try Output.write(response) }
@@ -134,6 +140,10 @@ enum RebuildText {
             try Output.write(table(shown))
             try Output.write("")
             try Output.write(steps(shown))
+            for part in [refusals(shown), examples(shown)] where !part.isEmpty {
+                try Output.write("")
+                try Output.write(part)
+            }
         } else {
             try Output.write(shown)
         }
@@ -150,12 +160,15 @@ enum RebuildText {
 
     static func table(_ shown: Availability_V1_Rebuild) -> TextTable {
         var table = TextTable([
-            ("REBUILD", .left), ("STATE", .left), ("POSITIONS", .right), ("DIFFERING", .right), ("BEGUN", .left),
-            ("ENDED", .left), ("REASON", .left), ("ERROR", .left),
+            ("REBUILD", .left), ("STATE", .left), ("POSITIONS", .right), ("DIFFERING", .right), ("RISING", .right),
+            ("REFUSED", .right), ("COMPARED", .left), ("BEGUN", .left), ("ENDED", .left), ("REASON", .left),
+            ("ERROR", .left),
         ])
         table.add([
             shown.id, shown.state.shortName, "\(shown.positions)",
-            shown.state == .filling ? "-" : "\(shown.differingPositions)",
+            shown.hasCompareTime ? "\(shown.differingPositions)" : "-",
+            shown.hasCompareTime ? "\(shown.risingPositions)" : "-", "\(shown.refused)",
+            DurationText.time(shown.compareTime, isPresent: shown.hasCompareTime),
             DurationText.time(shown.createTime, isPresent: shown.hasCreateTime),
             DurationText.time(shown.endTime, isPresent: shown.hasEndTime), shown.reason, shown.error,
         ])
@@ -168,6 +181,25 @@ enum RebuildText {
         ])
         for step in shown.steps {
             table.add([step.id, "\(step.taken)", "\(step.refused)", step.done ? "yes" : "no", step.error])
+        }
+        return table
+    }
+
+    /// What is not in it, and why.
+    static func refusals(_ shown: Availability_V1_Rebuild) -> TextTable {
+        var table = TextTable([("REFUSED", .left), ("EVENTS", .right), ("SUCH AS", .left)])
+        for refusal in shown.refusals { table.add([refusal.reason, "\(refusal.events)", refusal.example]) }
+        return table
+    }
+
+    /// Some positions that differ: what is for sale there now, and what would be.
+    static func examples(_ shown: Availability_V1_Rebuild) -> TextTable {
+        var table = TextTable([("SKU", .left), ("LOCATION", .left), ("SELLABLE NOW", .right), ("REBUILT", .right)])
+        for example in shown.examples {
+            table.add([
+                example.sku, example.location, example.hasRunningSellable ? "\(example.runningSellable)" : "-",
+                example.hasSellable ? "\(example.sellable)" : "-",
+            ])
         }
         return table
     }

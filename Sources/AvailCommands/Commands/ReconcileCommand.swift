@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import GRPCCore
 import Proto
 import SwiftProtobuf
@@ -25,21 +24,23 @@ struct ReconcileStartCommand: ClientCommand {
     @Option(parsing: .upToNextOption, help: "Only these locations.") var location: [String] = []
     @Option(parsing: .upToNextOption, help: "Only these skus.") var sku: [String] = []
     @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String?
-    @Option(help: ArgumentHelp("The idempotency key. Default: a new one.", valueName: "ID")) var requestId: String?
     @Flag(help: "Wait until it is done.") var wait = false
+    @OptionGroup var idempotency: RequestOptions
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        let request = Availability_V1_StartReconciliationRequest.with {
-            $0.requestID = requestId ?? UUID().uuidString.lowercased()
+        var request = Availability_V1_StartReconciliationRequest.with {
             $0.erp = erp ?? ""
             $0.locations = location
             $0.skus = sku
             $0.reason = reason ?? ""
         }
-        var shown = try await connection.operations.startReconciliation(
-            request, metadata: connection.metadata, options: connection.options
-        ).reconciliation
+        var shown = try await idempotency.call { requestID in
+            request.requestID = requestID
+            return try await connection.operations.startReconciliation(
+                request, metadata: connection.metadata, options: connection.options
+            ).reconciliation
+        }
         while wait, shown.state == .running {
             try await Task.sleep(for: .milliseconds(200))
             let asked = Availability_V1_GetReconciliationRequest.with { $0.id = shown.id }
@@ -87,24 +88,19 @@ struct ReconcileVariancesCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var request = Availability_V1_ListVariancesRequest.with {
+        let request = Availability_V1_ListVariancesRequest.with {
             $0.reconciliationID = reconciliation ?? ""
             $0.cause = cause?.value ?? .unspecified
             $0.state = state?.value ?? .unspecified
             $0.sku = sku ?? ""
             $0.location = location ?? ""
         }
-        var variances: [Availability_V1_Variance] = []
-        try await limit.forEachPage { size, token in
-            request.pageSize = size
-            request.pageToken = token
-            let response = try await connection.operations.listVariances(
-                request, metadata: connection.metadata, options: connection.options)
-            if client.output == .json { try Output.write(response) }
-            variances += response.variances
-            return (response.variances.count, response.nextPageToken)
+        try await writeList(
+            request, limit: limit.limit, \Availability_V1_ListVariancesResponse.variances, ReconcileText.table
+        ) {
+            try await connection.operations.listVariances(
+                $0, metadata: connection.metadata, options: connection.options)
         }
-        if client.output == .table { try Output.write(ReconcileText.table(variances)) }
     }
 }
 
@@ -157,13 +153,14 @@ enum ReconcileText {
 
     static func table(_ variances: [Availability_V1_Variance]) -> TextTable {
         var table = TextTable([
-            ("VARIANCE", .left), ("SKU", .left), ("LOCATION", .left), ("BUCKET", .left), ("OURS", .right),
-            ("THEIRS", .right), ("CAUSE", .left), ("STATE", .left), ("ABOUT", .left), ("PROPOSAL", .left),
+            ("VARIANCE", .left), ("SKU", .left), ("LOCATION", .left), ("LOT", .left), ("BUCKET", .left),
+            ("OURS", .right), ("THEIRS", .right), ("CAUSE", .left), ("STATE", .left), ("ABOUT", .left),
+            ("PROPOSAL", .left),
         ])
         for variance in variances {
             let about = variance.reservationID.isEmpty ? variance.eventID : variance.reservationID
             table.add([
-                variance.id, variance.sku, variance.location, variance.bucket, "\(variance.ours)",
+                variance.id, variance.sku, variance.location, variance.lot, variance.bucket, "\(variance.ours)",
                 "\(variance.theirs)", variance.cause.shortName, variance.state.shortName, about, variance.proposal,
             ])
         }

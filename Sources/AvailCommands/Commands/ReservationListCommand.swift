@@ -56,17 +56,12 @@ struct ReservationListCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var request = filter.request()
-        var reservations: [Availability_V1_Reservation] = []
-        try await limit.forEachPage { size, token in
-            request.pageSize = size
-            request.pageToken = token
-            let response = try await connection.reservations.listReservations(
-                request, metadata: connection.metadata, options: connection.options)
-            if client.output == .json { try Output.write(response) }
-            reservations += response.reservations
-            return (response.reservations.count, response.nextPageToken)
+        try await writeList(
+            filter.request(), limit: limit.limit, \Availability_V1_ListReservationsResponse.reservations,
+            { ReservationText.table($0) }
+        ) {
+            try await connection.reservations.listReservations(
+                $0, metadata: connection.metadata, options: connection.options)
         }
-        if client.output == .table { try Output.write(ReservationText.table(reservations)) }
     }
 }

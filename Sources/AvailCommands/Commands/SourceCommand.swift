@@ -20,12 +20,9 @@ struct SourceListCommand: ClientCommand {
     @OptionGroup var client: ClientOptions
 
     func run(_ connection: Connection) async throws {
-        var sources: [Availability_V1_Source] = []
-        try await connection.forEachPageOfSources(status?.value ?? .unspecified) { response in
-            if client.output == .json { try Output.write(response) }
-            sources += response.sources
-        }
-        if client.output == .table { try Output.write(SourceText.table(sources)) }
+        let request = Availability_V1_ListSourcesRequest.with { $0.status = status?.value ?? .unspecified }
+        try await writeList(
+            request, \Availability_V1_ListSourcesResponse.sources, SourceText.table, fetch: connection.sources)
     }
 }
 
@@ -122,24 +119,18 @@ struct SourceResumeCommand: ClientCommand {
 }
 
 extension Connection {
-    fileprivate func forEachPageOfSources(
-        _ status: Availability_V1_SourceStatus = .unspecified,
-        _ body: (Availability_V1_ListSourcesResponse) throws -> Void
-    ) async throws {
-        var request = Availability_V1_ListSourcesRequest.with {
-            $0.pageSize = 1_000
-            $0.status = status
-        }
-        repeat {
-            let response = try await operations.listSources(request, metadata: metadata, options: options)
-            try body(response)
-            request.pageToken = response.nextPageToken
-        } while !request.pageToken.isEmpty
+    fileprivate func sources(
+        _ request: Availability_V1_ListSourcesRequest
+    ) async throws -> Availability_V1_ListSourcesResponse {
+        try await operations.listSources(request, metadata: metadata, options: options)
     }
 
-    fileprivate func source(_ id: String) async throws -> Availability_V1_Source {
+    func source(_ id: String) async throws -> Availability_V1_Source {
         var found: Availability_V1_Source?
-        try await forEachPageOfSources { response in found = found ?? response.sources.first { $0.id == id } }
+        try await Paging.forEachPage(of: Availability_V1_ListSourcesRequest(), fetch: sources) { page in
+            found = found ?? page.sources.first { $0.id == id }
+            return page.sources.count
+        }
         guard let found else { throw InputError(description: "there is no source \(id)") }
         return found
     }

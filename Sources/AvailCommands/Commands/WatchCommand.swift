@@ -6,12 +6,15 @@ import SwiftProtobuf
 struct WatchCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "What may this channel sell, now and whenever it changes?",
-        usage: "avail watch [--channel CHANNEL] [SKU[@LOCATION][=QUANTITY] ...] [--bands 0,10,100]",
+        usage: """
+            avail watch [--channel CHANNEL] [SKU[@LOCATION][=QUANTITY] ...] [--location LOCATION ...] \
+            [--bands 0,10,100]
+            """,
         discussion: """
-            A line for each thing asked, or for every sku that the channel may sell, then one for each change, until \
-            interrupted; --timeout does not apply. Changes that follow each other quickly may be merged; the newest is \
-            always told. At the end a resume token is told on standard error, with which the next watch of the same \
-            lines goes on from there:
+            A line for each thing asked, or for every sku that the channel may sell, at the locations named if any, then one \
+            for each change, until interrupted; --timeout does not apply. Changes that follow each other quickly may be \
+            merged; the newest is always told. At the end a resume token is told on standard error, with which the next \
+            watch of the same lines goes on from there:
               avail watch --channel web SKU-1 SKU-2 --resume-token TOKEN
             """)
 
@@ -30,12 +33,18 @@ struct WatchCommand: ClientCommand {
                 + "10, 11 to 100, and more.", valueName: "UNITS,…"))
     var bands: BandsArgument?
 
+    @Option(
+        name: .customLong("location"),
+        help: ArgumentHelp("Every sku that the channel may sell at this location or group; may be repeated."))
+    var locations: [String] = []
+
     @Option(help: ArgumentHelp("Where an earlier watch of the same lines ended.", valueName: "TOKEN"))
     var resumeToken: String?
 
     @Argument(
         help: ArgumentHelp(
-            "What is watched, for example SKU-1, SKU-1@WH1 or SKU-1@EAST=3. None: every sku.", valueName: "line"))
+            "What is watched, for example SKU-1, SKU-1@WH1 or SKU-1@EAST=3. None and no --location: every sku.",
+            valueName: "line"))
     var lines: [LineArgument] = []
 
     @OptionGroup var client: ClientOptions
@@ -44,7 +53,7 @@ struct WatchCommand: ClientCommand {
         .with {
             $0.channel = channel ?? ""
             $0.customer = customer ?? ""
-            $0.lines = lines.map(\.message)
+            $0.lines = lines.map(\.message) + locations.map { LineArgument(sku: "", location: $0).message }
             if let maxStaleness { $0.maxStaleness = maxStaleness.message }
             $0.bands = bands?.bounds ?? []
             $0.resumeToken = resumeToken ?? ""

@@ -933,7 +933,8 @@ extension Availability_V1_OperationsService {
         /// > Source IDL Documentation:
         /// >
         /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
-        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY. Of one that lacks events, or has positions with more to sell than now,
+        /// > unless these are accepted: FAILED_PRECONDITION / REBUILD_DIFFERS with the numbers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
@@ -1803,7 +1804,8 @@ extension Availability_V1_OperationsService {
         /// > Source IDL Documentation:
         /// >
         /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
-        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+        /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY. Of one that lacks events, or has positions with more to sell than now,
+        /// > unless these are accepted: FAILED_PRECONDITION / REBUILD_DIFFERS with the numbers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
@@ -2586,7 +2588,8 @@ extension Availability_V1_OperationsService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
-    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY. Of one that lacks events, or has positions with more to sell than now,
+    /// > unless these are accepted: FAILED_PRECONDITION / REBUILD_DIFFERS with the numbers.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Availability_V1_SwitchRebuildRequest` message.
@@ -3436,7 +3439,8 @@ extension Availability_V1_OperationsService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Lets the figures of a ready rebuild answer from one commit on; reservations stay as they are. Of one that is not
-    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY.
+    /// > ready: FAILED_PRECONDITION / REBUILD_NOT_READY. Of one that lacks events, or has positions with more to sell than now,
+    /// > unless these are accepted: FAILED_PRECONDITION / REBUILD_DIFFERS with the numbers.
     ///
     /// - Parameters:
     ///   - message: request message to send.

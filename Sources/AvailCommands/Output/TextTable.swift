@@ -18,6 +18,9 @@ struct TextTable {
         self.init(titles.map { ($0, .left) })
     }
 
+    /// Whether it has its titles only.
+    var isEmpty: Bool { rows.isEmpty }
+
     mutating func add(_ row: [String]) {
         precondition(row.count == titles.count)
         rows.append(row.map(Self.printable))

@@ -4,9 +4,12 @@ internal import Inventory
 /// Why something is no CloudEvent at all, in words for its sender.
 struct NoCloudEvent: Error, Equatable {
     let message: String
+    /// Whether it would be, with less in it.
+    let isTooMuch: Bool
 
-    init(_ message: String) {
+    init(_ message: String, isTooMuch: Bool = false) {
         self.message = message
+        self.isTooMuch = isTooMuch
     }
 }
 

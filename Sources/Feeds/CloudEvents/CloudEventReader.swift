@@ -21,6 +21,9 @@ public struct CloudEventTerms: Sendable, Equatable {
         self.types = types
         self.mapping = mapping
     }
+
+    /// Ours: of events, and of what no event could be made of.
+    public var allSources: Set<String> { Set(sources.values).union([source]) }
 }
 
 /// Makes canonical events of CloudEvents. Pure.
@@ -59,10 +62,12 @@ public struct CloudEventReader: Sendable {
 
     private func elements(of body: [UInt8]) throws(NoCloudEvent) -> [Range<Int>] {
         do throws(JSONShape.Problem) {
-            return try JSONShape.elements(of: body)
+            return try JSONShape.elements(of: body, countMax: Limits.eventsPerBatchMax)
         } catch {
             switch error {
             case .tooDeep: throw NoCloudEvent("values lie more than \(JSONShape.depthMax) deep")
+            case .tooMany:
+                throw NoCloudEvent("a batch has at most \(Limits.eventsPerBatchMax) events", isTooMuch: true)
             case .notAnArray, .unbalanced: throw NoCloudEvent("a batch is a JSON array")
             }
         }

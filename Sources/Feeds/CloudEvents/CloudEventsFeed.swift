@@ -1,6 +1,5 @@
 public import Calls
 public import Engine
-internal import Inventory
 
 /// CloudEvents over HTTP, with the handshake of the webhook specification (CloudEvents HTTP webhook 1.0.2).
 public final class CloudEventsFeed: HTTPFeed {
@@ -27,11 +26,13 @@ public final class CloudEventsFeed: HTTPFeed {
     }
 
     public let settings: Settings
+    public let sources: Set<String>
     private let reader: CloudEventReader
     private let desk = FeedDesk<Secret?>()
 
     public init(_ settings: Settings) {
         self.settings = settings
+        sources = settings.terms.allSources
         reader = CloudEventReader(settings.terms)
     }
 
@@ -41,7 +42,6 @@ public final class CloudEventsFeed: HTTPFeed {
     public var path: String { settings.path }
     public var methods: [String] { ["POST", "OPTIONS"] }
     public var contentType: ContentType { .cloudEvent }
-    public var sources: [String] { [source] + settings.terms.sources.values }
 
     public func event(ofOriginal original: [UInt8]) -> IncomingEvent? { reader.event(original) }
 
@@ -71,10 +71,7 @@ public final class CloudEventsFeed: HTTPFeed {
         do throws(NoCloudEvent) {
             events = try reader.events(of: head, body)
         } catch {
-            return .text(400, error.message)
-        }
-        guard events.count <= Limits.eventsPerBatchMax else {
-            return .text(413, "a batch has at most \(Limits.eventsPerBatchMax) events, not \(events.count)")
+            return .text(error.isTooMuch ? 413 : 400, error.message)
         }
         switch await desk.publish(events) {
         case .published(let results): return head.prefersRepresentation ? .results(results) : HTTPAnswer(202)

@@ -9,10 +9,12 @@ enum JSONShape {
         /// Brackets or quotes do not fit, or something follows.
         case unbalanced
         case notAnArray
+        /// The array has more values than are asked for; what follows was not looked at.
+        case tooMany
     }
 
-    /// The values of an array.
-    static func elements(of bytes: [UInt8]) throws(Problem) -> [Range<Int>] {
+    /// The values of an array, at most so many.
+    static func elements(of bytes: [UInt8], countMax: Int = .max) throws(Problem) -> [Range<Int>] {
         var index = skipBlanks(bytes, 0)
         guard index < bytes.count, bytes[index] == UInt8(ascii: "[") else { throw .notAnArray }
         var elements: [Range<Int>] = []
@@ -22,6 +24,7 @@ enum JSONShape {
             return []
         }
         while true {
+            guard elements.count < countMax else { throw .tooMany }
             let end = try endOfValue(bytes, index)
             elements.append(index..<end)
             guard end < bytes.count else { throw .unbalanced }

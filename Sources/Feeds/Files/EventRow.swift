@@ -13,8 +13,11 @@ struct EventRow {
         ] + Bucket.allCases.map { "position.\($0.name)" }
 
     private(set) var event: InventoryEvent
+    private let types: [String: InventoryEventKind]
 
-    init(source: String) {
+    /// - Parameter types: by words besides the contract's.
+    init(source: String, types: [String: InventoryEventKind] = [:]) {
+        self.types = types
         event = InventoryEvent(id: "", source: source, kind: .unsupported(name: ""), occurredAtNanoseconds: 0, sku: "")
     }
 
@@ -48,7 +51,7 @@ struct EventRow {
                 throw CellProblem(
                     column: field, reason: "is \(CellText.shown(bytes)), and the feed tells for \(event.source)")
             }
-        case "type": event.kind = InventoryEventKind(contractName: text) ?? .unsupported(name: text)
+        case "type": event.kind = types[text] ?? InventoryEventKind(contractName: text) ?? .unsupported(name: text)
         case "sku": event.sku = text
         case "location": event.location = text
         case "to_location": event.toLocation = text

@@ -13,11 +13,14 @@ public final class FeedFile {
     /// When it was last changed.
     public let timeNanoseconds: WallNanoseconds
     private let descriptor: Int32
+    private let path: String
+    private let identity: Identity
     private var offset: UInt64 = 0
 
     /// Opens the file and reads it once through, for its digest. Nil: it is gone, or being written.
     init?(folder: String, name: String) throws(FeedFailure) {
-        let descriptor = open("\(folder)/\(name)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        let path = "\(folder)/\(name)"
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw .system("open", name)
@@ -43,6 +46,8 @@ public final class FeedFile {
             return nil
         }
         self.name = name
+        self.path = path
+        identity = Identity(state)
         self.descriptor = descriptor
         self.digest = digest.finalize().prefix(8).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
         bytes = UInt64(state.st_size)
@@ -65,12 +70,25 @@ public final class FeedFile {
     /// Begins again.
     public func rewind() { offset = 0 }
 
-    /// Whether it is still as it was when it was opened.
+    /// Whether it is still the file of its name, and as it was when it was opened.
     func checkUnchanged() throws(FeedFailure) {
         var state = stat()
-        guard fstat(descriptor, &state) == 0 else { throw .system("examine", name) }
-        guard UInt64(state.st_size) == bytes, state.modificationNanoseconds == timeNanoseconds else {
-            throw FeedFailure("\(name) changed while it was read")
+        guard lstat(path, &state) == 0 else { throw .system("examine", name) }
+        guard Identity(state) == identity else { throw FeedFailure("\(name) changed while it was read") }
+    }
+
+    /// Which file it is, and that nobody wrote to it.
+    private struct Identity: Equatable {
+        let device: UInt64
+        let number: UInt64
+        let bytes: Int64
+        let timeNanoseconds: WallNanoseconds
+
+        init(_ state: stat) {
+            device = UInt64(state.st_dev)
+            number = UInt64(state.st_ino)
+            bytes = Int64(state.st_size)
+            timeNanoseconds = state.modificationNanoseconds
         }
     }
 

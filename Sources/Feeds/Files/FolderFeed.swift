@@ -31,7 +31,8 @@ public final class FolderFeed: ReplayableFeed {
         try await FeedThread.run(port) { (thread) throws(FeedFailure) in try self.watch(thread) }
     }
 
-    /// Reads again what is in `done`. Of a position, which is a file's name: that file and all that are as old or newer.
+    /// Reads again what is in `done`, and what was taken of the files in `failed`. Of a position, which is a file's name: that
+    /// file and all that are as old or newer.
     public func replay(from start: ReplayStart, _ port: FeedPort) async throws(FeedFailure) {
         try await FeedThread.run(port) { (thread) throws(FeedFailure) in try self.readAgain(from: start, thread) }
     }
@@ -45,22 +46,29 @@ public final class FolderFeed: ReplayableFeed {
         while !thread.isCancelled {
             let entries = try folder.list()
             thread.port.report(
-                FeedBacklog(waiting: UInt64(entries.count), oldestNanoseconds: entries.first?.timeNanoseconds))
+                FeedBacklog(
+                    waiting: UInt64(entries.count), oldestNanoseconds: entries.map(\.timeNanoseconds).min()))
             let settled = stillness.settled(entries)
             var unopened: FeedFailure?
+            var hasRead = false
             for entry in settled where !thread.isCancelled {
                 let file: FeedFile?
                 do throws(FeedFailure) {
-                    file = try FeedFile(folder: folder.path, name: entry.name)
+                    if !entry.isTaken {
+                        guard try folder.take(entry) else { continue }
+                    }
+                    file = try FeedFile(folder: folder.reading, name: entry.name)
                 } catch {
                     // One file that cannot be opened keeps no other waiting.
                     unopened = unopened ?? error
                     continue
                 }
-                if let file { try take(file, &resumed, thread) }
+                guard let file else { continue }
+                try take(file, &resumed, thread)
+                hasRead = true
             }
             if let unopened { throw unopened }
-            if settled.isEmpty { thread.sleep(nanoseconds: pollNanoseconds) }
+            if !hasRead { thread.sleep(nanoseconds: pollNanoseconds) }
         }
     }
 
@@ -70,15 +78,21 @@ public final class FolderFeed: ReplayableFeed {
         var errors = try FileErrors(folder, file, before: first)
         var rows = RowReading(format, file)
         var batch = RowBatch()
+        var hasRows = false
         reading: while !thread.isCancelled {
             switch try rows.next() {
             case .row(let row):
+                hasRows = true
                 if row.line < first { continue }
                 if !batch.hasRoom(for: row) { try publish(&batch, file, &errors, thread) }
                 batch.add(row)
             case .unusable(let line, let reason):
                 try publish(&batch, file, &errors, thread)
-                try errors.append([(line, "INVALID_FIELD: \(reason)")])
+                if hasRows {
+                    try errors.append([(line, "INVALID_FIELD: \(reason)")])
+                } else {
+                    try errors.appendOfWholeFile(line: line, reason: "INVALID_FIELD: \(reason)")
+                }
                 break reading
             case .end:
                 try publish(&batch, file, &errors, thread)
@@ -86,7 +100,7 @@ public final class FolderFeed: ReplayableFeed {
             }
         }
         if thread.isCancelled { return }
-        try folder.move(file, to: errors.count > 0 ? .failed : .done)
+        try folder.moveAway(file, errors)
         resumed = nil
         // From now on a file with the same content is another one, whose events are repeats.
         _ = try thread.publish([], position(file, line: nil))
@@ -116,34 +130,30 @@ public final class FolderFeed: ReplayableFeed {
         try folder.prepare()
         // Before the list: a file that is read through meanwhile is in one of both.
         let unfinished = try thread.port.lastPosition().flatMap { FilePlace($0.text) }
-        let all = try folder.listDone()
-        let files: ArraySlice<FeedFolder.Entry>
+        let all = try folder.listTaken()
+        let files: ArraySlice<(outcome: FeedFolder.Outcome, entry: FeedFolder.Entry)>
         switch start {
-        case .time(let time): files = all.drop { $0.timeNanoseconds < time }
+        case .time(let time): files = all.drop { $0.entry.timeNanoseconds < time }
         case .position(let name):
-            files = all.drop { $0.name != name }
+            files = all.drop { $0.entry.name != name }
             if files.isEmpty { throw FeedFailure("\(name) is not in \(folder.folder(.done))") }
         }
-        for (index, entry) in files.enumerated() where !thread.isCancelled {
+        for (index, taken) in files.enumerated() where !thread.isCancelled {
             thread.port.report(FeedBacklog(waiting: UInt64(files.count - index)))
-            guard let file = try FeedFile(folder: folder.folder(.done), name: entry.name) else { continue }
-            try readAgain(file, thread)
+            let path = folder.folder(taken.outcome)
+            guard let file = try FeedFile(folder: path, name: taken.entry.name) else { continue }
+            try readAgain(file, isFinished: taken.outcome == .done, thread)
         }
-        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled {
-            try readAgain(unfinished, thread)
+        // One that the feed has begun and not moved yet, or moved since the list: what it comes to itself is a repeat then.
+        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled,
+            let file = try folder.find(unfinished.name, digest: unfinished.digest)
+        {
+            try readAgain(file, isFinished: false, thread)
         }
         if !thread.isCancelled { thread.port.report(FeedBacklog(waiting: 0)) }
     }
 
-    /// A file that the feed has begun and not moved yet: what it comes to itself is a repeat then.
-    private func readAgain(_ place: FilePlace, _ thread: FeedThread) throws(FeedFailure) {
-        for path in [folder.path, folder.folder(.done)] {
-            guard let file = try FeedFile(folder: path, name: place.name), file.digest == place.digest else { continue }
-            return try readAgain(file, isFinished: false, thread)
-        }
-    }
-
-    private func readAgain(_ file: FeedFile, isFinished: Bool = true, _ thread: FeedThread) throws(FeedFailure) {
+    private func readAgain(_ file: FeedFile, isFinished: Bool, _ thread: FeedThread) throws(FeedFailure) {
         var rows = RowReading(format, file)
         var batch = RowBatch()
         func publish() throws(FeedFailure) {
@@ -216,19 +226,26 @@ private struct RowBatch {
 /// Which files stand still, by what was seen of them.
 private struct Stillness {
     let settleNanoseconds: Int64
-    private var seen: [String: (entry: FeedFolder.Entry, since: ContinuousClock.Instant)] = [:]
+    private struct Place: Hashable {
+        var name: String
+        var isTaken: Bool
+
+        init(_ entry: FeedFolder.Entry) { (name, isTaken) = (entry.name, entry.isTaken) }
+    }
+
+    private var seen: [Place: (entry: FeedFolder.Entry, since: ContinuousClock.Instant)] = [:]
 
     init(settleNanoseconds: Int64) { self.settleNanoseconds = settleNanoseconds }
 
     mutating func settled(_ entries: [FeedFolder.Entry]) -> [FeedFolder.Entry] {
         let now = ContinuousClock.now
-        var next: [String: (entry: FeedFolder.Entry, since: ContinuousClock.Instant)] = [:]
+        var next: [Place: (entry: FeedFolder.Entry, since: ContinuousClock.Instant)] = [:]
         for entry in entries {
-            let known = seen[entry.name]
-            next[entry.name] = (entry, known?.entry == entry ? known?.since ?? now : now)
+            let known = seen[Place(entry)]
+            next[Place(entry)] = (entry, known?.entry == entry ? known?.since ?? now : now)
         }
         seen = next
         let settle = Duration.nanoseconds(settleNanoseconds)
-        return entries.filter { entry in next[entry.name].map { now - $0.since >= settle } ?? false }
+        return entries.filter { entry in next[Place(entry)].map { now - $0.since >= settle } ?? false }
     }
 }

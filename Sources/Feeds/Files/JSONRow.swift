@@ -6,18 +6,12 @@ enum JSONRow {
     private static let nested = ["position", "supply"]
     private static let containsMax = Limits.containsMax
 
-    static func read(_ line: [UInt8], into row: inout EventRow) throws(CellProblem) {
+    static func read(_ line: [UInt8], into row: inout EventRow, _ names: RowNames = RowNames()) throws(CellProblem) {
         var scanner = JSONScanner()
         scanner.begin(line)
-        var seen: Set<String> = []
-        try members(&scanner) { (name, scanner) throws(CellProblem) in
-            guard seen.insert(name).inserted else { throw CellProblem(column: name, reason: "occurs twice") }
+        try members(&scanner, names) { (name, scanner) throws(CellProblem) in
             if nested.contains(name) {
-                try members(&scanner) { (inner, scanner) throws(CellProblem) in
-                    let field = "\(name).\(inner)"
-                    guard seen.insert(field).inserted else {
-                        throw CellProblem(column: field, reason: "occurs twice")
-                    }
+                try members(&scanner, of: name) { (field, scanner) throws(CellProblem) in
                     try set(field, &scanner, &row)
                 }
             } else if name == "contains" {
@@ -53,17 +47,16 @@ enum JSONRow {
                 throw CellProblem(column: "contains", reason: "at most \(containsMax)")
             }
             var hold = ContainedHold(reservationID: "", lineID: 0, quantity: 0)
-            try members(&scanner) { (name, scanner) throws(CellProblem) in
-                let field = "contains.\(name)"
+            try members(&scanner, of: "contains") { (field, scanner) throws(CellProblem) in
                 guard let text = try text(field, &scanner) else { return }
-                switch name {
-                case "reservation_id": hold.reservationID = String(decoding: text, as: UTF8.self)
-                case "reservation_line":
+                switch field {
+                case "contains.reservation_id": hold.reservationID = String(decoding: text, as: UTF8.self)
+                case "contains.reservation_line":
                     guard let line = UInt32(String(decoding: text, as: UTF8.self)) else {
                         throw CellProblem(column: field, reason: "is not a line's number")
                     }
                     hold.lineID = line
-                case "quantity": hold.quantity = try CellText.quantity(text[...], column: field)
+                case "contains.quantity": hold.quantity = try CellText.quantity(text[...], column: field)
                 default: throw CellProblem(column: field, reason: "is not known")
                 }
             }
@@ -72,16 +65,29 @@ enum JSONRow {
         try scanner.expect("]", "a comma or the list's end")
     }
 
+    /// Each member once, by its name in the contract under that of its parent; those that `names` has without a field are
+    /// passed over.
     private static func members(
-        _ scanner: inout JSONScanner,
-        _ body: (_ name: String, inout JSONScanner) throws(CellProblem) -> Void
+        _ scanner: inout JSONScanner, of parent: String? = nil, _ names: RowNames = RowNames(),
+        _ body: (_ field: String, inout JSONScanner) throws(CellProblem) -> Void
     ) throws(CellProblem) {
         try scanner.expect("{", "a JSON object")
         if scanner.take("}") { return }
+        var seen: Set<String> = []
         repeat {
-            let name = String(decoding: try scanner.string(), as: UTF8.self)
+            let theirs = String(decoding: try scanner.string(), as: UTF8.self)
             try scanner.expect(":", "a colon after the name")
-            try body(contractName(name), &scanner)
+            let field: String?
+            switch names.field(of: theirs) {
+            case .none: field = (parent.map { "\($0)." } ?? "") + contractName(theirs)
+            case .some(let named): field = named
+            }
+            guard let field else {
+                _ = try scanner.value(of: theirs)
+                continue
+            }
+            guard seen.insert(field).inserted else { throw CellProblem(column: field, reason: "occurs twice") }
+            try body(field, &scanner)
         } while scanner.take(",")
         try scanner.expect("}", "a comma or the object's end")
     }

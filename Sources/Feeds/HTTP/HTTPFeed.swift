@@ -15,15 +15,12 @@ public protocol HTTPFeed: Feed {
 
     /// What the originals of its dead letters are.
     var contentType: ContentType { get }
-    /// The sources of its events.
-    var sources: [String] { get }
     /// Reads a dead letter's original once more; nil: there is nothing to be read.
     func event(ofOriginal original: [UInt8]) -> IncomingEvent?
 }
 
 extension HTTPFeed {
     public func isAddressed(by head: HTTPHead) -> Bool { true }
-    public var sources: [String] { [source] }
 }
 
 /// The endpoints of feeds: one for each path.

@@ -22,6 +22,9 @@ public enum PublicationState: Int, Sendable, CaseIterable {
 
 /// What is known of a publication at one moment.
 public struct PublicationCondition: Sendable, Equatable {
+    /// From so many on a person should look.
+    public static let manyRetrying = 1_000
+
     public let id: String
     public let channel: String
     public let kind: PublicationKind
@@ -31,12 +34,15 @@ public struct PublicationCondition: Sendable, Equatable {
     public let acknowledgedSequence: UInt64
     /// Lines whose newest figure is not acknowledged, as far as they are kept here.
     public let waiting: Int
+    /// Those of them that were tried in vain.
+    public let retrying: Int
     /// How long the one that waits longest has waited; while nothing is told, at least for how long that has been so.
     public let ageNanoseconds: Int64
     /// Since the server started.
     public let told: UInt64
     public let failed: UInt64
     public let givenUp: UInt64
+    /// With how many lines were tried in vain, where those are many.
     public let lastError: String
     public let lastErrorNanoseconds: WallNanoseconds?
     public let pauseReason: String

@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Inventory
 
 /// What a publication has yet to tell: the newest figure of each line, one in flight for each, and up to which token all is
@@ -33,12 +34,20 @@ struct PublicationQueue {
         var flyingSinceNanoseconds: Int64 = 0
         var failures = 0
         var firstAttemptNanoseconds: Int64 = 0
-        var notBeforeNanoseconds: Int64 = 0
-        var isReceiversFault = false
+        /// When a line that failed is tried again; nil: it does not wait for that.
+        var retryNanoseconds: Int64?
 
         /// The message by which the oldest figure came that is not acknowledged.
         var oldestMessage: UInt64 { flyingMessage ?? waitingMessage }
         var sinceNanoseconds: Int64 { flyingMessage == nil ? waitingSinceNanoseconds : flyingSinceNanoseconds }
+    }
+
+    /// A line's time to be tried again. Counts only as long as the line says the same.
+    private struct Retry: Comparable {
+        let nanoseconds: Int64
+        let line: PublicationLine
+
+        static func < (one: Retry, other: Retry) -> Bool { one.nanoseconds < other.nanoseconds }
     }
 
     private struct Checkpoint {
@@ -48,23 +57,27 @@ struct PublicationQueue {
         var outstanding: Int
     }
 
-    /// Lines at most, besides those of one message: the watch keeps the rest in mind.
+    /// Lines at most, besides those of one message: the watch keeps the rest in mind. Lines that were refused come on top, or
+    /// they would stop all others: at most as many as are watched.
     static let linesMax = 10_000
     /// The longest that nobody tries whether a receiver is back.
     static let gateNanosecondsMax: Int64 = 60 * .perSecond
     /// Failures in a row after which what waits because of them is tried again with the first success.
     private static let outageFailures = 3
-    /// How often lines that wait for their time are looked through.
-    private static let lookNanoseconds: Int64 = 50 * .perMillisecond
 
     private let inFlightMax: Int
     private var entries: [PublicationLine: Entry] = [:]
-    /// Lines whose time has come, in order; some may be gone.
-    private var ready: [PublicationLine] = []
-    private var readyStart = 0
-    /// Lines that wait for their time.
-    private var delayed: Set<PublicationLine> = []
-    private var nextLookNanoseconds = Int64.max
+    /// Lines to be told, in order.
+    private var ready = LineQueue()
+    /// Lines whose time to be tried again has come, in order. They and the others take turns.
+    private var again = LineQueue()
+    private var isTurnOfOthers = false
+    /// Times of lines that failed; some may not count any more.
+    private var retries: Heap<Retry> = []
+    /// Lines that wait for theirs because the receiver, and not the message, failed.
+    private var outage: Set<PublicationLine> = []
+    /// Lines whose last attempt failed.
+    private(set) var retrying = 0
     private(set) var inFlight = 0
 
     /// Failures of the receiver's in a row.
@@ -88,7 +101,9 @@ struct PublicationQueue {
 
     /// Lines whose newest figure is not acknowledged.
     var count: Int { entries.count }
-    var hasRoom: Bool { entries.count < Self.linesMax }
+    /// Of those, the ones whose last attempt, if any, did not fail.
+    var pending: Int { entries.count - retrying }
+    var hasRoom: Bool { pending < Self.linesMax }
 
     /// How long the line that waits longest has waited; 0: none.
     func ageNanoseconds(_ now: Int64) -> Int64 {
@@ -126,13 +141,13 @@ struct PublicationQueue {
 
     /// The next to be sent; nil: none may be now.
     mutating func next(_ now: Int64) -> Delivery? {
-        if now >= nextLookNanoseconds { lookThroughDelayed(now) }
+        beginRetries(now)
         // A receiver that failed is tried with one.
         guard now >= gateNanoseconds, inFlight < (receiverFailures > 0 ? 1 : inFlightMax) else { return nil }
-        while readyStart < ready.count {
-            let line = ready[readyStart]
-            readyStart += 1
-            guard var entry = entries[line], let figure = entry.waiting, entry.flyingMessage == nil else { continue }
+        while let line = nextLine() {
+            guard var entry = entries[line], let figure = entry.waiting, entry.flyingMessage == nil,
+                entry.retryNanoseconds == nil
+            else { continue }
             entry.waiting = nil
             entry.flyingMessage = entry.waitingMessage
             entry.flyingSinceNanoseconds = entry.waitingSinceNanoseconds
@@ -143,16 +158,19 @@ struct PublicationQueue {
                 figure: figure, failures: entry.failures, firstAttemptNanoseconds: entry.firstAttemptNanoseconds,
                 gateVersion: gateVersion)
         }
-        ready.removeAll(keepingCapacity: true)
-        readyStart = 0
         return nil
+    }
+
+    private mutating func nextLine() -> PublicationLine? {
+        isTurnOfOthers.toggle()
+        return isTurnOfOthers ? ready.popFirst() ?? again.popFirst() : again.popFirst() ?? ready.popFirst()
     }
 
     /// When `next` may have something without anything having happened; nil: never.
     func wakeNanoseconds(_ now: Int64) -> Int64? {
-        var wake = nextLookNanoseconds
-        if readyStart < ready.count, now < gateNanoseconds { wake = min(wake, gateNanoseconds) }
-        return wake == .max ? nil : wake
+        let retry = retries.min?.nanoseconds
+        guard !ready.isEmpty || !again.isEmpty, now < gateNanoseconds else { return retry }
+        return min(retry ?? .max, gateNanoseconds)
     }
 
     /// The receiver has it.
@@ -172,6 +190,7 @@ struct PublicationQueue {
         inFlight -= 1
         let old = entry.oldestMessage
         entry.flyingMessage = nil
+        if entry.failures > 0 { retrying -= 1 }
         if entry.waiting == nil {
             entries[delivery.figure.line] = nil
             settle(from: old, to: nil)
@@ -180,10 +199,6 @@ struct PublicationQueue {
             entries[delivery.figure.line] = entry
             ready.append(delivery.figure.line)
             settle(from: old, to: entry.waitingMessage)
-        }
-        if readyStart > 1_024, readyStart * 2 > ready.count {
-            ready.removeFirst(readyStart)
-            readyStart = 0
         }
     }
 
@@ -197,12 +212,12 @@ struct PublicationQueue {
         entry.waitingMessage = flying
         entry.waitingSinceNanoseconds = entry.flyingSinceNanoseconds
         entry.flyingMessage = nil
+        if entry.failures == 0 { retrying += 1 }
         entry.failures += 1
-        entry.notBeforeNanoseconds = notBeforeNanoseconds
-        entry.isReceiversFault = fault == .receiver
+        entry.retryNanoseconds = notBeforeNanoseconds
         entries[delivery.figure.line] = entry
-        delayed.insert(delivery.figure.line)
-        nextLookNanoseconds = min(nextLookNanoseconds, notBeforeNanoseconds)
+        retries.insert(Retry(nanoseconds: notBeforeNanoseconds, line: delivery.figure.line))
+        if fault == .receiver { outage.insert(delivery.figure.line) }
         switch fault {
         case .receiver: close(delivery, gate)
         case .message: receiverAnswered()
@@ -218,30 +233,25 @@ struct PublicationQueue {
 
     private mutating func receiverAnswered() {
         if receiverFailures >= Self.outageFailures {
-            for line in delayed where entries[line]?.isReceiversFault == true {
-                entries[line]?.notBeforeNanoseconds = 0
-                nextLookNanoseconds = 0
-            }
+            for line in outage { beginRetry(line) }
+            outage = []
         }
         receiverFailures = 0
         gateNanoseconds = 0
     }
 
-    private mutating func lookThroughDelayed(_ now: Int64) {
-        var next = Int64.max
-        for line in delayed {
-            guard let entry = entries[line] else {
-                delayed.remove(line)
-                continue
-            }
-            if entry.notBeforeNanoseconds <= now {
-                delayed.remove(line)
-                ready.append(line)
-            } else {
-                next = min(next, entry.notBeforeNanoseconds)
-            }
+    private mutating func beginRetries(_ now: Int64) {
+        while let retry = retries.min, retry.nanoseconds <= now {
+            retries.removeMin()
+            guard entries[retry.line]?.retryNanoseconds == retry.nanoseconds else { continue }
+            outage.remove(retry.line)
+            beginRetry(retry.line)
         }
-        nextLookNanoseconds = next == .max ? next : max(next, now + Self.lookNanoseconds)
+    }
+
+    private mutating func beginRetry(_ line: PublicationLine) {
+        entries[line]?.retryNanoseconds = nil
+        again.append(line)
     }
 
     // MARK: The cursor
@@ -275,5 +285,29 @@ struct PublicationQueue {
             ? entries.count : entries.values.reduce(0) { $0 + ($1.oldestMessage <= message ? 1 : 0) }
         checkpoint = Checkpoint(message: message, token: token, outstanding: outstanding)
         if outstanding == 0 { moveCheckpoint() }
+    }
+}
+
+/// Lines in the order in which they came.
+private struct LineQueue {
+    private var lines: [PublicationLine] = []
+    private var start = 0
+
+    var isEmpty: Bool { start == lines.count }
+
+    mutating func append(_ line: PublicationLine) { lines.append(line) }
+
+    mutating func popFirst() -> PublicationLine? {
+        guard start < lines.count else { return nil }
+        let line = lines[start]
+        start += 1
+        if start == lines.count {
+            lines.removeAll(keepingCapacity: true)
+            start = 0
+        } else if start > 1_024, start * 2 > lines.count {
+            lines.removeFirst(start)
+            start = 0
+        }
+        return line
     }
 }

@@ -58,6 +58,7 @@ final class PublicationRun: FigureReader {
     // MARK: For those who look on
 
     var waiting: Int { state.withLock { $0.queue.count } }
+    var retrying: Int { state.withLock { $0.queue.retrying } }
     var ageNanoseconds: Int64 { state.withLock { $0.queue.ageNanoseconds(port.clock.monotonicNow()) } }
     /// Whether the receiver is waited for.
     var isHeldUp: Bool { state.withLock { $0.queue.receiverFailures > 0 || $0.end != nil } }
@@ -138,9 +139,10 @@ final class PublicationRun: FigureReader {
             group.addTask { await self.store(token) }
         }
         let (alarm, wakes) = state.withLock { state -> (Int64?, Bool) in
-            let wakes = state.watchIsFull && state.queue.count <= PublicationQueue.linesMax / 2
+            let wakes = state.watchIsFull && state.queue.pending <= PublicationQueue.linesMax / 2
             if wakes { state.watchIsFull = false }
-            var next = state.queue.wakeNanoseconds(now) ?? .max
+            // While a cursor is to be stored first nothing is sent, and its end wakes us.
+            var next = state.caution == nil ? state.queue.wakeNanoseconds(now) ?? .max : .max
             if state.caution != nil || state.owesStore, state.storing == nil {
                 next = min(next, state.nextStoreNanoseconds)
             }
@@ -290,10 +292,6 @@ final class PublicationRun: FigureReader {
     ) -> Int64 {
         let pause = min(PublicationQueue.gateNanosecondsMax, retry.pauseNanoseconds(failures: failures + 1))
         let drawn = pause / 2 + Int64(Double(pause / 2) * min(max(chance, 0), 1))
-        switch answer {
-        case .status(429, .nanoseconds(let wait)?), .status(503, .nanoseconds(let wait)?): return max(drawn, wait)
-        case .status(429, .at(let time)?), .status(503, .at(let time)?): return max(drawn, time - wall)
-        case .status, .none: return drawn
-        }
+        return max(drawn, answer.waitNanoseconds(fromNanoseconds: wall))
     }
 }

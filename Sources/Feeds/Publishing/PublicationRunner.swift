@@ -75,8 +75,7 @@ final class PublicationRunner: Sendable {
 
     /// Whether it can tell of the line, and has room for one more that is to be told again.
     func canTellAgain(_ line: PublicationLine) -> Bool {
-        (settings.question.lines.isEmpty ? line.location.isEmpty : settings.question.lines.contains(line))
-            && tally.hasRoomForOwed
+        settings.question.isAbout(line) && tally.hasRoomForOwed
     }
 
     /// The letter stays until a figure of its line is acknowledged.
@@ -90,12 +89,15 @@ final class PublicationRunner: Sendable {
         let (pause, run, idleSince) = state.withLock { ($0.pause, $0.run, $0.idleSinceNanoseconds) }
         let counts = tally.counts
         let isRunning = run.map { !$0.isHeldUp } ?? false
+        let retrying = run?.retrying ?? 0
+        let many =
+            retrying < PublicationCondition.manyRetrying ? "" : "; \(retrying) lines were refused and are tried again"
         return PublicationCondition(
             id: settings.id, channel: settings.question.channel, kind: target.kind,
             state: pause != nil ? .paused : isRunning ? .running : .failed, target: target.text,
-            acknowledgedSequence: counts.acknowledgedSequence, waiting: run?.waiting ?? 0,
+            acknowledgedSequence: counts.acknowledgedSequence, waiting: run?.waiting ?? 0, retrying: retrying,
             ageNanoseconds: max(run?.ageNanoseconds ?? 0, idleSince.map { now - $0 } ?? 0), told: counts.told,
-            failed: counts.failed, givenUp: counts.givenUp, lastError: counts.lastError,
+            failed: counts.failed, givenUp: counts.givenUp, lastError: counts.lastError + many,
             lastErrorNanoseconds: counts.lastErrorNanoseconds, pauseReason: pause?.reason ?? "")
     }
 
@@ -142,7 +144,10 @@ final class PublicationRunner: Sendable {
         let actor = UndeliveredMessage.source(of: settings.id)
         let pause = PublicationPause(reason: words, actor: actor, timeNanoseconds: port.clock.now())
         try await port.store(
-            .decide(PublicationDecision(publication: settings.id, action: .pause, reason: words, actor: actor)))
+            .decide(
+                PublicationDecision(
+                    publication: settings.id, channel: settings.question.channel, action: .pause, reason: words,
+                    actor: actor)))
         state.withLock { $0.pause = pause }
         logger.warning(
             "a publication is paused by its receiver",

@@ -20,18 +20,19 @@ public protocol PublicationTarget: Sendable {
     var kind: PublicationKind { get }
     /// For people, without secrets.
     var text: String { get }
-    /// Returns within a bounded time.
+    /// Returns within a bounded time, and at once when its task is cancelled.
     func send(_ event: PublishedEvent) async -> DeliveryAnswer
     func shutDown() async
 }
 
 extension WebhookRetry.RetryAfter {
     /// The value of `Retry-After` (RFC 9110, section 10.2.3): seconds, or a time in the preferred form (section 5.6.7). Nil:
-    /// neither; the longest is a day.
+    /// neither. More seconds than those of a day count as a day.
     public init?(header text: String) {
         let text = text.trimmingCharacters(in: .whitespaces)
         if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-            self = .nanoseconds(min(Int64(text) ?? Self.secondsMax, Self.secondsMax) * .perSecond)
+            let secondsMax = Self.longestNanoseconds / .perSecond
+            self = .nanoseconds(min(Int64(text) ?? secondsMax, secondsMax) * .perSecond)
             return
         }
         // Sun, 06 Nov 1994 08:49:37 GMT
@@ -44,8 +45,6 @@ extension WebhookRetry.RetryAfter {
         guard let time = Timestamp.nanoseconds("\(parts[3])-\(number)-\(parts[1])T\(parts[4])Z") else { return nil }
         self = .at(time)
     }
-
-    private static let secondsMax: Int64 = 86_400
 }
 
 extension WebhookRetry.Answer {

@@ -113,7 +113,8 @@ public protocol FigureWatch: Sendable {
 /// What a publication tells of.
 public struct PublicationQuestion: Sendable, Equatable {
     public var channel: String
-    /// Empty: every sku that the channel may sell.
+    /// A line without a sku stands for every sku that the channel may sell at its location. Empty: every sku wherever the
+    /// channel sells from.
     public var lines: [PublicationLine]
     /// Rising; empty: every change is told.
     public var bands: [Int64]
@@ -122,6 +123,11 @@ public struct PublicationQuestion: Sendable, Equatable {
         self.channel = channel
         self.lines = lines
         self.bands = bands
+    }
+
+    func isAbout(_ line: PublicationLine) -> Bool {
+        if lines.isEmpty { return line.location.isEmpty }
+        return lines.contains(line) || lines.contains(PublicationLine(sku: "", location: line.location))
     }
 }
 

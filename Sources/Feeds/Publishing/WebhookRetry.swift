@@ -6,7 +6,7 @@ public struct WebhookRetry: Sendable, Equatable {
     public var firstPauseNanoseconds: Int64 = .perSecond
     /// The longest pause of our own making.
     public var longestPauseNanoseconds: Int64 = 3_600 * .perSecond
-    /// How long after a message's first attempt the last one may begin.
+    /// How long after a message's first attempt the last one may begin; what a receiver asks us to wait comes on top.
     public var lifetimeNanoseconds: Int64 = 24 * 3_600 * .perSecond
 
     public init() {}
@@ -50,22 +50,18 @@ public struct WebhookRetry: Sendable, Equatable {
         after answer: Answer, failures: Int, firstAttemptNanoseconds: WallNanoseconds, nowNanoseconds: WallNanoseconds,
         jitter: Double
     ) -> Step {
-        var earliest = nowNanoseconds
         switch answer {
         case .status(200...299, _): return .done
         case .status(410, _): return .pause
-        case .status(429, let after?), .status(503, let after?):
-            switch after {
-            case .nanoseconds(let pause): earliest = nowNanoseconds.addingClamped(max(0, pause))
-            case .at(let time): earliest = time
-            }
         case .status, .none: break
         }
         let pause = pauseNanoseconds(failures: failures)
         let drawn = pause / 2 + Int64(Double(pause - pause / 2) * min(max(jitter, 0), 1))
-        let next = max(earliest, nowNanoseconds.addingClamped(drawn))
-        return next > firstAttemptNanoseconds.addingClamped(lifetimeNanoseconds)
-            ? .giveUp : .retry(notBeforeNanoseconds: next)
+        let next = nowNanoseconds.addingClamped(drawn)
+        if next > firstAttemptNanoseconds.addingClamped(lifetimeNanoseconds) { return .giveUp }
+        // Who asked us to wait gets the message afterwards, also where its time is over by then.
+        let earliest = nowNanoseconds.addingClamped(answer.waitNanoseconds(fromNanoseconds: nowNanoseconds))
+        return .retry(notBeforeNanoseconds: max(earliest, next))
     }
 
     /// Without jitter: 1 s, 2 s, 4 s … 1 h.
@@ -75,6 +71,30 @@ public struct WebhookRetry: Sendable, Equatable {
             return longestPauseNanoseconds
         }
         return firstPauseNanoseconds << doublings
+    }
+}
+
+extension WebhookRetry.Answer {
+    /// How long the receiver asks to be left alone, counted from a moment: 0 to a day. Only 429 and 503 can ask.
+    func waitNanoseconds(fromNanoseconds now: WallNanoseconds) -> Int64 {
+        switch self {
+        case .status(429, let after?), .status(503, let after?): after.waitNanoseconds(fromNanoseconds: now)
+        case .status, .none: 0
+        }
+    }
+}
+
+extension WebhookRetry.RetryAfter {
+    /// A receiver that asks for more is tried after a day all the same.
+    static let longestNanoseconds: Int64 = 86_400 * .perSecond
+
+    fileprivate func waitNanoseconds(fromNanoseconds now: WallNanoseconds) -> Int64 {
+        let wait =
+            switch self {
+            case .nanoseconds(let pause): pause
+            case .at(let time): time > now ? time - now : 0
+            }
+        return min(max(0, wait), Self.longestNanoseconds)
     }
 }
 

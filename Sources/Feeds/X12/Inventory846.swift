@@ -1,11 +1,11 @@
 public import Engine
 internal import Inventory
 
-/// Reads the 846 (inventory inquiry/advice) transaction sets of a file, line by line: POSITION_SNAPSHOT for each item and
-/// location, SUPPLY_UPDATED for what is scheduled.
+/// Reads the 846 (inventory inquiry/advice) transaction sets of a file, line by line: POSITION_SNAPSHOT for each item,
+/// location and lot, SUPPLY_UPDATED for what is scheduled.
 ///
 /// The envelopes of the whole file are checked first, so that of a damaged one nothing is given out. Memory: the file, one
-/// LIN loop, and the skus seen in one transaction set.
+/// LIN loop, and the skus, lots and supplies seen in one transaction set.
 public struct Inventory846: FileRows, Sendable {
     /// Largest file, in bytes.
     public static let fileBytesMax = 64 * 1_024 * 1_024
@@ -19,6 +19,7 @@ public struct Inventory846: FileRows, Sendable {
     private var loop: [X12Segment] = []
     /// What was told in this transaction set.
     private var told: [ToldPlace: BucketSet] = [:]
+    private var toldSupplies: Set<ToldSupply> = []
 
     /// In whose words the file is, and whose figures they are.
     struct Terms: Sendable {
@@ -30,6 +31,13 @@ public struct Inventory846: FileRows, Sendable {
     private struct ToldPlace: Hashable {
         let sku: String
         let location: String
+        let lot: String
+    }
+
+    private struct ToldSupply: Hashable {
+        let sku: String
+        let location: String
+        let id: String
     }
 
     /// Checks the whole file: envelopes, counts, control numbers, CTT01, and whose it is.
@@ -51,6 +59,7 @@ public struct Inventory846: FileRows, Sendable {
             case "ST":
                 heading = X12Heading(reader.interchange, reader.group, segment)
                 told = [:]
+                toldSupplies = []
             case let id where heading?.isInventory != true:
                 if id == "SE", let heading {
                     return FileRow(
@@ -83,18 +92,31 @@ public struct Inventory846: FileRows, Sendable {
         }
     }
 
-    /// Two figures of one time for one bucket: which of them holds nobody knows.
+    /// Two figures of one time for one bucket or supply: which of them holds nobody knows.
     private mutating func note(_ events: [InventoryEvent], _ segment: X12Segment) throws(X12Problem) {
         var added: [ToldPlace: BucketSet] = [:]
-        for event in events where event.kind == .positionSnapshot {
-            let place = ToldPlace(sku: event.sku, location: event.location)
+        var addedSupplies: Set<ToldSupply> = []
+        for event in events {
+            if event.kind == .supplyUpdated {
+                let supply = ToldSupply(sku: event.sku, location: event.location, id: event.supply.id)
+                guard !toldSupplies.contains(supply), addedSupplies.insert(supply).inserted else {
+                    throw segment.problem(0, "the supply \(supply.id) of \(Self.toldBefore(event))")
+                }
+                continue
+            }
+            let place = ToldPlace(sku: event.sku, location: event.location, lot: event.lot)
             let before = told[place, default: []].union(added[place, default: []])
             guard before.isDisjoint(with: event.snapshot.touched) else {
-                throw segment.problem(0, "\(event.sku) at \(event.location) was told of before in this transaction set")
+                throw segment.problem(0, (event.lot.isEmpty ? "" : "lot \(event.lot) of ") + Self.toldBefore(event))
             }
             added[place] = before.union(event.snapshot.touched)
         }
         told.merge(added) { $1 }
+        toldSupplies.formUnion(addedSupplies)
+    }
+
+    private static func toldBefore(_ event: InventoryEvent) -> String {
+        "\(event.sku) at \(event.location) was told of before in this transaction set"
     }
 
     /// Of another transaction set the first bytes are kept: it stays in the file.

@@ -16,6 +16,9 @@ public struct PartnerMap: Sendable, Equatable {
     /// What QTY03 and SCH02 may be: the units that skus are counted in. A segment without a unit is taken.
     public var units: [String] = ["EA"]
     public var location: LocationRule
+    /// Where the lot stands that figures are of; nil: lots are not told apart. A line without one tells of what belongs to no
+    /// lot.
+    public var lot: LotRule?
     /// The qualifiers in DTM01 of the time that the figures are of; the first that is there counts, in the LIN loop before
     /// the heading. Without one: BIA, GS, ISA.
     public var timeQualifiers: [String] = []
@@ -40,19 +43,27 @@ public struct PartnerMap: Sendable, Equatable {
         case named(LocationSegment)
     }
 
-    /// A segment that names a location.
+    /// Where the lot of figures stands, with its qualifier, such as `LT`.
+    public enum LotRule: Sendable, Equatable {
+        /// Among the pairs of LIN: the whole LIN loop is of that lot.
+        case line(qualifier: String)
+        /// REF02 of a REF in the LIN loop.
+        case reference(qualifier: String, order: Order)
+    }
+
+    /// Where in a LIN loop a segment stands to the QTY and SCH that it is for.
+    public enum Order: String, Sendable, CaseIterable {
+        case before
+        case after
+    }
+
+    /// A segment that names a location. In the heading it is for every line that has none.
     public struct LocationSegment: Sendable, Equatable {
         public enum Kind: String, Sendable, CaseIterable {
             /// N104, or N102 where that is empty.
             case party = "N1"
             /// REF02.
             case reference = "REF"
-        }
-
-        /// Where in a LIN loop it stands to its QTY and SCH. In the heading it is for every line that has none.
-        public enum Order: String, Sendable, CaseIterable {
-            case before
-            case after
         }
 
         public var kind: Kind

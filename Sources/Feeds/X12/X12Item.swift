@@ -13,12 +13,14 @@ struct X12Item {
     private var partner: PartnerMap { terms.partner }
     private var line: X12Segment { loop[0] }
 
-    /// One snapshot for each location with figures, in the order of the file, each followed by its supplies.
+    /// One snapshot for each location and lot with figures, in the order of the file, each followed by its supplies. Those are
+    /// of the location whatever lot they stand by.
     func events() throws(X12Problem) -> [InventoryEvent] {
         try checkPurpose()
-        let (sku, occurredAt) = (try sku(), try occurredAtNanoseconds())
+        let (sku, lot, occurredAt) = (try sku(), try lot(), try occurredAtNanoseconds())
         var events: [InventoryEvent] = []
-        for (index, place) in try places().enumerated() {
+        var supplies: [String: Int] = [:]
+        for (index, place) in try X12ItemPlaces(of: loop, partner).all.enumerated() {
             let suffix = index == 0 ? "" : "-\(index + 1)"
             let location = try location(of: place)
             func event(_ kind: InventoryEventKind, _ suffix: String) -> InventoryEvent {
@@ -29,11 +31,13 @@ struct X12Item {
             let figures = try figures(place.quantities)
             if !figures.touched.isEmpty {
                 var snapshot = event(.positionSnapshot, suffix)
+                snapshot.lot = if let own = place.lot { try checked(own) } else { lot }
                 snapshot.snapshot = figures
                 events.append(snapshot)
             }
             for (index, schedule) in place.schedules.enumerated() {
-                let supply = try supply(schedule, number: index + 1)
+                supplies[location, default: 0] += 1
+                let supply = try supply(schedule, number: supplies[location, default: 0])
                 events.append(supply.telling(event(.supplyUpdated, "\(suffix)-s\(index + 1)")))
             }
         }
@@ -118,6 +122,23 @@ extension X12Item {
         throw line.problem(0, "has no \(partner.skuQualifiers.joined(separator: ", ")) to take the sku from")
     }
 
+    /// Of the whole line; empty: it names none.
+    private func lot() throws(X12Problem) -> String {
+        guard case .line(let qualifier) = partner.lot else { return "" }
+        for number in stride(from: 2, through: 30, by: 2) where line.has(number, qualifier) {
+            let lot = try line.text(number + 1)
+            if !lot.isEmpty { return try checked((lot, line, number + 1)) }
+        }
+        return ""
+    }
+
+    private func checked(_ lot: X12ItemPlace.Lot) throws(X12Problem) -> String {
+        if let reason = TextRules.problem(lot.name, bytesMax: Limits.idBytesMax) {
+            throw lot.segment.problem(lot.element, "lot: \(reason)")
+        }
+        return lot.name
+    }
+
     /// The time that the figures are of: the item's own, the heading's, the message's. Never that of reading.
     private func occurredAtNanoseconds() throws(X12Problem) -> WallNanoseconds {
         if let own = try named(dates(in: loop)) { return try nanoseconds(own) }
@@ -164,51 +185,7 @@ extension X12Item {
 
 /// Where it is, and how much.
 extension X12Item {
-    /// Figures and schedules of one location.
-    private struct Place {
-        /// As the partner calls it; nil: only the heading can tell.
-        var location: (code: String, segment: X12Segment)?
-        var quantities: [X12Segment] = []
-        var schedules: [X12Segment] = []
-
-        var isEmpty: Bool { quantities.isEmpty && schedules.isEmpty }
-    }
-
-    private func places() throws(X12Problem) -> [Place] {
-        var places: [Place] = []
-        var open = Place()
-        for segment in loop {
-            if let location = try locationNamed(by: segment) {
-                if places.contains(where: { $0.location?.code == location.code })
-                    || open.location?.code == location.code
-                {
-                    throw segment.problem(0, "names \(shown(location.code)) a second time")
-                }
-                if order == .after { open.location = location }
-                if !open.isEmpty { places.append(open) }
-                open = Place(location: order == .before ? location : nil)
-            } else if segment.id == "QTY", partner.bucket(of: segment.first(1)) != nil {
-                open.quantities.append(segment)
-            } else if segment.id == "SCH", !partner.expectedQualifiers.isEmpty {
-                open.schedules.append(segment)
-            }
-        }
-        return open.isEmpty ? places : places + [open]
-    }
-
-    private var order: PartnerMap.LocationSegment.Order? {
-        if case .named(let rule) = partner.location { rule.order } else { nil }
-    }
-
-    private func locationNamed(by segment: X12Segment) throws(X12Problem) -> (code: String, segment: X12Segment)? {
-        guard case .named(let rule) = partner.location, segment.id == rule.kind.rawValue, segment.has(1, rule.qualifier)
-        else { return nil }
-        let code = try rule.kind == .party && !segment.element(4).isEmpty ? segment.text(4) : segment.text(2)
-        if code.isEmpty { throw segment.problem(rule.kind == .party ? 4 : 2, "the location is missing") }
-        return (code, segment)
-    }
-
-    private func location(of place: Place) throws(X12Problem) -> String {
+    private func location(of place: X12ItemPlace) throws(X12Problem) -> String {
         let theirs: String
         let segment: X12Segment
         switch partner.location {
@@ -234,7 +211,7 @@ extension X12Item {
     ) throws(X12Problem) -> (code: String, segment: X12Segment) {
         var found: (code: String, segment: X12Segment)?
         for segment in heading.segments {
-            guard let location = try locationNamed(by: segment) else { continue }
+            guard let location = try rule.location(in: segment) else { continue }
             if found != nil {
                 throw line.problem(0, "has no \(rule.kind.rawValue)*\(rule.qualifier), and the heading has several")
             }
@@ -272,7 +249,11 @@ extension X12Item {
         for qualifier in partner.expectedQualifiers {
             for element in [5, 8] where segment.has(element, qualifier) {
                 let expected = try nanoseconds(X12Time.Told(segment: segment, date: element + 1, time: element + 2))
-                let reference = try segment.element(11).isEmpty ? segment.text(12) : segment.text(11)
+                let element = segment.element(11).isEmpty ? 12 : 11
+                let reference = try segment.text(element)
+                if let problem = TextRules.problemUnlessEmpty(reference, bytesMax: Limits.idBytesMax) {
+                    throw segment.problem(element, problem)
+                }
                 return X12Supply(
                     id: reference.isEmpty ? "\(number)" : reference, units: units, expectedAtNanoseconds: expected)
             }

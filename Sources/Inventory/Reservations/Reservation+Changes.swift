@@ -84,29 +84,34 @@ extension Reservation {
     }
 
     /// Units of a sku were shipped: they are taken out of the lines that `linesToShip` names, in its order, at most what is
-    /// open. One change. Returns how many the hold covered; 0: nothing was changed.
+    /// open or was shipped by the ERP's word. Of the latter the stock hears now; nothing that callers see changes, so neither
+    /// do the version and the history. Returns how many the hold covered; 0: nothing was changed.
     public mutating func fulfil(
         _ quantity: Int64, lines order: [Int], at moment: ReservationMoment
     ) -> Int64 {
         var left = quantity
+        let openBefore = open
         for index in order where left > 0 {
-            let covered = min(left, lines[index].open)
-            guard covered > 0 else { continue }
-            ship(index, units: covered)
-            left -= covered
+            let units = min(left, lines[index].open)
+            if units > 0 { ship(index, units: units) }
+            let told = min(left - units, lines[index].shippedByErp)
+            lines[index].shippedByErp -= told
+            lines[index].contained -= min(told, lines[index].contained)
+            left -= units + told
         }
-        guard left < quantity else { return 0 }
+        guard open < openBefore else { return quantity - left }
         let before = state
         if open == 0 { end(.fulfilled) }
         note(.shipped, from: before, at: moment)
         return quantity - left
     }
 
-    /// The open lines that a shipment of a sku takes from, by their places: the line named, or else those of the location it
-    /// left from and the lot before those of the location, these before those of the lot, and the others last.
+    /// The lines that a shipment of a sku takes from, by their places: the line named, or else those of the location it left
+    /// from and the lot before those of the location, these before those of the lot, and the others last.
     public func linesToShip(sku: String, lineID: UInt32, location: LocationNumber, lot: String) -> [Int] {
         let open = lines.indices.filter {
-            lines[$0].sku == sku && lines[$0].open > 0 && (lineID == 0 || lines[$0].id == lineID)
+            lines[$0].sku == sku && lines[$0].open + lines[$0].shippedByErp > 0
+                && (lineID == 0 || lines[$0].id == lineID)
         }
         let distances = open.map { index in
             (lines[index].location == location ? 0 : 2) + (lines[index].lot == lot ? 0 : 1)

@@ -212,6 +212,7 @@ extension Reservation {
             ship(index, units: units)
             // The position's gross stock may not have heard of it: subtracted until a read or the shipment's event has.
             lines[index].contained = max(contained, units)
+            lines[index].shippedByErp += units
             lines[index].erpState = .released
         }
         if open == 0 && !state.isTerminal { end(.fulfilled) }

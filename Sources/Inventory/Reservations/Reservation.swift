@@ -25,6 +25,8 @@ public struct ReservationLine: Sendable, Equatable {
     /// Units of it that the position's figures contain: the ERP's figures as last applied were taken with this hold in
     /// them. Beyond `open` they are what `releasing` counts.
     public var contained: Int64 = 0
+    /// Units of `fulfilled` that the ERP said it shipped and of which no shipment's event has come.
+    public var shippedByErp: Int64 = 0
     /// The ERP that is told of it; empty: none.
     public var erp: String
     public var erpState: ErpState

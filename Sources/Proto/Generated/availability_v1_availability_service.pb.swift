@@ -341,7 +341,8 @@ public nonisolated struct Availability_V1_WatchAvailabilityRequest: Sendable {
   /// The selling channel, at most 32 bytes. Empty: the credential's own.
   public var channel: String = String()
 
-  /// What to watch, at most 1,000 lines. Empty: every sku that the channel may sell.
+  /// What to watch, at most 1,000 lines. A line with a location and no sku: every sku that the channel may sell there; at most
+  /// 100 of them. Empty: every sku that the channel may sell.
   public var lines: [Availability_V1_CheckAvailabilityLine] = []
 
   /// The oldest figures the caller accepts; 0 or more. It can only tighten the channel's own threshold.

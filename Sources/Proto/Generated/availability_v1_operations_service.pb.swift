@@ -1496,7 +1496,8 @@ public nonisolated struct Availability_V1_StartRebuildRequest: Sendable {
   /// Only these feeds and ERPs. Empty: every feed that has a past to read, then every ERP.
   public var steps: [String] = []
 
-  /// Let it take over by itself once it is ready.
+  /// Let it take over by itself once it is ready, unless it lacks events or has positions with more to sell than now: then
+  /// it waits for SwitchRebuild.
   public var switchWhenReady: Bool = false
 
   /// Why, for the audit log, 1 to 256 bytes.
@@ -1580,6 +1581,9 @@ public nonisolated struct Availability_V1_SwitchRebuildRequest: Sendable {
 
   /// Why, for the audit log, 1 to 256 bytes.
   public var reason: String = String()
+
+  /// Switch though it lacks events (`refused`), or has positions with more to sell than now (`rising_positions`).
+  public var acceptDifferences: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4220,7 +4224,7 @@ nonisolated extension Availability_V1_GetRebuildResponse: SwiftProtobuf.Message,
 
 nonisolated extension Availability_V1_SwitchRebuildRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SwitchRebuildRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}reason\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}reason\0\u{3}accept_differences\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4230,6 +4234,7 @@ nonisolated extension Availability_V1_SwitchRebuildRequest: SwiftProtobuf.Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.acceptDifferences) }()
       default: break
       }
     }
@@ -4242,12 +4247,16 @@ nonisolated extension Availability_V1_SwitchRebuildRequest: SwiftProtobuf.Messag
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
     }
+    if self.acceptDifferences != false {
+      try visitor.visitSingularBoolField(value: self.acceptDifferences, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Availability_V1_SwitchRebuildRequest, rhs: Availability_V1_SwitchRebuildRequest) -> Bool {
     if lhs.id != rhs.id {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.acceptDifferences != rhs.acceptDifferences {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

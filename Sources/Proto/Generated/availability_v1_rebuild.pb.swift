@@ -84,61 +84,199 @@ public nonisolated enum Availability_V1_RebuildState: SwiftProtobuf.Enum, Swift.
 }
 
 /// The figures of all positions made anew from the feeds and the ERPs, beside those that answer.
-public nonisolated struct Availability_V1_Rebuild: Sendable {
+public nonisolated struct Availability_V1_Rebuild: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Assigned by the server.
-  public var id: String = String()
+  public var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
   /// How far it is.
-  public var state: Availability_V1_RebuildState = .unspecified
+  public var state: Availability_V1_RebuildState {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
   /// When it was begun.
   public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_createTime = newValue}
+    get {_storage._createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createTime = newValue}
   }
   /// Returns true if `createTime` has been explicitly set.
-  public var hasCreateTime: Bool {self._createTime != nil}
+  public var hasCreateTime: Bool {_storage._createTime != nil}
   /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
-  public mutating func clearCreateTime() {self._createTime = nil}
+  public mutating func clearCreateTime() {_uniqueStorage()._createTime = nil}
 
   /// When it was switched to, abandoned or failed. Absent: not yet.
   public var endTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_endTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_endTime = newValue}
+    get {_storage._endTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._endTime = newValue}
   }
   /// Returns true if `endTime` has been explicitly set.
-  public var hasEndTime: Bool {self._endTime != nil}
+  public var hasEndTime: Bool {_storage._endTime != nil}
   /// Clears the value of `endTime`. Subsequent reads from it will return its default value.
-  public mutating func clearEndTime() {self._endTime = nil}
+  public mutating func clearEndTime() {_uniqueStorage()._endTime = nil}
 
   /// Why it was begun, as the caller said.
-  public var reason: String = String()
+  public var reason: String {
+    get {_storage._reason}
+    set {_uniqueStorage()._reason = newValue}
+  }
 
   /// What fills it, in the order they are read: the feeds that have a past to read, then the ERPs.
-  public var steps: [Availability_V1_RebuildStep] = []
+  public var steps: [Availability_V1_RebuildStep] {
+    get {_storage._steps}
+    set {_uniqueStorage()._steps = newValue}
+  }
 
   /// Positions it holds so far.
-  public var positions: UInt64 = 0
+  public var positions: UInt64 {
+    get {_storage._positions}
+    set {_uniqueStorage()._positions = newValue}
+  }
 
-  /// Positions of the running figures that it does not hold, or holds otherwise. Counted when it becomes ready; 0 before.
-  public var differingPositions: UInt64 = 0
+  /// Positions that only the running figures have, or only the new ones, or that both have otherwise. Counted when it
+  /// becomes ready, and again now and then until it is over; 0 before.
+  public var differingPositions: UInt64 {
+    get {_storage._differingPositions}
+    set {_uniqueStorage()._differingPositions = newValue}
+  }
 
   /// Whether it takes over by itself once it is ready.
-  public var switchesWhenReady: Bool = false
+  public var switchesWhenReady: Bool {
+    get {_storage._switchesWhenReady}
+    set {_uniqueStorage()._switchesWhenReady = newValue}
+  }
 
   /// Why it failed; empty otherwise.
-  public var error: String = String()
+  public var error: String {
+    get {_storage._error}
+    set {_uniqueStorage()._error = newValue}
+  }
+
+  /// Of the differing positions, those that would have more to sell than now. SwitchRebuild wants them accepted.
+  public var risingPositions: UInt64 {
+    get {_storage._risingPositions}
+    set {_uniqueStorage()._risingPositions = newValue}
+  }
+
+  /// Of the differing positions, those that only the running figures have.
+  public var missingPositions: UInt64 {
+    get {_storage._missingPositions}
+    set {_uniqueStorage()._missingPositions = newValue}
+  }
+
+  /// Of the differing positions, those that only the new figures have.
+  public var addedPositions: UInt64 {
+    get {_storage._addedPositions}
+    set {_uniqueStorage()._addedPositions = newValue}
+  }
+
+  /// When the positions were last compared. Absent: not yet.
+  public var compareTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._compareTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._compareTime = newValue}
+  }
+  /// Returns true if `compareTime` has been explicitly set.
+  public var hasCompareTime: Bool {_storage._compareTime != nil}
+  /// Clears the value of `compareTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCompareTime() {_uniqueStorage()._compareTime = nil}
+
+  /// Some of the positions that differ, those that would have more to sell first.
+  public var examples: [Availability_V1_RebuildDifference] {
+    get {_storage._examples}
+    set {_uniqueStorage()._examples = newValue}
+  }
+
+  /// Events that were published since it began and taken in here, too.
+  public var published: UInt64 {
+    get {_storage._published}
+    set {_uniqueStorage()._published = newValue}
+  }
+
+  /// Events that are not in it, or not wholly: those that its steps refused, and those that only the running figures took.
+  /// SwitchRebuild wants them accepted.
+  public var refused: UInt64 {
+    get {_storage._refused}
+    set {_uniqueStorage()._refused = newValue}
+  }
+
+  /// The same, by reason.
+  public var refusals: [Availability_V1_RebuildRefusal] {
+    get {_storage._refusals}
+    set {_uniqueStorage()._refusals = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A position that a rebuild has otherwise than the running figures.
+public nonisolated struct Availability_V1_RebuildDifference: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The sku.
+  public var sku: String = String()
+
+  /// The location.
+  public var location: String = String()
+
+  /// What could be sold there by the running figures: on_hand less all that is subtracted. Absent: they do not have it, or
+  /// its record is damaged.
+  public var runningSellable: Int64 {
+    get {_runningSellable ?? 0}
+    set {_runningSellable = newValue}
+  }
+  /// Returns true if `runningSellable` has been explicitly set.
+  public var hasRunningSellable: Bool {self._runningSellable != nil}
+  /// Clears the value of `runningSellable`. Subsequent reads from it will return its default value.
+  public mutating func clearRunningSellable() {self._runningSellable = nil}
+
+  /// The same by the new ones. Absent: they do not have it.
+  public var sellable: Int64 {
+    get {_sellable ?? 0}
+    set {_sellable = newValue}
+  }
+  /// Returns true if `sellable` has been explicitly set.
+  public var hasSellable: Bool {self._sellable != nil}
+  /// Clears the value of `sellable`. Subsequent reads from it will return its default value.
+  public mutating func clearSellable() {self._sellable = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _runningSellable: Int64? = nil
+  fileprivate var _sellable: Int64? = nil
+}
+
+/// Why events are not in a rebuild.
+public nonisolated struct Availability_V1_RebuildRefusal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As a dead letter's: `INVALID_FIELD`. `DISCARDED`: of an event that was taken in before its dead letter was discarded.
+  public var reason: String = String()
+
+  /// How many.
+  public var events: UInt64 = 0
+
+  /// One of them: source, id and reason.
+  public var example: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// How far one source of a rebuild has been read.
@@ -177,7 +315,196 @@ nonisolated extension Availability_V1_RebuildState: SwiftProtobuf._ProtoNameProv
 
 nonisolated extension Availability_V1_Rebuild: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Rebuild"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}state\0\u{3}create_time\0\u{3}end_time\0\u{1}reason\0\u{1}steps\0\u{1}positions\0\u{3}differing_positions\0\u{3}switches_when_ready\0\u{1}error\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}state\0\u{3}create_time\0\u{3}end_time\0\u{1}reason\0\u{1}steps\0\u{1}positions\0\u{3}differing_positions\0\u{3}switches_when_ready\0\u{1}error\0\u{3}rising_positions\0\u{3}missing_positions\0\u{3}added_positions\0\u{3}compare_time\0\u{1}examples\0\u{1}published\0\u{1}refused\0\u{1}refusals\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _state: Availability_V1_RebuildState = .unspecified
+    var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _reason: String = String()
+    var _steps: [Availability_V1_RebuildStep] = []
+    var _positions: UInt64 = 0
+    var _differingPositions: UInt64 = 0
+    var _switchesWhenReady: Bool = false
+    var _error: String = String()
+    var _risingPositions: UInt64 = 0
+    var _missingPositions: UInt64 = 0
+    var _addedPositions: UInt64 = 0
+    var _compareTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _examples: [Availability_V1_RebuildDifference] = []
+    var _published: UInt64 = 0
+    var _refused: UInt64 = 0
+    var _refusals: [Availability_V1_RebuildRefusal] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _state = source._state
+      _createTime = source._createTime
+      _endTime = source._endTime
+      _reason = source._reason
+      _steps = source._steps
+      _positions = source._positions
+      _differingPositions = source._differingPositions
+      _switchesWhenReady = source._switchesWhenReady
+      _error = source._error
+      _risingPositions = source._risingPositions
+      _missingPositions = source._missingPositions
+      _addedPositions = source._addedPositions
+      _compareTime = source._compareTime
+      _examples = source._examples
+      _published = source._published
+      _refused = source._refused
+      _refusals = source._refusals
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._endTime) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._reason) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._steps) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._positions) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._differingPositions) }()
+        case 9: try { try decoder.decodeSingularBoolField(value: &_storage._switchesWhenReady) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._risingPositions) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._missingPositions) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._addedPositions) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._compareTime) }()
+        case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._examples) }()
+        case 16: try { try decoder.decodeSingularUInt64Field(value: &_storage._published) }()
+        case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._refused) }()
+        case 18: try { try decoder.decodeRepeatedMessageField(value: &_storage._refusals) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if _storage._state != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._state, fieldNumber: 2)
+      }
+      try { if let v = _storage._createTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._endTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if !_storage._reason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reason, fieldNumber: 5)
+      }
+      if !_storage._steps.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._steps, fieldNumber: 6)
+      }
+      if _storage._positions != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._positions, fieldNumber: 7)
+      }
+      if _storage._differingPositions != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._differingPositions, fieldNumber: 8)
+      }
+      if _storage._switchesWhenReady != false {
+        try visitor.visitSingularBoolField(value: _storage._switchesWhenReady, fieldNumber: 9)
+      }
+      if !_storage._error.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._error, fieldNumber: 10)
+      }
+      if _storage._risingPositions != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._risingPositions, fieldNumber: 11)
+      }
+      if _storage._missingPositions != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._missingPositions, fieldNumber: 12)
+      }
+      if _storage._addedPositions != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._addedPositions, fieldNumber: 13)
+      }
+      try { if let v = _storage._compareTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      if !_storage._examples.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._examples, fieldNumber: 15)
+      }
+      if _storage._published != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._published, fieldNumber: 16)
+      }
+      if _storage._refused != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._refused, fieldNumber: 17)
+      }
+      if !_storage._refusals.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._refusals, fieldNumber: 18)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Availability_V1_Rebuild, rhs: Availability_V1_Rebuild) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._createTime != rhs_storage._createTime {return false}
+        if _storage._endTime != rhs_storage._endTime {return false}
+        if _storage._reason != rhs_storage._reason {return false}
+        if _storage._steps != rhs_storage._steps {return false}
+        if _storage._positions != rhs_storage._positions {return false}
+        if _storage._differingPositions != rhs_storage._differingPositions {return false}
+        if _storage._switchesWhenReady != rhs_storage._switchesWhenReady {return false}
+        if _storage._error != rhs_storage._error {return false}
+        if _storage._risingPositions != rhs_storage._risingPositions {return false}
+        if _storage._missingPositions != rhs_storage._missingPositions {return false}
+        if _storage._addedPositions != rhs_storage._addedPositions {return false}
+        if _storage._compareTime != rhs_storage._compareTime {return false}
+        if _storage._examples != rhs_storage._examples {return false}
+        if _storage._published != rhs_storage._published {return false}
+        if _storage._refused != rhs_storage._refused {return false}
+        if _storage._refusals != rhs_storage._refusals {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Availability_V1_RebuildDifference: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RebuildDifference"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sku\0\u{1}location\0\u{3}running_sellable\0\u{1}sellable\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -185,16 +512,10 @@ nonisolated extension Availability_V1_Rebuild: SwiftProtobuf.Message, SwiftProto
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._endTime) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.reason) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.steps) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.positions) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.differingPositions) }()
-      case 9: try { try decoder.decodeSingularBoolField(value: &self.switchesWhenReady) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.sku) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.location) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._runningSellable) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._sellable) }()
       default: break
       }
     }
@@ -205,50 +526,66 @@ nonisolated extension Availability_V1_Rebuild: SwiftProtobuf.Message, SwiftProto
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    if !self.sku.isEmpty {
+      try visitor.visitSingularStringField(value: self.sku, fieldNumber: 1)
     }
-    if self.state != .unspecified {
-      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    if !self.location.isEmpty {
+      try visitor.visitSingularStringField(value: self.location, fieldNumber: 2)
     }
-    try { if let v = self._createTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    try { if let v = self._runningSellable {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
     } }()
-    try { if let v = self._endTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    try { if let v = self._sellable {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
     } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Availability_V1_RebuildDifference, rhs: Availability_V1_RebuildDifference) -> Bool {
+    if lhs.sku != rhs.sku {return false}
+    if lhs.location != rhs.location {return false}
+    if lhs._runningSellable != rhs._runningSellable {return false}
+    if lhs._sellable != rhs._sellable {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Availability_V1_RebuildRefusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RebuildRefusal"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reason\0\u{1}events\0\u{1}example\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.events) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.example) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.reason.isEmpty {
-      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 5)
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 1)
     }
-    if !self.steps.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.steps, fieldNumber: 6)
+    if self.events != 0 {
+      try visitor.visitSingularUInt64Field(value: self.events, fieldNumber: 2)
     }
-    if self.positions != 0 {
-      try visitor.visitSingularUInt64Field(value: self.positions, fieldNumber: 7)
-    }
-    if self.differingPositions != 0 {
-      try visitor.visitSingularUInt64Field(value: self.differingPositions, fieldNumber: 8)
-    }
-    if self.switchesWhenReady != false {
-      try visitor.visitSingularBoolField(value: self.switchesWhenReady, fieldNumber: 9)
-    }
-    if !self.error.isEmpty {
-      try visitor.visitSingularStringField(value: self.error, fieldNumber: 10)
+    if !self.example.isEmpty {
+      try visitor.visitSingularStringField(value: self.example, fieldNumber: 3)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Availability_V1_Rebuild, rhs: Availability_V1_Rebuild) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs._createTime != rhs._createTime {return false}
-    if lhs._endTime != rhs._endTime {return false}
+  public static func ==(lhs: Availability_V1_RebuildRefusal, rhs: Availability_V1_RebuildRefusal) -> Bool {
     if lhs.reason != rhs.reason {return false}
-    if lhs.steps != rhs.steps {return false}
-    if lhs.positions != rhs.positions {return false}
-    if lhs.differingPositions != rhs.differingPositions {return false}
-    if lhs.switchesWhenReady != rhs.switchesWhenReady {return false}
-    if lhs.error != rhs.error {return false}
+    if lhs.events != rhs.events {return false}
+    if lhs.example != rhs.example {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

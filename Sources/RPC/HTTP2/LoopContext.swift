@@ -28,6 +28,8 @@ final class LoopContext: @unchecked Sendable {
 
     /// Between `turnBegan` and `turnEnded`.
     var isInTurn = false
+    /// No new stream is taken.
+    var isStopping = false
 
     let replyHeaders = ReplyHeaders()
     private let sessionMemory = SessionMemory()

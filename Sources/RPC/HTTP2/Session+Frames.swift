@@ -71,7 +71,9 @@ extension Session {
         submitted(unsafe nghttp2_session_consume_connection(handle, bytes.count))
         emptyDataFrames = 0
         keepChunk()
-        guard let stream = stream(streamID), !stream.pointee.flags.contains(.ended) else { return true }
+        guard let stream = stream(streamID), stream.pointee.flags.isDisjoint(with: [.ended, .cutShort]) else {
+            return true
+        }
         stream.pointee.progressNanoseconds = context.nowNanoseconds
         stream.pointee.receivedBytes += Int64(bytes.count)
         if stream.pointee.contentLength >= 0, stream.pointee.receivedBytes > stream.pointee.contentLength {

@@ -35,6 +35,29 @@ extension Session {
         scheduleFlush()
     }
 
+    /// The server stops: streams end UNAVAILABLE, since they might go on for as long as their callers like. What is queued for
+    /// a caller comes before that. A bidirectional call hears the end of its messages, as if its caller had ended, and answers
+    /// those that it took.
+    func endStreams() {
+        var cursor = firstStream
+        while let stream = cursor {
+            cursor = stream.pointee.next
+            let flags = stream.pointee.flags
+            guard flags.contains(.started), flags.isDisjoint(with: [.ended, .endDelivered]) else { continue }
+            let receiver = stream.pointee.receiver
+            switch stream.pointee.kind {
+            case .unaryInline, .unary: continue
+            case .serverStreaming:
+                finish(stream, .streamEnds)
+                receiver?.cancelled(.serverStopping)
+            case .bidirectional:
+                stream.pointee.flags.formUnion([.cutShort, .endDelivered])
+                forgetRequest(stream)
+                receiver?.endOfMessages()
+            }
+        }
+    }
+
     private func sendFinalGoAway() {
         drain = .final
         submitGoAway()
@@ -100,6 +123,12 @@ extension Session {
             }
         }
     }
+}
+
+extension CallStatus {
+    /// To a stream's caller when the server stops.
+    static let streamEnds = CallStatus(
+        .unavailable, "the server is stopping: open the stream again and go on from where it ended")
 }
 
 func milliseconds(_ count: Int) -> UInt64 {

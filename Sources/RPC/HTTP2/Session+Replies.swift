@@ -32,6 +32,8 @@ extension Session {
         if status.code == .ok, stream.pointee.kind == .unary, isEmpty {
             status = CallStatus(.internalError, "the method ended without a reply")
         }
+        // The caller had more to say.
+        if status.code == .ok, stream.pointee.flags.contains(.cutShort) { status = .streamEnds }
         if status.code != .ok { stream.pointee.status = status }
         end(stream, status.code)
         if isEmpty, status.code != .ok {

@@ -59,7 +59,7 @@ extension Session {
     func requestEnded(_ stream: StreamPointer) {
         stream.pointee.flags.insert(.remoteEnded)
         if chunkStream == stream { chunkStream = nil }
-        guard !stream.pointee.flags.contains(.ended) else { return }
+        guard stream.pointee.flags.isDisjoint(with: [.ended, .cutShort]) else { return }
         let declared = stream.pointee.contentLength
         if declared >= 0, declared != stream.pointee.receivedBytes { return resetMalformed(stream) }
         switch stream.pointee.kind {
@@ -74,7 +74,7 @@ extension Session {
     }
 
     /// The one message was taken. The call may go on for hours, or its reply wait for the caller: neither keeps it.
-    private func forgetRequest(_ stream: StreamPointer) {
+    func forgetRequest(_ stream: StreamPointer) {
         requestBytes -= stream.pointee.inbound.count
         stream.pointee.inbound.removeAll(keeping: 16_384)
     }
@@ -140,7 +140,7 @@ extension Session {
 
     /// Gives a bidirectional call's receiver the messages that are whole, until it pauses.
     func deliver(_ stream: StreamPointer) {
-        guard !stream.pointee.flags.contains(.delivering) else { return }
+        guard stream.pointee.flags.isDisjoint(with: [.delivering, .cutShort]) else { return }
         stream.pointee.flags.insert(.delivering)
         defer { stream.pointee.flags.remove(.delivering) }
         while !stream.pointee.flags.contains(.paused), let receiver = stream.pointee.receiver {
@@ -203,6 +203,8 @@ extension Session {
         if flags.contains(.unknownEncoding) {
             return CallStatus(.unimplemented, "the request's grpc-encoding is not supported; gzip is")
         }
+        let isStream = stream.pointee.kind == .serverStreaming || stream.pointee.kind == .bidirectional
+        if isStream, context.isStopping { return .streamEnds }
         if flags.contains(.badTimeout) { return CallStatus(.internalError, "malformed grpc-timeout") }
         if flags.contains(.hasTimeout), stream.pointee.deadlineNanoseconds == 0 {
             return CallStatus(.deadlineExceeded, "the deadline had passed when the call arrived")

@@ -37,6 +37,8 @@ struct Stream: ~Copyable {
         /// `resumeReading` came while the receiver was still being told of the message it pauses for.
         static let resumed = Flags(rawValue: 1 << 19)
         static let gzipReplies = Flags(rawValue: 1 << 17)
+        /// The server stops, and reads no more of this bidirectional call.
+        static let cutShort = Flags(rawValue: 1 << 18)
     }
 
     /// Where a header's value is in `headerBytes`.

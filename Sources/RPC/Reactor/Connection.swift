@@ -117,6 +117,7 @@ final class Connection {
             return
         }
         session.beginDrain()
+        session.endStreams()
         // To look soon whether the caller has answered.
         armTimer(unsafe loop.context.nowNanoseconds + milliseconds(1_000))
     }

@@ -185,6 +185,7 @@ final class EventLoop {
     private func beginDrain() {
         guard !isDraining else { return }
         isDraining = true
+        context.isStopping = true
         stopAccepting()
         // Closing takes a connection out of the list.
         let all = connections

@@ -48,7 +48,7 @@ public final class AvailabilityWatches: Sendable {
     func add(_ watch: AvailabilityWatch) throws(CallStatus) -> WatchShard {
         try counts.take(lineCount: watch.question.lineCount)
         // What all skus are called is remembered once a shard: those who watch all share one.
-        let shard = watch.question.isAboutAll ? shards[0] : shards.min { $0.load < $1.load } ?? shards[0]
+        let shard = watch.question.hearsOfAll ? shards[0] : shards.min { $0.load < $1.load } ?? shards[0]
         shard.add(watch)
         return shard
     }

@@ -20,7 +20,7 @@ extension WatchBook {
         if news.isEverything {
             for case let stream? in streams {
                 stream.markAll()
-                stream.owesReview = stream.isAboutAll
+                stream.owesReview = stream.hearsOfAll
                 enqueue(stream)
             }
         }
@@ -42,7 +42,9 @@ extension WatchBook {
                 mark(stream, line: reference.index)
                 reference = stream.named[reference.index].next
             }
-            for stream in aboutAll where !stream.watch.isOver { mark(stream, line: sku) }
+            for stream in aboutAll where !stream.watch.isOver {
+                for line in stream.openLines(of: sku) { mark(stream, line: line) }
+            }
         }
     }
 

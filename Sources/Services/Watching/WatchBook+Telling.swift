@@ -63,8 +63,9 @@ extension WatchBook {
     /// One page of a pass over all lines.
     private func advance(_ stream: WatchStream, _ walk: WatchStream.Walk) throws(CallStatus) {
         var walk = walk
-        let lines = stream.isAboutAll ? try nextPage(&walk) : nextLines(of: stream, &walk)
-        let isLast = lines.count < WatchEvaluator.batchMax
+        let (lines, isLast) = try nextLines(of: stream, &walk)
+        // There was no room to remember the skus that were found.
+        if stream.watch.isOver { return enqueue(stream) }
         var isResumption = false
         if case .resumption = walk.purpose { isResumption = true }
         for line in lines { stream.clean(line) }
@@ -78,15 +79,15 @@ extension WatchBook {
             if try isWanted(answer, stream, line, place, walk.purpose) {
                 addLine(stream, line, place)
                 toldCount += 1
-            } else if isResumption, answer.hasLocation || !stream.isAboutAll {
+            } else if isResumption, answer.hasLocation || !stream.isOpen(line) {
                 stream.setTold(line, answer.line)
             }
         }
         noteWhole(stream)
-        if walk.purpose == .snapshot {
-            send(stream, isLast ? .snapshotEnd : .snapshot, sequence: sequence)
-        } else if toldCount > 0 || stream.owesMessage && isLast {
-            send(stream, .changes, sequence: sequence)
+        let isSnapshot = walk.purpose == .snapshot
+        // A page of skus that are all sold elsewhere says nothing, except that the stream is alive.
+        if toldCount > 0 || isSnapshot && isLast || stream.owesMessage && (isSnapshot || isLast) {
+            send(stream, isSnapshot ? isLast ? .snapshotEnd : .snapshot : .changes, sequence: sequence)
         }
     }
 
@@ -96,7 +97,7 @@ extension WatchBook {
     ) throws(CallStatus) -> Bool {
         let told = stream.told[line]
         // What the channel can sell nowhere is not among all that it may sell.
-        if stream.isAboutAll, !answer.hasLocation, !told.isTold { return false }
+        if stream.isOpen(line), !answer.hasLocation, !told.isTold { return false }
         switch purpose {
         case .snapshot: return true
         case .review: return told.isNews(answer.line, bands: stream.question.bands)
@@ -106,22 +107,26 @@ extension WatchBook {
         }
     }
 
-    private func nextLines(of stream: WatchStream, _ walk: inout WatchStream.Walk) -> [Int] {
-        let end = min(walk.nextLine + WatchEvaluator.batchMax, stream.lineCount)
-        defer { walk.nextLine = end }
-        return Array(walk.nextLine..<end)
-    }
-
-    private func nextPage(_ walk: inout WatchStream.Walk) throws(CallStatus) -> [Int] {
+    /// A page's lines, and whether it is the last: first those by name, then skus in byte order, each at all the places.
+    private func nextLines(
+        of stream: WatchStream, _ walk: inout WatchStream.Walk
+    ) throws(CallStatus) -> (lines: [Int], isLast: Bool) {
+        if walk.nextLine < stream.namedCount {
+            let lines = walk.nextLine..<min(walk.nextLine + WatchEvaluator.batchMax, stream.namedCount)
+            walk.nextLine = lines.upperBound
+            return (Array(lines), lines.upperBound == stream.namedCount && !stream.hearsOfAll)
+        }
         try evaluator.openSnapshot()
+        let most = stream.skuCount(linesMax: WatchEvaluator.batchMax)
         let page: [SkuRows]
         do throws(LedgerError) {
-            page = try stock.skus(after: walk.lastSku, countMax: WatchEvaluator.batchMax)
+            page = try stock.skus(after: walk.lastSku, countMax: most)
         } catch {
             throw error.callStatus
         }
         walk.lastSku = page.last?.bytes ?? walk.lastSku
-        return page.map { intern(String(decoding: $0.bytes, as: UTF8.self)) }
+        let lines = page.flatMap { stream.openLines(of: intern(String(decoding: $0.bytes, as: UTF8.self))) }
+        return (lines, page.count < most)
     }
 
     // MARK: Changes
@@ -129,7 +134,7 @@ extension WatchBook {
     private func tellChanges(_ stream: WatchStream) throws(CallStatus) {
         var lines: [Int] = []
         stream.take(most: WatchEvaluator.batchMax) { line in
-            if !stream.isAboutAll || skus.isUsed(line) { lines.append(line) }
+            if !stream.isOpen(line) || skus.isUsed(stream.sku(of: line)) { lines.append(line) }
         }
         let sequence = try answer(stream, lines, fromSnapshot: false)
         beginMessage()
@@ -137,7 +142,7 @@ extension WatchBook {
         for (place, line) in lines.enumerated() {
             let answer = evaluator.answers[place]
             let told = stream.told[line]
-            if stream.isAboutAll, !answer.hasLocation, !told.isTold { continue }
+            if stream.isOpen(line), !answer.hasLocation, !told.isTold { continue }
             guard told.isNews(answer.line, bands: stream.question.bands) else { continue }
             addLine(stream, line, place)
             toldCount += 1
@@ -152,12 +157,7 @@ extension WatchBook {
     private func answer(_ stream: WatchStream, _ lines: [Int], fromSnapshot: Bool) throws(CallStatus) -> UInt64 {
         evaluator.begin()
         for line in lines {
-            if stream.isAboutAll {
-                evaluator.add(skus.name(of: line), stream.places[0])
-            } else {
-                let named = stream.named[line]
-                evaluator.add(skus.name(of: Int(named.sku)), stream.places[Int(named.place)])
-            }
+            evaluator.add(skus.name(of: stream.sku(of: line)), stream.places[stream.place(of: line)])
         }
         let sequence = try evaluator.answer(
             stream.channel, maxStalenessNanoseconds: stream.question.maxStalenessNanoseconds,
@@ -185,8 +185,7 @@ extension WatchBook {
 
     private func addLine(_ stream: WatchStream, _ line: Int, _ place: Int) {
         let answer = evaluator.answers[place]
-        let named = stream.isAboutAll ? 0 : Int(stream.named[line].place)
-        var location = stream.question.places[named].location
+        var location = stream.question.places[stream.place(of: line)].location
         location.withUTF8 { location in
             unsafe CheckAvailabilityCodec.Response.addLine(
                 to: &reply, sku: evaluator.sku(place), location: UnsafeRawBufferPointer(location),

@@ -74,12 +74,11 @@ final class WatchBook {
         streams[slot] = stream
         slotOfWatch[ObjectIdentifier(watch)] = slot
         stream.lastSentNanoseconds = clocks.monotonic()
-        if stream.isAboutAll {
+        stream.grow(to: stream.namedCount)
+        link(stream, watch.takeLines())
+        if stream.hearsOfAll {
             aboutAll.append(stream)
             growAboutAll()
-        } else {
-            stream.grow(to: watch.question.lineCount)
-            link(stream, watch.takeLines())
         }
         enqueue(stream)
     }
@@ -93,20 +92,17 @@ final class WatchBook {
     /// Has a line told once more, whatever was told of it. Within a turn.
     func tellAgain(_ watch: AvailabilityWatch, _ line: PublicationLine) {
         guard let slot = slotOfWatch[ObjectIdentifier(watch)], let stream = streams[slot] else { return }
-        if stream.isAboutAll {
-            let number = intern(line.sku)
-            // No room for one more.
-            guard number < stream.lineCount else { return }
-            stream.forget(number)
-        } else if let sku = skus.number(of: line.sku) {
-            var reference = skus[head: sku]
-            while reference != .none, let owner = streams[reference.slot] {
-                let named = owner.named[reference.index]
-                let location = stream.question.places[Int(named.place)].location
-                if owner === stream, location.utf8.elementsEqual(line.location.utf8) { stream.forget(reference.index) }
-                reference = named.next
-            }
+        func isThere(_ index: Int) -> Bool {
+            stream.question.places[stream.place(of: index)].location.utf8.elementsEqual(line.location.utf8)
         }
+        let number = stream.hearsOfAll ? intern(line.sku) : skus.number(of: line.sku)
+        guard let number, !watch.isOver else { return }
+        var reference = skus[head: number]
+        while reference != .none, let owner = streams[reference.slot] {
+            if owner === stream, isThere(reference.index) { stream.forget(reference.index) }
+            reference = owner.named[reference.index].next
+        }
+        for index in stream.openLines(of: number) where isThere(index) { stream.forget(index) }
         enqueue(stream)
     }
 
@@ -118,12 +114,11 @@ final class WatchBook {
         slotOfWatch[ObjectIdentifier(stream.watch)] = nil
         stream.channel.streamCount -= 1
         if stream.channel.streamCount == 0 { channels[stream.channel.id] = nil }
-        if stream.isAboutAll {
-            aboutAll.removeAll { $0 === stream }
-            counts.releaseSkus(stream.lineCount)
+        if stream.hearsOfAll { aboutAll.removeAll { $0 === stream } }
+        unlink(stream)
+        if stream.hearsOfAll {
+            counts.releaseSkus(stream.lineCount - stream.namedCount)
             if aboutAll.isEmpty { for number in 0..<skus.numberEnd { skus.removeIfUnused(number) } }
-        } else {
-            unlink(stream)
         }
         release(stream.watch)
     }
@@ -186,16 +181,18 @@ final class WatchBook {
         return number
     }
 
-    /// Those who hear of all skus have a line for each number.
+    /// Those who hear of all skus have a line for each number, at each of their places.
     private func growAboutAll() {
-        for stream in aboutAll where stream.lineCount < skus.numberEnd {
-            guard counts.takeSkus(skus.numberEnd - stream.lineCount) else {
+        for stream in aboutAll where !stream.watch.isOver {
+            let lineCount = stream.lineCount(skuCount: skus.numberEnd)
+            guard lineCount > stream.lineCount else { continue }
+            guard counts.takeSkus(lineCount - stream.lineCount) else {
                 stream.watch.fail(.watchLimit("skus remembered for watches of all skus", Limits.watchSkusMax))
                 // Whoever serves it removes it.
                 enqueue(stream)
                 continue
             }
-            stream.grow(to: skus.numberEnd)
+            stream.grow(to: lineCount)
         }
     }
 

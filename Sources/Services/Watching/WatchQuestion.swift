@@ -20,9 +20,11 @@ struct WatchQuestion: Sendable {
     }
 
     let channel: String
-    /// None: every sku that the channel may sell. Only until a shard has taken them over.
+    /// Those that name a sku. Only until a shard has taken them over.
     private(set) var lines: [Line]
     let lineCount: Int
+    /// Where every sku is watched that the channel may sell there: indices in `places`.
+    let openPlaces: [UInt16]
     let places: [Place]
     /// Nil: the caller did not say.
     let maxStalenessNanoseconds: Int64?
@@ -32,7 +34,7 @@ struct WatchQuestion: Sendable {
     /// Where to go on from; nil: begin with a snapshot.
     let token: WatchToken?
 
-    var isAboutAll: Bool { lineCount == 0 }
+    var hearsOfAll: Bool { !openPlaces.isEmpty }
 
     /// Without the lines, which take more memory than all the rest.
     var withoutLines: WatchQuestion {
@@ -65,25 +67,28 @@ struct WatchQuestion: Sendable {
         }
         channel = question.entry.channel.id
         maxStalenessNanoseconds = question.maxStalenessNanoseconds
-        var places: [Place] = []
-        var numbers: [Place: UInt16] = [:]
-        var lines: [Line] = []
-        lines.reserveCapacity(request.lines.count)
+        var subjects = Subjects()
         for (index, line) in request.lines.enumerated() {
-            let place = Place(location: line.location, quantity: try Self.quantity(of: line, index, question))
-            let number = numbers[place] ?? UInt16(places.count)
-            if numbers.updateValue(number, forKey: place) == nil { places.append(place) }
-            lines.append(Line(sku: line.sku, place: number))
+            let quantity = try Self.quantity(of: line, index, question)
+            subjects.add(sku: line.sku, Place(location: line.location, quantity: quantity))
         }
-        self.lines = lines
+        guard subjects.openPlaces.count <= Limits.watchPlacesMax else {
+            throw .invalidField(
+                "lines", "at most \(Limits.watchPlacesMax) without a sku, are \(subjects.openPlaces.count)")
+        }
+        subjects.close()
+        lines = subjects.lines
         lineCount = lines.count
-        self.places = lines.isEmpty ? [Place(location: "", quantity: 1)] : places
-        digest = Self.digest(channel, lines, self.places, maxStalenessNanoseconds, bands)
+        openPlaces = subjects.openPlaces
+        places = subjects.places
+        digest = subjects.digest(channel, maxStalenessNanoseconds, bands)
         try question.admit(monotonicNanoseconds: monotonicNanoseconds)
         question.leave()
     }
 
     /// What a publication of ours asks for: checked with the configuration, and outside the channel's throttle.
+    ///
+    /// - Parameter lines: without a sku: every sku there.
     init(
         channel: String, lines: [(sku: String, location: String)], bands: WatchBands, token: WatchToken?
     ) {
@@ -91,17 +96,14 @@ struct WatchQuestion: Sendable {
         self.bands = bands
         self.token = token
         maxStalenessNanoseconds = nil
-        var places: [Place] = []
-        var numbers: [Place: UInt16] = [:]
-        self.lines = lines.map { line in
-            let place = Place(location: line.location, quantity: 1)
-            let number = numbers[place] ?? UInt16(places.count)
-            if numbers.updateValue(number, forKey: place) == nil { places.append(place) }
-            return Line(sku: line.sku, place: number)
-        }
-        lineCount = lines.count
-        self.places = lines.isEmpty ? [Place(location: "", quantity: 1)] : places
-        digest = Self.digest(channel, self.lines, self.places, nil, bands)
+        var subjects = Subjects()
+        for line in lines { subjects.add(sku: line.sku, Place(location: line.location, quantity: 1)) }
+        subjects.close()
+        self.lines = subjects.lines
+        lineCount = subjects.lines.count
+        openPlaces = subjects.openPlaces
+        places = subjects.places
+        digest = subjects.digest(channel, nil, bands)
     }
 
     private static func quantity(
@@ -109,12 +111,17 @@ struct WatchQuestion: Sendable {
     ) throws(CallStatus) -> Int64 {
         let sku = Array(line.sku.utf8)
         let location = Array(line.location.utf8)
+        let quantity = line.hasQuantity ? line.quantity : nil
+        guard !sku.isEmpty || !location.isEmpty else {
+            throw .invalidField(
+                "lines[\(index)].sku", "is required without a location; a watch without any line is about every sku")
+        }
         var scopes = LastScope()
         return try unsafe sku.withBytes { sku throws(CallStatus) in
             try unsafe location.withBytes { location throws(CallStatus) in
-                try unsafe question.line(
-                    sku: sku, location: location, quantity: line.hasQuantity ? line.quantity : nil, index,
-                    scopes: &scopes)
+                try unsafe sku.isEmpty
+                    ? question.place(location: location, quantity: quantity, index, scopes: &scopes)
+                    : question.line(sku: sku, location: location, quantity: quantity, index, scopes: &scopes)
             }
         }.quantity
     }
@@ -126,21 +133,44 @@ struct WatchQuestion: Sendable {
         }
         return token
     }
+}
 
-    private static func digest(
-        _ channel: String, _ lines: [Line], _ places: [Place], _ maxStalenessNanoseconds: Int64?, _ bands: WatchBands
-    ) -> UInt64 {
+/// What a question is about, gathered from its lines.
+private struct Subjects {
+    private(set) var lines: [WatchQuestion.Line] = []
+    private(set) var openPlaces: [UInt16] = []
+    private(set) var places: [WatchQuestion.Place] = []
+    private var numbers: [WatchQuestion.Place: UInt16] = [:]
+
+    mutating func add(sku: String, _ place: WatchQuestion.Place) {
+        let number = numbers[place] ?? UInt16(places.count)
+        if numbers.updateValue(number, forKey: place) == nil { places.append(place) }
+        if sku.isEmpty {
+            openPlaces.append(number)
+        } else {
+            lines.append(WatchQuestion.Line(sku: sku, place: number))
+        }
+    }
+
+    /// Whoever names nothing asks for everything.
+    mutating func close() {
+        if places.isEmpty { add(sku: "", WatchQuestion.Place(location: "", quantity: 1)) }
+    }
+
+    func digest(_ channel: String, _ maxStalenessNanoseconds: Int64?, _ bands: WatchBands) -> UInt64 {
         var digest = TokenDigest()
         digest.add(channel)
         digest.add(UInt64(bitPattern: maxStalenessNanoseconds ?? -1))
         digest.add(UInt64(bands.bounds.count))
         for bound in bands.bounds { digest.add(UInt64(bound)) }
-        for line in lines {
-            let place = places[Int(line.place)]
-            digest.add(line.sku)
+        func add(_ sku: String, _ place: WatchQuestion.Place) {
+            digest.add(sku)
             digest.add(place.location)
             digest.add(UInt64(place.quantity))
         }
+        for line in lines { add(line.sku, places[Int(line.place)]) }
+        // Everything everywhere is what is left when nothing was named.
+        for place in openPlaces.map({ places[Int($0)] }) where !place.location.isEmpty { add("", place) }
         return digest.value
     }
 }

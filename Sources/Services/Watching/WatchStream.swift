@@ -4,8 +4,11 @@ internal import Inventory
 
 /// One watch as its shard sees it: what it was told, and what may have changed since. Thread: the shard's own.
 ///
-/// A line costs 28 bytes and one bit where lines are named, 12 bytes and one bit where all skus are watched. Nothing is
-/// queued for a slow reader: a line that changed is a bit, and is told as it then is.
+/// A line costs 28 bytes and one bit where it is named, 12 bytes and one bit where all skus are watched. Nothing is queued for a
+/// slow reader: a line that changed is a bit, and is told as it then is.
+///
+/// Named lines come first, in their order. Those of the skus follow by the skus' numbers, for each as many as there are places of
+/// which all skus are watched.
 final class WatchStream {
     /// A line by name, chained to the other lines of its sku.
     struct NamedLine {
@@ -29,9 +32,9 @@ final class WatchStream {
         let purpose: Purpose
         /// Whatever is looked at is not older than this.
         let startSequence: UInt64
-        /// By name: the next line.
+        /// The next named line.
         var nextLine = 0
-        /// All skus: the last that was looked at.
+        /// Of all skus the last that was looked at; only after the named lines.
         var lastSku: [UInt8]?
 
         init(_ purpose: Purpose, startSequence: UInt64) {
@@ -43,8 +46,9 @@ final class WatchStream {
     let watch: AvailabilityWatch
     let slot: Int
     let channel: WatchedChannel
-    /// Empty: every sku; a line's index is then the sku's number.
     var named: [NamedLine] = []
+    let namedCount: Int
+    private let openPlaces: [UInt16]
     private(set) var told: [ToldLine] = []
     private var dueSeconds: [UInt32] = []
     private(set) var dirty = DirtyLines()
@@ -77,15 +81,43 @@ final class WatchStream {
         self.watch = watch
         self.slot = slot
         self.channel = channel
+        namedCount = watch.question.lineCount
+        openPlaces = watch.question.openPlaces
     }
 
-    var isAboutAll: Bool { watch.question.isAboutAll }
+    var hearsOfAll: Bool { !openPlaces.isEmpty }
     var question: WatchQuestion { watch.question }
     var lineCount: Int { told.count }
     /// Whether there is anything to do for it once it can be written to.
     var hasWork: Bool { !hasBegun || walk != nil || owesReview || !dirty.isEmpty || owesMessage }
     /// Whether all that may have changed was looked at.
     var isWhole: Bool { walk == nil && !owesReview && dirty.isEmpty }
+
+    // MARK: Lines
+
+    func lineCount(skuCount: Int) -> Int { namedCount + skuCount * openPlaces.count }
+
+    /// Whether no name was given: what the channel may sell nowhere there is not told.
+    func isOpen(_ line: Int) -> Bool { line >= namedCount }
+
+    /// The lines of a sku at the places of which all skus are watched.
+    func openLines(of sku: Int) -> Range<Int> {
+        let first = namedCount + sku * openPlaces.count
+        return first..<first + openPlaces.count
+    }
+
+    /// The number of the sku that a line is about.
+    func sku(of line: Int) -> Int {
+        isOpen(line) ? (line - namedCount) / openPlaces.count : Int(named[line].sku)
+    }
+
+    /// The index of a line's place in the question.
+    func place(of line: Int) -> Int {
+        Int(isOpen(line) ? openPlaces[(line - namedCount) % openPlaces.count] : named[line].place)
+    }
+
+    /// How many skus a message has room for.
+    func skuCount(linesMax: Int) -> Int { linesMax / openPlaces.count }
 
     /// New lines were never told and are clean.
     func grow(to lineCount: Int) {
@@ -96,8 +128,10 @@ final class WatchStream {
         dirty.grow(to: lineCount)
     }
 
-    /// Whether the line with that number was told or is to be looked at.
-    func knows(_ line: Int) -> Bool { line < told.count && (told[line].isTold || dirty.contains(line)) }
+    /// Whether a line of that sku, which it does not name, was told or is to be looked at.
+    func knows(_ sku: Int) -> Bool {
+        openLines(of: sku).contains { line in line < told.count && (told[line].isTold || dirty.contains(line)) }
+    }
 
     /// A line may have changed. False when that was known.
     func mark(_ line: Int) -> Bool { dirty.insert(line) }

@@ -66,6 +66,54 @@ struct PublicationQueueTests {
         #expect(queue.hasRoom && queue.count == PublicationQueue.linesMax - 1)
     }
 
+    @Test mutating func linesThatWaitToBeTriedAgainTakeNoRoom() throws {
+        let refused = (0..<PublicationQueue.linesMax + 5).map { "s\($0)" }
+        tell(refused, upTo: 10)
+        while let delivery = next() {
+            queue.fail(delivery, .message, notBeforeNanoseconds: 9 * Self.second, gateNanoseconds: 0, 0)
+        }
+        #expect(queue.hasRoom && queue.count == refused.count && queue.retrying == refused.count)
+        tell(["fresh", refused[3]], value: 1, upTo: 20)
+        let fresh = try #require(next(1))
+        #expect(text(fresh) == "fresh=1" && next(1) == nil && queue.pending == 1)
+        #expect(queue.wakeNanoseconds(1) == 9 * Self.second)
+        queue.acknowledge(fresh)
+        // Their time has come: the newest figure of each, once.
+        var told: [String] = []
+        while let delivery = next(9 * Self.second) {
+            told.append(text(delivery) ?? "")
+            queue.acknowledge(delivery)
+        }
+        #expect(Set(told) == Set(refused.map { $0 == refused[3] ? "\($0)=1" : "\($0)=0" }))
+        #expect(told.count == refused.count && queue.count == 0 && queue.retrying == 0)
+        #expect(queue.acknowledged == token(20))
+    }
+
+    @Test mutating func linesAreTriedAgainInTheOrderOfTheirTimes() throws {
+        tell(["a", "b", "c"])
+        for (delivery, seconds) in zip(all(), [3, 1, 2] as [Int64]) {
+            queue.fail(delivery, .message, notBeforeNanoseconds: seconds * Self.second, gateNanoseconds: 0, 0)
+        }
+        #expect(next(Self.second - 1) == nil && queue.wakeNanoseconds(0) == Self.second)
+        #expect(all(2 * Self.second).map { text($0) } == ["b=0", "c=0"] && queue.retrying == 3)
+        #expect(all(3 * Self.second).map { text($0) } == ["a=0"] && queue.wakeNanoseconds(0) == nil)
+    }
+
+    @Test mutating func linesThatAreTriedAgainTakeTurnsWithOthers() throws {
+        tell((0..<3).map { "old\($0)" })
+        for delivery in all() {
+            queue.fail(delivery, .message, notBeforeNanoseconds: Self.second, gateNanoseconds: 0, 0)
+        }
+        tell((0..<3).map { "new\($0)" })
+        var told: [String] = []
+        while let delivery = next(Self.second) {
+            told.append(String(delivery.figure.line.sku.prefix(3)))
+            queue.acknowledge(delivery)
+        }
+        #expect(Set([told[0...1], told[2...3], told[4...5]].map { Set($0) }) == [["old", "new"]])
+        #expect(queue.count == 0 && queue.retrying == 0)
+    }
+
     @Test mutating func cursorWaitsForTheOldestThatIsNotAcknowledged() {
         tell(["a", "b"], value: 1)
         #expect(queue.acknowledged == nil)
@@ -148,6 +196,19 @@ struct PublicationQueueTests {
     @Test mutating func linesAreOneOnlyByTheirBytes() {
         tell(["\u{e9}", "e\u{301}"])
         #expect(queue.count == 2)
+    }
+}
+
+struct PublicationQuestionTests {
+    @Test func lineIsAboutItselfItsLocationOrEverything() {
+        func question(_ lines: [(String, String)]) -> PublicationQuestion {
+            PublicationQuestion(channel: "web", lines: lines.map { PublicationLine(sku: $0, location: $1) })
+        }
+        let (here, anywhere) = (PublicationLine(sku: "A", location: "WH1"), PublicationLine(sku: "A", location: ""))
+        #expect(question([]).isAbout(anywhere) && !question([]).isAbout(here))
+        #expect(question([("A", "WH1")]).isAbout(here) && !question([("B", "WH1")]).isAbout(here))
+        #expect(question([("", "WH1")]).isAbout(here) && !question([("", "WH2")]).isAbout(here))
+        #expect(!question([("", "WH1")]).isAbout(anywhere))
     }
 }
 

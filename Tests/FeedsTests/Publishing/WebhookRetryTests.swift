@@ -48,7 +48,21 @@ import Testing
         // But never sooner than it would be without.
         #expect(step(.status(status, retryAfter: .nanoseconds(0)), failures: 3) == seconds(4))
         #expect(step(.status(status, retryAfter: .at(0)), failures: 3) == seconds(4))
-        #expect(step(.status(status, retryAfter: .nanoseconds(.max))) == .giveUp)
+        #expect(step(.status(status, retryAfter: .at(.min)), failures: 3) == seconds(4))
+    }
+
+    @Test(arguments: [429, 503]) func receiverThatAsksForMoreThanADayIsTriedAfterADay(status: Int) {
+        for after in [WebhookRetry.RetryAfter.nanoseconds(.max), .at(now + 86_401 * .perSecond), .at(.max)] {
+            let answer = WebhookRetry.Answer.status(status, retryAfter: after)
+            #expect(answer.waitNanoseconds(fromNanoseconds: now) == 86_400 * .perSecond)
+            #expect(step(answer) == seconds(86_400))
+        }
+    }
+
+    @Test func messageIsTriedAfterTheWaitThatItsReceiverAskedForAndThenGivenUp() {
+        let busy = WebhookRetry.Answer.status(503, retryAfter: .nanoseconds(86_400 * .perSecond))
+        #expect(step(busy, failures: 5, sinceFirst: 80_000) == seconds(86_400))
+        #expect(step(busy, failures: 6, sinceFirst: 166_400) == .giveUp)
     }
 
     @Test func otherStatusesDoNotSetThePause() {

@@ -222,6 +222,7 @@ import Testing
 
     private func words(for event: InventoryEvent) -> String {
         var words = "\(event.id) \(event.sku)@\(event.location)"
+        if !event.lot.isEmpty { words += " lot \(event.lot)" }
         for bucket in Bucket.allCases where event.snapshot.touched.contains(bucket) {
             words += " \(bucket.name)=\(event.snapshot.values[bucket])"
         }

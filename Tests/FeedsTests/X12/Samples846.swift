@@ -17,6 +17,7 @@ struct Sample846: Sendable, CustomTestStringConvertible {
     static let all = [
         upcWithWarehouseBehind, oneItemEachSet, wronglyPadded5010, withSchedule5010, warehouseInHeading, plain5010,
         tildesAndQuestionMarks, pipesAndLines, easternTime, shortIdentifiers, severalWarehouses, twoInterchanges,
+        lotOnEachLine, lotBehindQuantities, lotsWithinWarehouses, warehouseBehindLots,
     ]
 
     /// 4010 on one line, without BIA; N1*WH behind the QTY.

@@ -59,6 +59,28 @@ def metric(server, name, **labels):
     return float(line.removeprefix(prefix))
 
 
+class Readings:
+    """When figures were asked for: one that is asked for again gets another time."""
+
+    def __init__(self, source):
+        self.source = source
+        self.times = {}
+
+    def note(self, api, sku, location="WH1"):
+        """The figure was just taken over."""
+        self.times[sku, location] = self._time(api, sku, location)
+
+    def check(self, api):
+        """None was asked for again, and nothing was refused or told twice."""
+        assert self.times == {place: self._time(api, *place) for place in self.times}
+        counters = api.source(self.source).counters
+        assert (counters.dead_lettered, counters.duplicate, counters.superseded) == (0, 0, 0)
+
+    @staticmethod
+    def _time(api, sku, location):
+        return api.position(sku, location).authoritative_time.ToNanoseconds()
+
+
 class ErpHolder(Holder):
     """The services over one connection, with what operators ask about ERPs."""
 

@@ -207,6 +207,7 @@ class FakedClock:
 
     def __init__(self, directory):
         self.file = pathlib.Path(directory) / "clock"
+        self.data = pathlib.Path(directory) / "data"
         self.shift(0)
         self.environment = {
             "LD_PRELOAD": library("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1"),
@@ -214,7 +215,7 @@ class FakedClock:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             # A program under libfaketime may find no arguments; then these keep it on ports and data of its own.
             "AVAILABILITY_LISTEN": "127.0.0.1:0", "AVAILABILITY_HTTP": "127.0.0.1:0",
-            "AVAILABILITY_DATA": str(pathlib.Path(directory) / "data")}
+            "AVAILABILITY_DATA": str(self.data)}
 
     def shift(self, seconds):
         """The server's clock is that many seconds ahead of ours from now on."""

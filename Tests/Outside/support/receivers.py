@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import http.server
 import json
+import ssl
 import threading
 import time
 
+from . import PATIENCE
 from .server import eventually
 
 SECRETS = [base64.b64encode(bytes([number] * 32)).decode() for number in (7, 9)]
@@ -55,9 +57,10 @@ def is_signed(headers, body, secret):
 
 class Receiver:
     """`answer` is called with each delivery and says (status, headers), or None to break the connection off; what is answered
-    with 2xx counts as taken."""
+    with 2xx counts as taken. An event as a third word has the body begun, and not ended before it is set. With `tls`, a
+    certificate and its key, it speaks HTTPS."""
 
-    def __init__(self, answer=None, secret=SECRETS[0]):
+    def __init__(self, answer=None, secret=SECRETS[0], tls=None):
         self.answer = answer or (lambda delivery: (204, {}))
         self.secret = secret
         self.deliveries = []
@@ -84,7 +87,11 @@ class Receiver:
                 pass
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        if tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}/hook"
         self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -106,12 +113,17 @@ class Receiver:
         if answer is None:
             handler.close_connection = True
             return
-        delivery.status, headers = answer
+        delivery.status, headers, *ends = answer
         handler.send_response(delivery.status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
+        handler.send_header("Content-Length", "5" if ends else "0")
         handler.end_headers()
+        for end in ends:
+            handler.wfile.write(b"he")
+            handler.wfile.flush()
+            end.wait(PATIENCE)
+            handler.close_connection = True
 
     @property
     def taken(self):
