@@ -47,6 +47,20 @@ extension GroupWork {
         }?.touchedNanoseconds
     }
 
+    /// Whether an event of the past counts as a hold's that ended so long ago that nothing is known of it any more: as it does
+    /// for the running figures, where they still have its reference.
+    func isOfRunningHold(_ event: InventoryEvent) throws(LedgerError) -> Bool {
+        guard event.kind == .allocationCreated || event.kind == .allocationReleased, !event.reference.isEmpty,
+            let location = catalogue.directory.number(of: event.location)
+        else { return true }
+        let (running, lot) = (running, event.lot)
+        return try unlessDamaged { () throws(LedgerError) in
+            try batch.reference(
+                tenant: running, sku: event.sku, location: location, kind: .allocation, lot: lot,
+                reference: event.reference)
+        }?.isOurs ?? true
+    }
+
     // MARK: Repairs
 
     /// A bucket of the running figures that was repaired while others were being filled.

@@ -41,14 +41,11 @@ extension GroupWork {
     /// Whether an event is about a hold of ours. With a `reference` by which an allocation is closed again, one that ended
     /// without goods, by our clock or by its ERP's refusal, is none: what is allocated in its name is subtracted by nobody else.
     /// One that events ended still is, so that their order does not matter.
-    func isAboutOurs(_ event: InventoryEvent, _ named: [Reservation]) -> Bool {
-        if isOfForgottenHold(event) { return true }
-        return named.contains { event.reference.isEmpty || ($0.state != .expired && $0.state != .rejected) }
-    }
-
-    /// Whether an event of the past is about a hold of ours that ended so long ago that nothing is known of it any more.
-    func isOfForgottenHold(_ event: InventoryEvent) -> Bool {
-        isBeside && ReservationID.parse(event.hold.reservationID) != nil
+    func isAboutOurs(_ event: InventoryEvent, _ named: [Reservation]) throws(LedgerError) -> Bool {
+        if named.isEmpty, isBeside, ReservationID.parse(event.hold.reservationID) != nil {
+            return try isOfRunningHold(event)
+        }
+        return named.contains { event.reference.isEmpty || !$0.state.isLost }
     }
 
     private func numbers(named hold: HoldReference) -> Set<ReservationNumber> {
@@ -76,7 +73,7 @@ extension GroupWork {
             return EventRejection(
                 .invalidField, "reservation_id: there is no reservation \(event.hold.reservationID)")
         }
-        let lost = named.first { $0.state == .expired || $0.state == .rejected }
+        let lost = named.first(where: \.state.isLost)
         guard hold == .commit, let lost, named.allSatisfy(\.state.isTerminal) else { return nil }
         return EventRejection(.invalidField, "reservation_id: \(lost.id) is \(lost.state.name)")
     }
@@ -101,20 +98,19 @@ extension GroupWork {
     private mutating func ship(
         _ units: Int64, _ named: [Reservation], _ event: InventoryEvent, from location: LocationNumber
     ) throws(LedgerError) -> HoldResult {
+        let shipment = ShippedUnits(
+            sku: event.sku, location: location, lot: event.lot, lineID: event.hold.lineID, units: units)
         var left = units
-        for reservation in named where left > 0 {
-            let order = reservation.linesToShip(
-                sku: event.sku, lineID: event.hold.lineID, location: location, lot: event.lot)
+        for (reservation, covered) in zip(named, shipment.covered(by: named)) where !covered.isEmpty {
             var changed = reservation
-            let covered = changed.fulfil(left, lines: order, at: nextMoment(event))
-            guard covered > 0 else { continue }
+            changed.fulfil(covered, at: nextMoment(event))
             if changed.version == reservation.version {
                 try storeQuietly(changed, replacing: reservation)
             } else {
                 _ = batch.nextSequence()
                 try store(changed, replacing: reservation)
             }
-            left -= covered
+            left -= covered.reduce(0) { $0 + $1.quantity }
         }
         guard left > 0, !event.hold.reservationID.isEmpty else { return HoldResult(hasChanged: left < units) }
         var variance = Variance(cause: .shippedWithoutHold)

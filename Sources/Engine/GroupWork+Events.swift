@@ -65,9 +65,10 @@ extension GroupWork {
         lotRemark = ""
         let named = try accepted.hold == nil ? [] : holdsNamed(by: event)
         // What is allocated to a hold of ours is subtracted as ours.
-        let isAboutOurs = accepted.hold != nil && isAboutOurs(event, named)
+        let isAboutOurs = try accepted.hold == nil ? false : isAboutOurs(event, named)
         let isOurs = accepted.hold == .allocate && isAboutOurs
-        if let refusal = try refusal(of: accepted, named, incoming, isOurs: isOurs) {
+        let isHeld = isOurs && isHeld(named)
+        if let refusal = try refusal(of: accepted, named, incoming, isOurs: isOurs && !isHeld) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
@@ -93,7 +94,9 @@ extension GroupWork {
             if accepted.stock == nil, accepted.leg == nil, !done.hasChanged { outcome = .superseded }
         }
         if let leg = accepted.leg {
-            let done = try take(leg, of: event, isOurs: isOurs, isOfHold: isAboutOurs && !isOurs)
+            let done = try take(
+                leg, of: event, isOurs: isOurs, isHeld: isHeld, isOfHold: isAboutOurs && !isOurs)
+            if isHeld, !event.reference.isEmpty { try keep(allocationOf: event, to: named, at: leg.location) }
             remark.note(done.remark)
             if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
         }

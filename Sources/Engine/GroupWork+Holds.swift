@@ -45,6 +45,7 @@ extension GroupWork {
         causes[last.cause, default: 0] += 1
         touchedReservations[new.number] = TouchedReservation(
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
+        if let old, !old.state.isTerminal, new.state.isTerminal { try settleAllocations(of: new) }
         if !new.customer.isEmpty {
             customerChanges[ReservationIndex.CustomerKey(new), default: CustomerStanding()].move(from: old, to: new)
         }

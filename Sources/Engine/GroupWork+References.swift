@@ -49,9 +49,10 @@ extension GroupWork {
 
     /// - Parameters:
     ///   - isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
+    ///   - isHeld: that hold may yet end without goods.
     ///   - isOfHold: see `ReferenceLine.Entry`.
     mutating func take(
-        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool, isOfHold: Bool
+        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool, isHeld: Bool, isOfHold: Bool
     ) throws(LedgerError) -> LegResult {
         try makeKnown(event.sku, at: leg.location)
         guard try hasRoom(for: event.lot, event.sku, at: leg.location) else {
@@ -76,11 +77,12 @@ extension GroupWork {
         let touched = try isReplaying ? touchOfRunning(leg, of: event) ?? event.occurredAtNanoseconds : nowNanoseconds
         line.touchedNanoseconds = max(line.touchedNanoseconds, min(touched, nowNanoseconds))
         line.isOurs = line.isOurs || isOurs
+        line.isHeld = line.isHeld || isHeld
         let entry = ReferenceLine.Entry(
             occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens,
             mayStandAlone: leg.mayStandAlone, isOfHold: isOfHold)
         guard line.insert(entry) else { preconditionFailure("a reference has room for what has no problem") }
-        try settle(&line, leg, event.sku, event.lot)
+        try settle(&line, leg.kind, at: leg.location, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
         unpaired += line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
         if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location, lot: event.lot) }
@@ -125,15 +127,15 @@ extension GroupWork {
         show(position, sku: sku, location: location)
     }
 
-    /// What is being made keeps everything apart, as long as it can.
+    /// What is being made keeps everything apart, as long as it can; so does what may yet count.
     private func foldHorizonNanoseconds(_ line: ReferenceLine) -> Int64 {
-        isBeside && line.entries.count < Limits.referenceEventsMax ? .max : settings.horizonNanoseconds
+        (isBeside || line.isHeld) && line.entries.count < Limits.referenceEventsMax ? .max : settings.horizonNanoseconds
     }
 
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
     /// one more entry.
-    private mutating func settle(
-        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String, _ lot: String
+    mutating func settle(
+        _ line: inout ReferenceLine, _ kind: ReferenceKind, at location: LocationNumber, _ sku: String, _ lot: String
     ) throws(LedgerError) {
         var goesOn = true
         while goesOn {
@@ -142,7 +144,7 @@ extension GroupWork {
             for index in line.entries.indices where wanted[index] != line.entries[index].effect {
                 let entry = line.entries[index]
                 let difference = wanted[index] - entry.effect
-                switch try amend(leg.kind.bucket, at: leg.location, lot: lot, entry.key, sku, by: difference) {
+                switch try amend(kind.bucket, at: location, lot: lot, entry.key, sku, by: difference) {
                 case .done: line.setEffect(wanted[index], at: index)
                 case .tooOld, .outOfRange:
                     line.fix(at: index)

@@ -51,6 +51,8 @@ public struct ReferenceLine: Sendable, Equatable {
     public private(set) var entries: [Entry] = []
     /// It belongs to a hold of ours, which is subtracted anyway: nothing of it counts.
     public var isOurs = false
+    /// The hold may yet end without goods, and then it counts: it is kept as it is until the hold ends.
+    public var isHeld = false
     /// Entries up to this time are not told apart any more.
     public private(set) var foldedThroughNanoseconds: WallNanoseconds = 0
     /// What those left open.
@@ -62,11 +64,12 @@ public struct ReferenceLine: Sendable, Equatable {
 
     /// As read from the ledger.
     public init(
-        entries: [Entry], isOurs: Bool, foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64,
-        touchedNanoseconds: WallNanoseconds
+        entries: [Entry], isOurs: Bool, isHeld: Bool, foldedThroughNanoseconds: WallNanoseconds,
+        foldedUnits: Int64, touchedNanoseconds: WallNanoseconds
     ) {
         self.entries = entries
         self.isOurs = isOurs
+        self.isHeld = isHeld
         self.foldedThroughNanoseconds = foldedThroughNanoseconds
         self.foldedUnits = foldedUnits
         self.touchedNanoseconds = touchedNanoseconds
@@ -166,6 +169,6 @@ public struct ReferenceLine: Sendable, Equatable {
 
     /// Whether it is closed, and nothing came of it since a time.
     public func isOver(beforeNanoseconds time: WallNanoseconds) -> Bool {
-        (open == 0 || isOurs) && touchedNanoseconds < time
+        (open == 0 || isOurs) && !isHeld && touchedNanoseconds < time
     }
 }

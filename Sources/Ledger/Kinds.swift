@@ -20,6 +20,7 @@ public struct DocumentKind: RawRepresentable, Sendable, Hashable {
     public static let rebuildRepair = DocumentKind(rawValue: 12)
     public static let discard = DocumentKind(rawValue: 13)
     public static let discardTime = DocumentKind(rawValue: 14)
+    public static let heldAllocation = DocumentKind(rawValue: 15)
 }
 
 /// What a name stands for. Tenants are interned under tenant 0, and so are figures that were made anew, called the tenant's name,

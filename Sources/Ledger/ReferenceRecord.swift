@@ -34,7 +34,7 @@ enum ReferenceRecord {
             unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
             offset = start + entry.key.id.utf8.count
         }
-        unsafe RecordHeader.seal(record, key: key, byte: line.isOurs ? 1 : 0)
+        unsafe RecordHeader.seal(record, key: key, byte: (line.isOurs ? 1 : 0) | (line.isHeld ? 2 : 0))
     }
 
     /// Nil when the record is damaged.
@@ -62,8 +62,9 @@ enum ReferenceRecord {
             offset += entryBytes + idBytes
         }
         return unsafe ReferenceLine(
-            entries: entries, isOurs: record[1] & 1 != 0, foldedThroughNanoseconds: record.little(16, Int64.self),
-            foldedUnits: record.little(24, Int64.self), touchedNanoseconds: record.little(32, Int64.self))
+            entries: entries, isOurs: record[1] & 1 != 0, isHeld: record[1] & 2 != 0,
+            foldedThroughNanoseconds: record.little(16, Int64.self), foldedUnits: record.little(24, Int64.self),
+            touchedNanoseconds: record.little(32, Int64.self))
     }
 }
 

@@ -9,8 +9,8 @@ private struct Comparing {
     let store: TestStore
     let record: Reconciliation
 
-    init(_ id: String = "c-1") throws {
-        store = try TestStore()
+    init(_ id: String = "c-1", _ change: (inout EngineSettings) -> Void = { _ in }) throws {
+        store = try TestStore(change)
         _ = try store.publish(Make.snapshot("1", at: -10, onHand: 10))
         _ = try store.publish(Make.heartbeat("h", at: 0))
         record = Reconciliation(
@@ -135,6 +135,18 @@ extension TestStore {
         let contains = [ContainedHold(reservationID: hold.id, lineID: 0, quantity: 4)]
         let kept = try comparing.compare(onHand: 10, allocated: 4, contains: contains)
         #expect(kept.variances == 0)
+    }
+
+    /// There may be more that ran out than one commit ends.
+    @Test func aHoldThatRanOutIsNoneThoughItHasYetToBeEnded() throws {
+        let comparing = try Comparing { $0.expiriesPerCommitMax = 1 }
+        let holds = try (3...4).map { try comparing.store.hold("S", $0) }
+        comparing.store.nowNanoseconds += 3_600 * .perSecond
+        let contains = [ContainedHold(reservationID: holds[1].id, lineID: 0, quantity: 4)]
+        let kept = try comparing.compare(onHand: 10, allocated: 4, contains: contains)
+        #expect(kept.variances == 1)
+        #expect(try comparing.variances.map { [$0.ours, $0.theirs] } == [[0, 4]])
+        #expect(try comparing.store.reservation(holds[1].number).state == .expired)
     }
 
     @Test func whatAgreesAgainIsResolved() throws {

@@ -264,22 +264,24 @@ extension Reservation {
     @Test func aShipmentOfWhatTheErpShippedIsWhatTheStockHadYetToHearOf() {
         var reservation = makeReservation()
         reservation.confirm()
-        let before = reservation.fulfil(2, lines: [0], at: at(1_150))
+        reservation.fulfil([LineQuantity(lineID: 1, quantity: 2)], at: at(1_150))
         reservation.hear(.shipped, to: .lookUp)
-        #expect(before == 2 && reservation.lines.map(\.shippedByErp) == [3, 3])
+        #expect(reservation.lines.map(\.shippedByErp) == [3, 3])
         let version = reservation.version
-        let order = reservation.linesToShip(sku: reservation.lines[0].sku, lineID: 1, location: 1, lot: "")
         // One more than the ERP shipped: no hold covers that.
-        let covered = reservation.fulfil(4, lines: order, at: at(1_300))
-        #expect(covered == 3 && reservation.lines[0].fulfilled == 5 && reservation.lines[0].isSettled)
+        let four = ShippedUnits(sku: reservation.lines[0].sku, location: 1, lineID: 1, units: 4)
+        let covered = four.covered(by: [reservation])[0]
+        #expect(covered == [LineQuantity(lineID: 1, quantity: 3)])
+        reservation.fulfil(covered, at: at(1_300))
+        #expect(reservation.lines[0].fulfilled == 5 && reservation.lines[0].isSettled)
         #expect(reservation.lines[1].releasing == 3 && !reservation.isSettled)
         #expect(reservation.version == version && reservation.state == .fulfilled)
         // A read told of it first.
         reservation.lines[1].contained = 0
-        let told = reservation.fulfil(3, lines: [1], at: at(1_400))
-        #expect(told == 3 && reservation.lines[1].contained == 0 && reservation.lines[1].shippedByErp == 0)
-        let again = reservation.fulfil(1, lines: [0, 1], at: at(1_500))
-        #expect(again == 0)
+        reservation.fulfil([LineQuantity(lineID: 2, quantity: 3)], at: at(1_400))
+        #expect(reservation.lines[1].contained == 0 && reservation.lines[1].shippedByErp == 0)
+        let more = ShippedUnits(sku: reservation.lines[0].sku, location: 1, units: 1)
+        #expect(more.covered(by: [reservation]) == [[]])
     }
 
     @Test func whatAReadLacksIsLookedForUnlessItChangedMeanwhile() {
@@ -319,8 +321,7 @@ extension Reservation {
 
     @Test func anAnswerToWhatWasAskedBeforeGoodsLeftIsLookedUpAnew() {
         var reservation = makeReservation(units: [5])
-        let shipped = reservation.fulfil(2, lines: [0], at: at(1_050))
-        #expect(shipped == 2)
+        reservation.fulfil([LineQuantity(lineID: 1, quantity: 2)], at: at(1_050))
         let isNew = reservation.take(
             .holds([.init(lineID: 1, quantity: 4)]), to: .reserve, from: "e", shippedWhenAsked: [1: 0], erps: erps,
             at: at(1_100))

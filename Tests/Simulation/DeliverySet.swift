@@ -71,8 +71,7 @@ struct DeliverySet {
         var lines: [GrantLine] = []
         let count = fate == .kept ? 1 : 1 + chance.below(3)
         for _ in 0..<count {
-            // Which of several lines a shipment takes from may not depend on more than where it left.
-            let lot = count == 1 && fate != .kept ? chance.pick(lots) : ""
+            let lot = fate != .kept ? chance.pick(lots) : ""
             let location = LocationNumber(1 + chance.below(fate == .kept ? 2 : locations.count))
             lines.append(
                 GrantLine(sku: chance.pick(skus), scope: .one(location), lot: lot, quantity: chance.within(1...12)))

@@ -35,6 +35,9 @@ struct ErpSimulation {
     }
 
     var capabilities: ErpCapabilities { book.capabilities }
+    var isAvoided: Bool { turns.breaker.state != .closed }
+    /// For people.
+    var standing: String { "\(name): breaker \(turns.breaker.state), \(turns.callsInFlight) calls in flight" }
 
     mutating func issue(_ issue: GoodsIssue, of reservationID: String) { book.issue(issue, of: reservationID) }
 

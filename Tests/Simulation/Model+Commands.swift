@@ -121,26 +121,21 @@ extension Model {
         return max(0, came.reduce(figure.supply.quantity) { $0 - ($1.quantity ?? 0) })
     }
 
-    /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place and of the lot first.
+    /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place and of the lot first,
+    /// then those at the place, then the others, location by location in the order of their first lines, and there lot by lot.
     private mutating func ship(_ event: InventoryEvent, from location: LocationNumber) {
         var left = event.quantity ?? 0
         // Somebody should look at what no hold covers.
         defer { if left > 0, !event.hold.reservationID.isEmpty { variances.shipments += 1 } }
         guard let id = ReservationID.parse(event.hold.reservationID), id.epoch == epoch, var hold = holds[id.number]
         else { return }
-        let own = hold.lines.indices.filter {
-            hold.lines[$0].sku == event.sku && (event.hold.lineID == 0 || event.hold.lineID == hold.lines[$0].id)
-        }
-        for (isThere, isOfLot) in [(true, true), (true, false), (false, true), (false, false)] {
-            for index in own
-            where (hold.lines[index].location == location) == isThere && (hold.lines[index].lot == event.lot) == isOfLot
-            {
-                let units = min(left, hold.lines[index].open)
-                let told = min(left - units, hold.lines[index].shippedByErp)
-                left -= units + told
-                if units > 0 { fulfil(units, &hold, index) }
-                if told > 0 { hear(told, &hold, index) }
-            }
+        for index in hold.linesToShip(event.sku, from: location, lot: event.lot)
+        where event.hold.lineID == 0 || event.hold.lineID == hold.lines[index].id {
+            let units = min(left, hold.lines[index].open)
+            let told = min(left - units, hold.lines[index].shippedByErp)
+            left -= units + told
+            if units > 0 { fulfil(units, &hold, index) }
+            if told > 0 { hear(told, &hold, index) }
         }
         let isChange = hold.open < holds[id.number]?.open ?? 0
         if isChange && hold.open == 0 { end(&hold, .fulfilled) }
@@ -347,54 +342,7 @@ extension Model {
 
 extension HeldLine {
     /// Whether a figure that names it speaks of the past. What ended this very moment has yet to be let go of.
-    fileprivate func isSettled(_ hold: Hold, _ now: WallNanoseconds) -> Bool {
+    func isSettled(_ hold: Hold, _ now: WallNanoseconds) -> Bool {
         open == 0 && contained == 0 && !(hold.state == .expired && hold.sweptAt == now && lapsed > 0 && !erp.isEmpty)
-    }
-}
-
-extension Hold {
-    /// Units of every line that a figure says it was taken with.
-    func unitsNamed(
-        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds,
-        ofLot isTold: (String) -> Bool
-    ) -> [Int64] {
-        let id = ReservationID.text(number: number, epoch: epoch)
-        var units = [Int64](repeating: 0, count: lines.count)
-        for named in contains where named.reservationID == id {
-            var left = named.quantity
-            for (index, line) in lines.enumerated()
-            where line.place == place && (named.lineID == 0 || named.lineID == line.id) && !line.isSettled(self, now)
-                && isTold(line.lot)
-            {
-                let taken = min(left, line.quantity - units[index])
-                units[index] += taken
-                left -= taken
-            }
-        }
-        return units
-    }
-
-    /// Units of every line; nil: what is asked makes no sense, or is nothing.
-    func units(_ quantities: [LineQuantity], _ most: KeyPath<HeldLine, Int64>) -> [Int64]? {
-        var units = lines.map { quantities.isEmpty ? $0[keyPath: most] : 0 }
-        var named: Set<UInt32> = []
-        for quantity in quantities {
-            guard let index = lines.firstIndex(where: { $0.id == quantity.lineID }),
-                named.insert(quantity.lineID).inserted,
-                quantity.quantity >= 0, quantity.quantity <= lines[index][keyPath: most]
-            else { return nil }
-            units[index] = quantity.quantity
-        }
-        return units.contains { $0 > 0 } ? units : nil
-    }
-}
-
-extension ReservationChangeKind {
-    var requestMethod: RequestMethod {
-        switch self {
-        case .extend: .extend
-        case .commit: .commit
-        case .release: .release
-        }
     }
 }

@@ -56,6 +56,68 @@ struct Hold {
     var open: Int64 { lines.reduce(0) { $0 + $1.open } }
 }
 
+extension Hold {
+    /// Units of every line that a figure says it was taken with.
+    func unitsNamed(
+        in contains: [ContainedHold], at place: Place, epoch: UInt64, _ now: WallNanoseconds,
+        ofLot isTold: (String) -> Bool
+    ) -> [Int64] {
+        let id = ReservationID.text(number: number, epoch: epoch)
+        var units = [Int64](repeating: 0, count: lines.count)
+        for named in contains where named.reservationID == id {
+            var left = named.quantity
+            for (index, line) in lines.enumerated()
+            where line.place == place && (named.lineID == 0 || named.lineID == line.id) && !line.isSettled(self, now)
+                && isTold(line.lot)
+            {
+                let taken = min(left, line.quantity - units[index])
+                units[index] += taken
+                left -= taken
+            }
+        }
+        return units
+    }
+
+    /// Units of every line; nil: what is asked makes no sense, or is nothing.
+    func units(_ quantities: [LineQuantity], _ most: KeyPath<HeldLine, Int64>) -> [Int64]? {
+        var units = lines.map { quantities.isEmpty ? $0[keyPath: most] : 0 }
+        var named: Set<UInt32> = []
+        for quantity in quantities {
+            guard let index = lines.firstIndex(where: { $0.id == quantity.lineID }),
+                named.insert(quantity.lineID).inserted,
+                quantity.quantity >= 0, quantity.quantity <= lines[index][keyPath: most]
+            else { return nil }
+            units[index] = quantity.quantity
+        }
+        return units.contains { $0 > 0 } ? units : nil
+    }
+}
+
+extension ReservationChangeKind {
+    var requestMethod: RequestMethod {
+        switch self {
+        case .extend: .extend
+        case .commit: .commit
+        case .release: .release
+        }
+    }
+}
+
+extension Hold {
+    func linesToShip(_ sku: String, from location: LocationNumber, lot: String) -> [Int] {
+        var order: [Int] = []
+        let own = lines.indices.filter { lines[$0].sku == sku }
+        func add(_ isNext: (HeldLine) -> Bool) { order += own.filter { isNext(lines[$0]) && !order.contains($0) } }
+        add { $0.location == location && $0.lot == lot }
+        for first in own.filter({ lines[$0].location == location }) + own {
+            for next in own where lines[next].location == lines[first].location {
+                add { $0.location == lines[next].location && $0.lot == lines[next].lot }
+            }
+        }
+        return order
+    }
+}
+
 /// Units of a hold's line that were shipped.
 struct GoodsIssue {
     var number: ReservationNumber

@@ -9,14 +9,16 @@ extension Tenancy {
         for index in erps.indices { erps[index].becomeKind() }
     }
 
-    /// Something waits for an ERP, or is under way to one.
-    var hasErpWork: Bool { engine.outbox.count > 0 || erps.contains { $0.nextMoment != nil } }
+    /// Something waits for an ERP or is under way to one, or an ERP failed and has yet to be found back.
+    var hasErpWork: Bool { engine.outbox.count > 0 || erps.contains { $0.nextMoment != nil || $0.isAvoided } }
 
     /// Nothing waits that nobody has touched since a time, and every line is at its ERP what it is here.
     func checkDrained(untouchedSince time: WallNanoseconds) throws(Violation) {
         let writes = engine.outbox.withState { $0.writes }
         let waiting = writes.values.filter { $0.updateTimeNanoseconds < time }.sorted { $0.order < $1.order }
-        try require(waiting.isEmpty, .outboxDrains, "\(waiting.count) writes wait for ever, first \(waiting.prefix(1))")
+        try require(
+            waiting.isEmpty, .outboxDrains,
+            "\(waiting.count) writes wait for ever, first \(waiting.prefix(1)); \(erps.map(\.standing))")
         var stored: [Reservation] = []
         try look { view throws(LedgerError) in
             try view.forEachReservationBackwards(before: .max) { reservation throws(LedgerError) in

@@ -83,40 +83,22 @@ extension Reservation {
         note(.expired, from: .active, at: end)
     }
 
-    /// Units of a sku were shipped: they are taken out of the lines that `linesToShip` names, in its order, at most what is
-    /// open or was shipped by the ERP's word. Of the latter the stock hears now; nothing that callers see changes, so neither
-    /// do the version and the history. Returns how many the hold covered; 0: nothing was changed.
-    public mutating func fulfil(
-        _ quantity: Int64, lines order: [Int], at moment: ReservationMoment
-    ) -> Int64 {
-        var left = quantity
+    /// Units of lines were shipped, of each at most what is open or was shipped by the ERP's word. Of the latter the stock
+    /// hears now; nothing that callers see changes, so neither do the version and the history.
+    public mutating func fulfil(_ shipped: [LineQuantity], at moment: ReservationMoment) {
         let openBefore = open
-        for index in order where left > 0 {
-            let units = min(left, lines[index].open)
-            if units > 0 { ship(index, units: units) }
-            let told = min(left - units, lines[index].shippedByErp)
+        for units in shipped {
+            guard let index = lines.firstIndex(where: { $0.id == units.lineID }) else { continue }
+            let fromOpen = min(units.quantity, lines[index].open)
+            if fromOpen > 0 { ship(index, units: fromOpen) }
+            let told = min(units.quantity - fromOpen, lines[index].shippedByErp)
             lines[index].shippedByErp -= told
             lines[index].contained -= min(told, lines[index].contained)
-            left -= units + told
         }
-        guard open < openBefore else { return quantity - left }
+        guard open < openBefore else { return }
         let before = state
         if open == 0 { end(.fulfilled) }
         note(.shipped, from: before, at: moment)
-        return quantity - left
-    }
-
-    /// The lines that a shipment of a sku takes from, by their places: the line named, or else those of the location it left
-    /// from and the lot before those of the location, these before those of the lot, and the others last.
-    public func linesToShip(sku: String, lineID: UInt32, location: LocationNumber, lot: String) -> [Int] {
-        let open = lines.indices.filter {
-            lines[$0].sku == sku && lines[$0].open + lines[$0].shippedByErp > 0
-                && (lineID == 0 || lines[$0].id == lineID)
-        }
-        let distances = open.map { index in
-            (lines[index].location == location ? 0 : 2) + (lines[index].lot == lot ? 0 : 1)
-        }
-        return (0...3).flatMap { distance in zip(open, distances).filter { $0.1 == distance }.map(\.0) }
     }
 
     /// What of each line is open, of those that an event is about: the line named, the lines of a sku or of a lot of it, or

@@ -16,6 +16,9 @@ public enum ReservationState: UInt8, Sendable, Equatable, CaseIterable {
 
     public var isTerminal: Bool { self != .active && self != .committed }
 
+    /// Ended by our clock or by the ERP's word, not by what anybody decided of the goods.
+    public var isLost: Bool { self == .expired || self == .rejected }
+
     /// The contract's name.
     public var name: String {
         switch self {
