@@ -27,9 +27,9 @@ extension GroupWork {
             return try keepDeadLetter(
                 incoming, EventRejection(.invalidField, "source: at most \(Limits.sourcesMax) sources are kept"))
         }
-        if let source = catalogue.sources[event.source]?.number,
-            let known = try batch.event(tenant: figures, source: source, id: event.id)
-        {
+        // Known from its first event on, whatever becomes of that: its sequence is one that came.
+        let source = try number(ofSource: event.source)
+        if let known = try batch.event(tenant: figures, source: source, id: event.id) {
             guard known.bodyDigest == event.bodyDigest else {
                 return try keepDeadLetter(
                     incoming, EventRejection(.idReused, "id: was used for another event of this source"))
@@ -38,16 +38,11 @@ extension GroupWork {
             return EventResult(id: event.id, outcome: .duplicate)
         }
         // Of one that the running figures had otherwise the same message may be read otherwise now.
-        var wasTold = false
-        if isBeside, let source = catalogue.sources[event.source]?.number {
-            wasTold = try eventOfRunning(event.id, of: source) != nil
-        }
+        let wasTold = isBeside ? try eventOfRunning(event.id, of: source) != nil : false
         let accepted: AcceptedEvent
         do throws(EventRejection) {
-            // A source becomes known with its first accepted event; until then it has a number that owns nothing.
             accepted = try EventRules.accept(
-                event, source: catalogue.sources[event.source]?.number ?? .max,
-                terms: catalogue.terms(of: event.source),
+                event, source: source, terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
                 directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: wasTold),
                 reasonCodes: catalogue.reasonCodes)
@@ -55,7 +50,7 @@ extension GroupWork {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, error)
         }
-        return try place(accepted, of: incoming, source: try number(ofSource: event.source))
+        return try place(accepted, of: incoming, source: source)
     }
 
     private mutating func place(

@@ -100,13 +100,22 @@ import Testing
         #expect(try store.ledgerState().deadLetters == 1)
     }
 
-    @Test func aSourceIsKnownOnlyFromItsFirstAcceptedEvent() throws {
+    /// What cannot be applied came all the same: nobody is to wait for it.
+    @Test(arguments: [[1, 2, 3], [2, 1, 3], [2, 3, 1], [3, 2, 1]])
+    func aSourceIsKnownFromItsFirstEventAlsoWhenThatIsADeadLetter(order: [UInt64]) throws {
         let store = try TestStore()
-        #expect(
-            try store.publish(Make.adjustment("1", source: "junk", location: "NOWHERE", by: 1)).outcome == .deadLettered
-        )
+        for number in order {
+            let location = number == 2 ? "NOWHERE" : "WH1"
+            let event = Make.adjustment("\(number)", source: "new", location: location, sequence: number, by: 1)
+            #expect(try store.publish(event).outcome == (number == 2 ? .deadLettered : .applied))
+        }
+        let source = try #require(store.source("new"))
+        #expect((source.applied, source.deadLettered, source.pendingCount, source.nextSequence) == (2, 1, 0, 4))
+    }
+
+    @Test func anUnreadableEventMakesNoSourceKnown() throws {
+        let store = try TestStore()
+        _ = try store.publish(Make.adjustment("1", source: "junk", location: "", by: 1))
         #expect(store.source("junk") == nil)
-        #expect(try store.publish(Make.adjustment("2", source: "junk", by: 1)).outcome == .applied)
-        #expect(store.source("junk")?.applied == 1)
     }
 }

@@ -51,15 +51,16 @@ struct DeliverySet {
         for sku in Self.skus {
             for location in Self.locations {
                 for lot in Self.lots {
-                    let counted = opening.count { $0.event.sequence != nil }
+                    let counted = opening.count { $0.event.source == "erp" }
                     opening.append(Self.opening(opening.count, sku, location.id, lot, counted: UInt64(counted)))
                 }
             }
         }
+        opening.append(Self.beginning)
         for number in 0..<count { events.append(event(number, &chance)) }
         events.sort { ($0.event.occurredAtNanoseconds, $0.event.id) < ($1.event.occurredAtNanoseconds, $1.event.id) }
         // Who counts its events does so as they happen.
-        var counted = ["erp": UInt64(opening.count { $0.event.sequence != nil }), "till": 0]
+        var counted = ["erp": UInt64(opening.count { $0.event.source == "erp" }), "till": 1]
         for index in events.indices {
             guard let last = counted[events[index].event.source] else { continue }
             events[index].event.sequence = last + 1
@@ -92,6 +93,12 @@ struct DeliverySet {
                 occurredAtNanoseconds: WorldTerms.start - 7_200 * .perSecond, sku: sku, location: location, lot: lot,
                 snapshot: effect))
     }
+
+    /// Of who owns nothing and counts: below the first sequence that was ever seen nothing is vouched for, so it must be one.
+    private static let beginning = Told(
+        event: InventoryEvent(
+            id: "beginning", source: "till", kind: .sourceHeartbeat, sequence: 1,
+            occurredAtNanoseconds: WorldTerms.start - 7_200 * .perSecond))
 
     private static func owner(of location: String) -> String? { locations.first { $0.id == location }?.owner }
 
