@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 swift_version=6.3.1
 packages=(build-essential pkg-config libnghttp2-dev libssl-dev liblmdb-dev libnats-dev zlib1g-dev curl ca-certificates git)
 if [ "${1:-}" = --tests ]; then
-    packages+=(python3 python3-venv openssl protobuf-compiler strace faketime eatmydata xfsprogs valgrind postgresql-15
-        nats-server)
+    packages+=(python3 python3-venv openssl protobuf-compiler libprotobuf-dev strace faketime eatmydata xfsprogs valgrind
+        postgresql-15 nats-server)
 fi
 
 as_root() {

@@ -105,6 +105,7 @@ public final class Engine {
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
         try work.expire(due)
+        work.mayLackExpiries = due.count >= settings.expiriesPerCommitMax
         work.isRoomShort = isRoomShort
         if isRoomShort, work.beside != nil { try work.fail("STORAGE_FULL: the store has too little room for it") }
         var outcomes: [CommandOutcome] = []

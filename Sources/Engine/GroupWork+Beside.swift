@@ -47,9 +47,10 @@ extension GroupWork {
         }?.touchedNanoseconds
     }
 
-    /// Whether an event of the past counts as a hold's that ended so long ago that nothing is known of it any more: as it does
-    /// for the running figures, where they still have its reference.
-    func isOfRunningHold(_ event: InventoryEvent) throws(LedgerError) -> Bool {
+    /// Whether an event of the past is about a hold of ours that ended so long ago that nothing is known of it any more. An
+    /// allocation is as it is for the running figures, where they still have its reference.
+    func isOfForgottenHold(_ event: InventoryEvent) throws(LedgerError) -> Bool {
+        guard isReplaying, ReservationID.parse(event.hold.reservationID) != nil else { return false }
         guard event.kind == .allocationCreated || event.kind == .allocationReleased, !event.reference.isEmpty,
             let location = catalogue.directory.number(of: event.location)
         else { return true }

@@ -41,11 +41,19 @@ extension GroupWork {
     /// Whether an event is about a hold of ours. With a `reference` by which an allocation is closed again, one that ended
     /// without goods, by our clock or by its ERP's refusal, is none: what is allocated in its name is subtracted by nobody else.
     /// One that events ended still is, so that their order does not matter.
-    func isAboutOurs(_ event: InventoryEvent, _ named: [Reservation]) throws(LedgerError) -> Bool {
-        if named.isEmpty, isBeside, ReservationID.parse(event.hold.reservationID) != nil {
-            return try isOfRunningHold(event)
+    func isAboutOurs(
+        _ hold: AcceptedEvent.Hold, _ event: InventoryEvent, _ named: [Reservation]
+    ) -> Bool {
+        if event.reference.isEmpty { return !named.isEmpty }
+        // As long as one is left, that is what is subtracted.
+        if hold == .allocate, openNumbers(of: named).isEmpty {
+            return !named.isEmpty && named.allSatisfy { !$0.state.isLost }
         }
-        return named.contains { event.reference.isEmpty || !$0.state.isLost }
+        return named.contains { !$0.state.isLost }
+    }
+
+    func openNumbers(of named: [Reservation]) -> [ReservationNumber] {
+        named.filter { !$0.state.isTerminal }.map(\.number)
     }
 
     private func numbers(named hold: HoldReference) -> Set<ReservationNumber> {

@@ -27,9 +27,10 @@ extension GroupWork {
             return try keepDeadLetter(
                 incoming, EventRejection(.invalidField, "source: at most \(Limits.sourcesMax) sources are kept"))
         }
-        // Known from its first event on, whatever becomes of that: its sequence is one that came.
-        let source = try number(ofSource: event.source)
-        if let known = try batch.event(tenant: figures, source: source, id: event.id) {
+        // One that counts is known from its first event on, whatever becomes of that: its sequence is one that came.
+        if event.sequence != nil { _ = try number(ofSource: event.source) }
+        let source = catalogue.sources[event.source]?.number
+        if let source, let known = try batch.event(tenant: figures, source: source, id: event.id) {
             guard known.bodyDigest == event.bodyDigest else {
                 return try keepDeadLetter(
                     incoming, EventRejection(.idReused, "id: was used for another event of this source"))
@@ -38,11 +39,12 @@ extension GroupWork {
             return EventResult(id: event.id, outcome: .duplicate)
         }
         // Of one that the running figures had otherwise the same message may be read otherwise now.
-        let wasTold = isBeside ? try eventOfRunning(event.id, of: source) != nil : false
+        var wasTold = false
+        if isBeside, let source { wasTold = try eventOfRunning(event.id, of: source) != nil }
         let accepted: AcceptedEvent
         do throws(EventRejection) {
             accepted = try EventRules.accept(
-                event, source: source, terms: catalogue.terms(of: event.source),
+                event, source: source ?? .max, terms: catalogue.terms(of: event.source),
                 progress: catalogue.sources[event.source]?.progress ?? SourceProgress(),
                 directory: catalogue.directory, nowNanoseconds: nowNanoseconds, bounds: bounds(wasTold: wasTold),
                 reasonCodes: catalogue.reasonCodes)
@@ -50,7 +52,7 @@ extension GroupWork {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, error)
         }
-        return try place(accepted, of: incoming, source: source)
+        return try place(accepted, of: incoming, source: try number(ofSource: event.source))
     }
 
     private mutating func place(
@@ -58,12 +60,18 @@ extension GroupWork {
     ) throws(LedgerError) -> EventResult {
         let event = incoming.event
         lotRemark = ""
-        let named = try accepted.hold == nil ? [] : holdsNamed(by: event)
+        var named: [Reservation] = []
+        var isAboutOurs = false
+        if let hold = accepted.hold {
+            named = try holdsNamed(by: event)
+            let isForgotten = named.isEmpty
+            // Of what a hold has nothing of, nothing is subtracted for it.
+            if hold == .allocate { named.removeAll { !$0.lines.contains { $0.sku == event.sku } } }
+            isAboutOurs = isForgotten ? try isOfForgottenHold(event) : self.isAboutOurs(hold, event, named)
+        }
         // What is allocated to a hold of ours is subtracted as ours.
-        let isAboutOurs = try accepted.hold == nil ? false : isAboutOurs(event, named)
         let isOurs = accepted.hold == .allocate && isAboutOurs
-        let isHeld = isOurs && isHeld(named)
-        if let refusal = try refusal(of: accepted, named, incoming, isOurs: isOurs && !isHeld) {
+        if let refusal = try refusal(of: accepted, named, incoming, isOurs: isOurs) {
             try observe(event, isDeadLetter: true)
             return try keepDeadLetter(incoming, refusal)
         }
@@ -90,8 +98,8 @@ extension GroupWork {
         }
         if let leg = accepted.leg {
             let done = try take(
-                leg, of: event, isOurs: isOurs, isHeld: isHeld, isOfHold: isAboutOurs && !isOurs)
-            if isHeld, !event.reference.isEmpty { try keep(allocationOf: event, to: named, at: leg.location) }
+                leg, of: event, isOurs: isOurs, named: accepted.hold == .allocate ? named : [],
+                isOfHold: isAboutOurs && !isOurs)
             remark.note(done.remark)
             if done.isWaiting, event.kind != .shipmentConfirmed { outcome = .buffered }
         }
@@ -134,9 +142,10 @@ extension GroupWork {
         if try isPruned(leg, of: event) {
             return EventRejection(.tooOld, "occurred_at: its place at this position is no longer known")
         }
-        // Of a hold of ours nothing would count.
-        if isOurs { return nil }
-        return try problem(of: leg, event)
+        let holds = isOurs ? openNumbers(of: named) : []
+        // Of a hold of ours that ended nothing would count.
+        if isOurs, holds.isEmpty { return nil }
+        return try problem(of: leg, event, holds: holds)
     }
 
     /// Puts an effect in its place on the position's time line. On `.deadLettered`, `rejection` says why and nothing was

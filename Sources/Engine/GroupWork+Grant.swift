@@ -20,6 +20,10 @@ extension GroupWork {
             channel: entry.compiled, watermarks: grantWatermarks(), isDegraded: entry.isDegraded,
             nowNanoseconds: nowNanoseconds, allowsPartial: wish.allowsPartial, customer: standing)
         var plan = GrantPlan()
+        if mayLackExpiries {
+            // What ends at one position may change another: all of it before anything is planned.
+            for line in wish.lines { _ = try stock(of: line.sku, channel) }
+        }
         for (index, line) in wish.lines.enumerated() {
             var stock = try stock(of: line.sku, channel)
             let deaf = try findLot(of: line, entry.compiled.sourcing, in: &stock)

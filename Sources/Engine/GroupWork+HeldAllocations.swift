@@ -2,41 +2,50 @@ internal import Inventory
 internal import Ledger
 
 /// What is allocated under a reference in the name of holds that have not ended. Until then the holds are what is subtracted;
-/// where they end without goods, by our clock or by their ERP's refusal, the allocation counts from then on, as it
-/// does when it is told after that.
+/// where one ends by our clock or by its ERP's refusal, the allocation counts once none is left, as it does when it is
+/// told after that.
 extension GroupWork {
-    /// Kept with each of its holds until that ends, whichever figures the reference is in.
+    /// Where a hold finds an allocation in its name, in whichever figures; kept until the hold ends.
     private struct HeldAllocation: Codable {
         var sku: String
         var location: LocationNumber
         var lot: String
         var reference: String
-        /// All that it is in the name of.
-        var holds: [ReservationNumber]
     }
 
-    /// Whether a hold that an event names may still end without goods.
-    func isHeld(_ named: [Reservation]) -> Bool { named.contains { !$0.state.isTerminal } }
-
-    /// Has the holds know what is allocated in their name.
+    /// Has the holds find what is allocated in their name.
     mutating func keep(
-        allocationOf event: InventoryEvent, to named: [Reservation], at location: LocationNumber
+        allocationOf event: InventoryEvent, for holds: [ReservationNumber], at location: LocationNumber
     ) throws(LedgerError) {
+        guard !holds.isEmpty, !event.reference.isEmpty else { return }
         let allocation = HeldAllocation(
-            sku: event.sku, location: location, lot: event.lot, reference: event.reference,
-            holds: named.map(\.number))
+            sku: event.sku, location: location, lot: event.lot, reference: event.reference)
         let digest = ContentDigest.of(Array("\(location)\0\(event.sku)\0\(event.lot)\0\(event.reference)".utf8))
-        for hold in named where !hold.state.isTerminal {
+        for hold in holds {
             try batch.setDocument(
-                allocation, tenant: tenant, kind: .heldAllocation, id: Self.idStart(of: hold.number) + String(digest))
+                allocation, tenant: tenant, kind: .heldAllocation, id: Self.idStart(of: hold) + String(digest))
         }
     }
 
     private static func idStart(of hold: ReservationNumber) -> String { "\(hold)." }
 
-    /// A hold ended: what was allocated in its name is settled, unless another hold of its is still there.
-    mutating func settleAllocations(of ended: Reservation) throws(LedgerError) {
-        let start = Self.idStart(of: ended.number)
+    /// A hold ended. What of its allocations is damaged stays as it is, and is found by verify.
+    mutating func settleAllocations(of hold: Reservation) throws(LedgerError) {
+        do throws(LedgerError) {
+            for (id, allocation) in try allocations(of: hold.number) {
+                try end(hold, of: allocation)
+                if beside != nil { try doBeside { work throws(LedgerError) in try work.end(hold, of: allocation) } }
+                try batch.deleteDocument(tenant: tenant, kind: .heldAllocation, id: id)
+            }
+        } catch {
+            guard case .corrupt = error else { throw error }
+        }
+    }
+
+    private func allocations(
+        of hold: ReservationNumber
+    ) throws(LedgerError) -> [(id: String, allocation: HeldAllocation)] {
+        let start = Self.idStart(of: hold)
         var found: [(id: String, allocation: HeldAllocation)] = []
         try batch.forEachDocument(HeldAllocation.self, tenant: tenant, kind: .heldAllocation, after: start) {
             id, allocation in
@@ -44,50 +53,51 @@ extension GroupWork {
             found.append((id, allocation))
             return true
         }
-        for (id, allocation) in found {
-            try batch.deleteDocument(tenant: tenant, kind: .heldAllocation, id: id)
-            var holds: [Reservation] = []
-            for number in allocation.holds {
-                if let hold = try reservation(number) { holds.append(hold) }
-            }
-            guard !isHeld(holds) else { continue }
-            let isOurs = holds.contains { !$0.state.isLost }
-            try settle(allocation, isOurs: isOurs)
-            if beside != nil {
-                try doBeside { work throws(LedgerError) in try work.settle(allocation, isOurs: isOurs) }
-            }
-        }
+        return found
     }
 
-    private mutating func settle(_ allocation: HeldAllocation, isOurs: Bool) throws(LedgerError) {
+    private mutating func end(_ hold: Reservation, of allocation: HeldAllocation) throws(LedgerError) {
         let (sku, location, lot) = (allocation.sku, allocation.location, allocation.lot)
         let known = try batch.reference(
             tenant: figures, sku: sku, location: location, kind: .allocation, lot: lot, reference: allocation.reference)
-        guard var line = known, line.isHeld else { return }
-        line.isHeld = false
-        line.isOurs = isOurs
+        guard var line = known, line.holds.contains(hold.number) else { return }
         line.touchedNanoseconds = max(line.touchedNanoseconds, nowNanoseconds)
-        try settle(&line, .allocation, at: location, sku, lot)
-        guard line.entries.contains(where: \.isFixed) else { return try set(line, allocation) }
-        for (index, entry) in line.entries.enumerated() where !isOurs && entry.opens && entry.effect == 0 {
-            // Its place is no longer known: it counts behind everything, since a figure that has it may not have come yet.
-            let position = try batch.position(tenant: figures, sku: sku, location: location) ?? Position()
-            let part = try part(lot, of: position, sku, at: location)
-            let last = max(part.newestPrimary, part.prunedThroughPrimary, 0)
-            let key = OrderKey(
-                primary: min(last, .max - 1) + 1, isAbsolute: false, source: entry.key.source, id: entry.key.id)
-            guard case .done = try amend(.allocated, at: location, lot: lot, key, sku, by: entry.units) else {
-                continue
-            }
-            line.setEffect(entry.units, at: index)
-        }
-        try settle(&line, .allocation, at: location, sku, lot)
-        try set(line, allocation)
+        if line.end(hold.number, isLost: hold.state.isLost) { try count(&line, sku, at: location, lot: lot) }
+        try batch.setReference(
+            line, tenant: figures, sku: sku, location: location, kind: .allocation, lot: lot,
+            reference: allocation.reference)
     }
 
-    private mutating func set(_ line: ReferenceLine, _ allocation: HeldAllocation) throws(LedgerError) {
-        try batch.setReference(
-            line, tenant: figures, sku: allocation.sku, location: allocation.location, kind: .allocation,
-            lot: allocation.lot, reference: allocation.reference)
+    /// Has every event of a line that was a hold's do what it does for somebody else's.
+    private mutating func count(
+        _ line: inout ReferenceLine, _ sku: String, at location: LocationNumber, lot: String
+    ) throws(LedgerError) {
+        for (index, wanted) in line.wantedAnew.enumerated() where wanted != line.entries[index].effect {
+            let entry = line.entries[index]
+            let difference = wanted - entry.effect
+            var amendment = try amend(.allocated, at: location, lot: lot, entry.key, sku, by: difference)
+            if amendment == .tooOld {
+                // It counts behind everything: a figure that has it may not have come yet.
+                line.fix(at: index)
+                amendment = try amend(
+                    .allocated, at: location, lot: lot, behindAll(entry.key, sku, at: location, lot: lot), sku,
+                    by: difference)
+            }
+            if amendment == .done {
+                line.setEffect(wanted, at: index)
+            } else {
+                line.fix(at: index)
+                if !isBeside { legsLeftOut += 1 }
+            }
+        }
+    }
+
+    private func behindAll(
+        _ key: OrderKey, _ sku: String, at location: LocationNumber, lot: String
+    ) throws(LedgerError) -> OrderKey {
+        let position = try batch.position(tenant: figures, sku: sku, location: location) ?? Position()
+        let part = try part(lot, of: position, sku, at: location)
+        let last = [position, part].reduce(0) { max($0, $1.newestPrimary, $1.prunedThroughPrimary) }
+        return OrderKey(primary: min(last, .max - 1) + 1, isAbsolute: false, source: key.source, id: key.id)
     }
 }

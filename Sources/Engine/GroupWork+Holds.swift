@@ -45,10 +45,10 @@ extension GroupWork {
         causes[last.cause, default: 0] += 1
         touchedReservations[new.number] = TouchedReservation(
             old: touchedReservations[new.number].map(\.old) ?? old, new: new)
-        if let old, !old.state.isTerminal, new.state.isTerminal { try settleAllocations(of: new) }
         if !new.customer.isEmpty {
             customerChanges[ReservationIndex.CustomerKey(new), default: CustomerStanding()].move(from: old, to: new)
         }
+        if let old, !old.state.isTerminal, new.state.isTerminal { try settleAllocations(of: new) }
     }
 
     /// Stores what of a reservation the figures contain, and what is looked for. Nothing that callers see has changed, so
@@ -280,13 +280,14 @@ extension GroupWork {
     /// Ends what is due. A reservation that was extended or ended meanwhile is passed over; one whose record is damaged
     /// stays as it is, and is found by verify.
     mutating func expire(_ due: [Expiry]) throws(LedgerError) {
-        for entry in due {
-            do throws(LedgerError) {
-                guard let reservation = try reservation(entry.number) else { continue }
-                _ = try expireIfDue(reservation)
-            } catch {
-                guard case .corrupt = error else { throw error }
-            }
+        for entry in due { try expireIfDue(entry.number) }
+    }
+
+    private mutating func expireIfDue(_ number: ReservationNumber) throws(LedgerError) {
+        do throws(LedgerError) {
+            if let reservation = try reservation(number) { _ = try expireIfDue(reservation) }
+        } catch {
+            guard case .corrupt = error else { throw error }
         }
     }
 
@@ -308,10 +309,7 @@ extension GroupWork {
             due.append(row.number)
             return true
         }
-        for number in due {
-            guard let reservation = try reservation(number) else { continue }
-            _ = try expireIfDue(reservation)
-        }
+        for number in due { try expireIfDue(number) }
     }
 }
 

@@ -22,12 +22,16 @@ extension GroupWork {
     }
 
     /// Why the ledger cannot keep an event's part in a reference; nil: it can.
-    func problem(of leg: AcceptedEvent.Leg, _ event: InventoryEvent) throws(LedgerError) -> EventRejection? {
-        problem(of: leg, event, in: try line(of: leg, event))
+    ///
+    /// - Parameter holds: see `ReferenceLine`.
+    func problem(
+        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, holds: [ReservationNumber]
+    ) throws(LedgerError) -> EventRejection? {
+        problem(of: leg, event, holds, in: try line(of: leg, event))
     }
 
     private func problem(
-        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, in known: ReferenceLine?
+        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, _ holds: [ReservationNumber], in known: ReferenceLine?
     ) -> EventRejection? {
         guard var line = known else {
             // Shipments mostly close no allocation: what they open must leave room for those that there are.
@@ -36,7 +40,7 @@ extension GroupWork {
             return EventRejection(.outOfRange, "reference: at most \(most) are kept")
         }
         line.makeRoom(at: event.occurredAtNanoseconds, horizonNanoseconds: settings.horizonNanoseconds)
-        return line.problem(atNanoseconds: event.occurredAtNanoseconds)
+        return line.problem(atNanoseconds: event.occurredAtNanoseconds, holds: holds)
     }
 
     private func line(
@@ -49,10 +53,10 @@ extension GroupWork {
 
     /// - Parameters:
     ///   - isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
-    ///   - isHeld: that hold may yet end without goods.
+    ///   - named: the holds of ours that it is in the name of.
     ///   - isOfHold: see `ReferenceLine.Entry`.
     mutating func take(
-        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool, isHeld: Bool, isOfHold: Bool
+        _ leg: AcceptedEvent.Leg, of event: InventoryEvent, isOurs: Bool, named: [Reservation], isOfHold: Bool
     ) throws(LedgerError) -> LegResult {
         try makeKnown(event.sku, at: leg.location)
         guard try hasRoom(for: event.lot, event.sku, at: leg.location) else {
@@ -65,8 +69,9 @@ extension GroupWork {
                 leg.kind.bucket, at: leg.location, lot: event.lot, leg.key, event.sku, by: units)
             return LegResult(remark: remark(of: leg, amendment))
         }
+        let holds = isOurs ? openNumbers(of: named) : []
         let known = try line(of: leg, event)
-        if let problem = problem(of: leg, event, in: known) {
+        if let problem = problem(of: leg, event, holds, in: known) {
             if !isBeside { legsLeftOut += 1 }
             return LegResult(remark: problem.description)
         }
@@ -77,12 +82,13 @@ extension GroupWork {
         let touched = try isReplaying ? touchOfRunning(leg, of: event) ?? event.occurredAtNanoseconds : nowNanoseconds
         line.touchedNanoseconds = max(line.touchedNanoseconds, min(touched, nowNanoseconds))
         line.isOurs = line.isOurs || isOurs
-        line.isHeld = line.isHeld || isHeld
+        line.add(holds: holds, hasLostHold: named.contains(where: \.state.isLost))
+        try keep(allocationOf: event, for: holds, at: leg.location)
         let entry = ReferenceLine.Entry(
             occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens,
             mayStandAlone: leg.mayStandAlone, isOfHold: isOfHold)
         guard line.insert(entry) else { preconditionFailure("a reference has room for what has no problem") }
-        try settle(&line, leg.kind, at: leg.location, event.sku, event.lot)
+        try settle(&line, leg, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
         unpaired += line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
         if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location, lot: event.lot) }
@@ -129,13 +135,14 @@ extension GroupWork {
 
     /// What is being made keeps everything apart, as long as it can; so does what may yet count.
     private func foldHorizonNanoseconds(_ line: ReferenceLine) -> Int64 {
-        (isBeside || line.isHeld) && line.entries.count < Limits.referenceEventsMax ? .max : settings.horizonNanoseconds
+        !line.holds.isEmpty || (isBeside && line.entries.count < Limits.referenceEventsMax)
+            ? .max : settings.horizonNanoseconds
     }
 
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
     /// one more entry.
-    mutating func settle(
-        _ line: inout ReferenceLine, _ kind: ReferenceKind, at location: LocationNumber, _ sku: String, _ lot: String
+    private mutating func settle(
+        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String, _ lot: String
     ) throws(LedgerError) {
         var goesOn = true
         while goesOn {
@@ -144,7 +151,7 @@ extension GroupWork {
             for index in line.entries.indices where wanted[index] != line.entries[index].effect {
                 let entry = line.entries[index]
                 let difference = wanted[index] - entry.effect
-                switch try amend(kind.bucket, at: location, lot: lot, entry.key, sku, by: difference) {
+                switch try amend(leg.kind.bucket, at: leg.location, lot: lot, entry.key, sku, by: difference) {
                 case .done: line.setEffect(wanted[index], at: index)
                 case .tooOld, .outOfRange:
                     line.fix(at: index)

@@ -13,9 +13,9 @@ extension GroupWork {
         }
         for terms in seed.sources {
             let number = try number(ofSource: terms.id)
-            // The order of a source that has sent events is in the keys of its journal: it stays as it is.
+            // The order of a source whose events were taken in is in the keys of its journal: it stays as it is.
             let progress = catalogue.sources[terms.id]?.progress ?? SourceProgress()
-            guard catalogue.sources[terms.id]?.terms != terms, progress == SourceProgress() else { continue }
+            guard catalogue.sources[terms.id]?.terms != terms, !progress.hasTakenEffect else { continue }
             try batch.setDocument(terms, tenant: tenant, kind: .sourceTerms, id: terms.id)
             catalogue.sources[terms.id, default: .init(terms: terms, number: number)].terms = terms
         }

@@ -42,6 +42,8 @@ struct GroupWork: ~Copyable {
     var isSwitched = false
     /// Whether the store has too little room for a rebuild.
     var isRoomShort = false
+    /// Whether holds may have run out that the group did not end.
+    var mayLackExpiries = false
     /// Whether what is told now is the past, told again to a rebuild.
     var isReplaying = false
     /// What the event at work did to what lies beside lots.

@@ -74,6 +74,8 @@ public enum Limits {
     public static let deadLetterBytesMax: UInt64 = 1 << 30
     /// Events of one transfer or allocation that are told apart.
     public static let referenceEventsMax = 1_000
+    /// Reservations that have not ended, in whose name one allocation is.
+    public static let referenceHoldsMax = 100
     /// Transfers and allocations that are kept, those not closed yet for as long as they are open.
     public static let referencesMax: UInt64 = 1_000_000
     /// Variances that are kept: the newest.
@@ -143,6 +145,7 @@ public enum Limits {
             ("dead_letters_max", Int64(deadLettersMax)),
             ("dead_letter_bytes_max", Int64(deadLetterBytesMax)),
             ("reference_events_max", Int64(referenceEventsMax)),
+            ("reference_holds_max", Int64(referenceHoldsMax)),
             ("references_max", Int64(referencesMax)),
             ("variances_max", Int64(variancesMax)),
             ("reconciliations_max", Int64(reconciliationsMax)),

@@ -51,8 +51,10 @@ public struct ReferenceLine: Sendable, Equatable {
     public private(set) var entries: [Entry] = []
     /// It belongs to a hold of ours, which is subtracted anyway: nothing of it counts.
     public var isOurs = false
-    /// The hold may yet end without goods, and then it counts: it is kept as it is until the hold ends.
-    public var isHeld = false
+    /// Of the holds in whose name it is those that have not ended, ascending. As long as there is one, everything is kept apart.
+    public private(set) var holds: [ReservationNumber] = []
+    /// One of them ended by our clock or by its ERP's refusal: without them it counts.
+    public private(set) var hasLostHold = false
     /// Entries up to this time are not told apart any more.
     public private(set) var foldedThroughNanoseconds: WallNanoseconds = 0
     /// What those left open.
@@ -64,12 +66,13 @@ public struct ReferenceLine: Sendable, Equatable {
 
     /// As read from the ledger.
     public init(
-        entries: [Entry], isOurs: Bool, isHeld: Bool, foldedThroughNanoseconds: WallNanoseconds,
-        foldedUnits: Int64, touchedNanoseconds: WallNanoseconds
+        entries: [Entry], isOurs: Bool, holds: [ReservationNumber], hasLostHold: Bool,
+        foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64, touchedNanoseconds: WallNanoseconds
     ) {
         self.entries = entries
         self.isOurs = isOurs
-        self.isHeld = isHeld
+        self.holds = holds
+        self.hasLostHold = hasLostHold
         self.foldedThroughNanoseconds = foldedThroughNanoseconds
         self.foldedUnits = foldedUnits
         self.touchedNanoseconds = touchedNanoseconds
@@ -78,8 +81,14 @@ public struct ReferenceLine: Sendable, Equatable {
     /// Whether as many events as are told apart are in it.
     public var isFull: Bool { entries.count >= Limits.referenceEventsMax }
 
-    /// Why an event of a time cannot be added; nil: it can.
-    public func problem(atNanoseconds time: WallNanoseconds) -> EventRejection? {
+    /// Why an event of a time, in the name of some holds, cannot be added; nil: it can.
+    public func problem(
+        atNanoseconds time: WallNanoseconds, holds: [ReservationNumber] = []
+    ) -> EventRejection? {
+        if Set(self.holds + holds).count > Limits.referenceHoldsMax {
+            return EventRejection(
+                .outOfRange, "reference: at most \(Limits.referenceHoldsMax) open reservations of one are told apart")
+        }
         if time <= foldedThroughNanoseconds {
             return EventRejection(.tooOld, "reference: what happened to it at that time is no longer told apart")
         }
@@ -93,6 +102,26 @@ public struct ReferenceLine: Sendable, Equatable {
         guard problem(atNanoseconds: entry.occurredAtNanoseconds) == nil else { return false }
         let place = entries.firstIndex { Self.isBefore(entry, $0) } ?? entries.count
         entries.insert(entry, at: place)
+        return true
+    }
+
+    /// Takes it for theirs from now on.
+    ///
+    /// - Parameters:
+    ///   - holds: that have not ended.
+    ///   - hasLostHold: an event is in the name of one that was lost as well.
+    public mutating func add(holds: [ReservationNumber], hasLostHold: Bool) {
+        self.holds = Set(self.holds + holds).sorted()
+        isOurs = isOurs || !holds.isEmpty
+        if !self.holds.isEmpty { self.hasLostHold = self.hasLostHold || hasLostHold }
+    }
+
+    /// One of its holds ended. True: it counts from now on, and `wantedAnew` says how.
+    public mutating func end(_ hold: ReservationNumber, isLost: Bool) -> Bool {
+        holds.removeAll { $0 == hold }
+        hasLostHold = hasLostHold || isLost
+        guard holds.isEmpty, hasLostHold else { return false }
+        (isOurs, hasLostHold) = (false, false)
         return true
     }
 
@@ -124,6 +153,13 @@ public struct ReferenceLine: Sendable, Equatable {
         }
     }
 
+    /// The same, of those as well whose effect was fixed.
+    public var wantedAnew: [Int64] {
+        var free = self
+        for index in free.entries.indices { free.entries[index].isFixed = false }
+        return free.wanted
+    }
+
     public mutating func setEffect(_ units: Int64, at index: Int) { entries[index].effect = units }
 
     public mutating func fix(at index: Int) { entries[index].isFixed = true }
@@ -149,7 +185,7 @@ public struct ReferenceLine: Sendable, Equatable {
     /// Returns as `fold`.
     @discardableResult
     public mutating func makeRoom(at time: WallNanoseconds, horizonNanoseconds: Int64) -> [Entry] {
-        isFull ? fold(horizonNanoseconds: horizonNanoseconds, newest: time) : []
+        isFull && holds.isEmpty ? fold(horizonNanoseconds: horizonNanoseconds, newest: time) : []
     }
 
     /// Closings that wait for an opening that somebody should have told of.
@@ -169,6 +205,6 @@ public struct ReferenceLine: Sendable, Equatable {
 
     /// Whether it is closed, and nothing came of it since a time.
     public func isOver(beforeNanoseconds time: WallNanoseconds) -> Bool {
-        (open == 0 || isOurs) && !isHeld && touchedNanoseconds < time
+        (open == 0 || isOurs) && holds.isEmpty && touchedNanoseconds < time
     }
 }

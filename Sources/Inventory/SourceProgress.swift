@@ -28,6 +28,9 @@ public struct SourceProgress: Sendable, Equatable, Codable {
 
     public init() {}
 
+    /// Whether anything of it was ever taken in.
+    public var hasTakenEffect: Bool { applied + superseded + buffered > 0 }
+
     /// The newest event that may have been told, for what is forgotten a horizon behind it: a source that fell silent keeps
     /// nothing for longer than two horizons. By when its events came, not by when they occurred: one that tells of a past month
     /// is not silent.

@@ -105,32 +105,132 @@ private func makeStore(
         }
     }
 
-    /// An order that two reservations make up.
-    @Test func itIsTheHoldsAsLongAsOneOfItsOrdersHoldsIsThere() throws {
+    /// An order that two reservations make up: one ends without goods, first or last, and the other with them.
+    @Test(arguments: [true, false], [true, false])
+    func itIsTheHoldsAsLongAsOneOfThemIsThere(isNamedByOrder: Bool, isLostLast: Bool) throws {
         let store = try makeStore()
-        let first = try store.hold("S", 4, order: "X")
-        _ = try store.hold("S", 5, order: "X")
-        _ = try store.publish(
-            allocation("a", of: first) { ($0.hold.reservationID, $0.hold.orderReference) = ("", "X") })
-        _ = try store.publish(
-            Make.event("o", .orderCancelled, at: 1) { ($0.hold.reservationID, $0.sku) = (first.id, "") })
-        #expect(try store.heldAllocations == 1)
-        #expect(try store.allocated == 0)
-        try store.letHoldsExpire()
-        #expect(try store.allocated == 0, "one of them was given back by its order's word")
+        let hold = try store.hold("S", 4, order: "X")
+        let other = try store.hold("S", 5, order: "X")
+        if isNamedByOrder {
+            _ = try store.publish(
+                allocation("a", of: hold) {
+                    ($0.quantity, $0.hold.reservationID, $0.hold.orderReference) = (9, "", "X")
+                })
+        } else {
+            _ = try store.publish(allocation("a", of: hold))
+            _ = try store.publish(allocation("b", of: other) { $0.quantity = 5 })
+        }
+        #expect(try store.heldAllocations == 2)
+        let shipment = Make.event("s", .shipmentConfirmed, at: 1) {
+            ($0.quantity, $0.reference, $0.hold.reservationID) = (4, "A", hold.id)
+        }
+        if isLostLast {
+            _ = try store.publish(shipment)
+            #expect(try store.allocated == 0, "5 are held")
+            try store.letHoldsExpire()
+            #expect(try store.reservation(hold.number).state == .fulfilled)
+        } else {
+            // That of the order which is placed stays.
+            _ = try store.publish(
+                Make.event("o", .orderAccepted, at: 1) { ($0.hold.reservationID, $0.sku) = (hold.id, "") })
+            try store.letHoldsExpire()
+            #expect(try store.allocated == 0, "4 are held")
+            #expect(try store.heldAllocations == 1)
+            _ = try store.publish(shipment)
+        }
+        #expect(try store.reservation(other.number).state == .expired)
+        #expect(try store.allocated == 5)
+        #expect(try store.position("S", "WH1")?.sellable == 1)
         #expect(try store.heldAllocations == 0)
     }
 
-    @Test func bothHoldsOfAnOrderRunOutAndItCountsOnce() throws {
+    @Test func whatTheHoldHasNothingOfIsSomebodyElses() throws {
         let store = try makeStore()
-        let first = try store.hold("S", 4, order: "X")
-        _ = try store.hold("S", 5, order: "X")
-        _ = try store.publish(
-            allocation("a", of: first) { ($0.hold.reservationID, $0.hold.orderReference) = ("", "X") })
-        #expect(try store.heldAllocations == 2)
-        try store.letHoldsExpire()
+        _ = try store.publish(Make.snapshot("t", sku: "T", at: -10, onHand: 10))
+        let hold = try store.hold("T", 4)
+        _ = try store.publish(allocation("a", of: hold))
         #expect(try store.allocated == 4)
+    }
+
+    @Test func whatItsErpRefusesCountsAsWell() throws {
+        let erps = ErpDirectory(
+            terms: [ErpTerms(name: "e", takesCommits: false, allowsPartialRelease: true)], defaultName: "e")
+        let store = try makeStore(erps: erps)
+        let hold = try store.hold("S", 10)
+        _ = try store.publish(allocation("a", of: hold))
+        let refusal = ErpOutcome(
+            number: hold.number, erp: "e", kind: .reserve, answer: .holds([.init(lineID: 1, quantity: 0, reason: "NO")])
+        )
+        _ = try store.step(.takeErpOutcomes(tenant: store.engine.tenantNumber, [refusal]))
+        #expect(try store.reservation(hold.number).state == .rejected)
+        #expect(try store.allocated == 4)
+        #expect(try store.position("S", "WH1")?.sellable == 6)
+    }
+
+    /// Of a lot beside the position's figure, and of one that is in it; of neither anything is known when the hold ends.
+    @Test(arguments: ["WH1", "OWNED"])
+    func ofALotItCountsThere(location: String) throws {
+        var seed = TestStore.seed
+        seed.sources = [SourceTerms(id: "wms", lots: .included)]
+        let store = try TestStore(seed: seed) { $0.horizonNanoseconds = 100 * .perSecond }
+        let source = location == "OWNED" ? "wms" : "a"
+        _ = try store.publish(Make.snapshot("stock", at: -10, onHand: 10))
+        _ = try store.publish(Make.snapshot("other", source: source, location: location, at: -9, onHand: 10))
+        let hold = try store.hold("S", 2)
+        _ = try store.publish(
+            allocation("a", of: hold, at: 1) {
+                ($0.source, $0.location, $0.lot, $0.quantity) = (source, location, "X", 2)
+            })
+        for number in 1...40 {
+            store.nowNanoseconds += 20 * .perSecond
+            let seconds = Int64(number) * 20
+            _ = try store.publish(
+                Make.adjustment("n\(number)", source: source, location: location, at: seconds, by: 0))
+        }
+        try store.letHoldsExpire()
+        #expect(try store.position("S", location)?.buckets[.allocated] == 2)
+        #expect(try store.lot("X", location)?.buckets[.allocated] == 2)
+        #expect(try store.ledger.verify().problems == [])
+    }
+
+    @Test func moreThanIsToldApartIsADeadLetter() throws {
+        let store = try makeStore()
+        _ = try store.publish(Make.snapshot("more", at: -5, onHand: 1_000))
+        for number in 1...Limits.referenceHoldsMax + 1 {
+            _ = try store.hold("S", Int64(number % 3 + 1), order: "X\(number)")
+        }
+        // Each by its own order.
+        for number in 1...Limits.referenceHoldsMax {
+            let event = Make.event("a\(number)", .allocationCreated) {
+                ($0.reference, $0.hold.orderReference) = ("A", "X\(number)")
+            }
+            #expect(try store.publish(event).outcome == .applied)
+        }
+        let beyond = try store.publish(
+            Make.event("b", .allocationCreated) {
+                ($0.reference, $0.hold.orderReference) = ("A", "X\(Limits.referenceHoldsMax + 1)")
+            })
+        #expect(
+            beyond.reason == "OUT_OF_RANGE: reference: at most 100 open reservations of one are told apart")
+        try store.letHoldsExpire()
+        #expect(try store.allocated == Int64(Limits.referenceHoldsMax))
         #expect(try store.heldAllocations == 0)
+    }
+
+    /// Both lie behind what is pruned when the hold ends.
+    @Test func whatWasClosedLongAgoStaysClosed() throws {
+        let store = try makeStore { $0.horizonNanoseconds = 100 * .perSecond }
+        let hold = try store.hold("S", 4)
+        _ = try store.publish(allocation("a", of: hold, at: 1))
+        _ = try store.publish(allocation("c", of: hold, .allocationReleased, at: 2) { $0.quantity = 3 })
+        for number in 1...40 {
+            store.nowNanoseconds += 20 * .perSecond
+            _ = try store.publish(Make.adjustment("n\(number)", at: Int64(number) * 20, by: 0))
+        }
+        try store.letHoldsExpire()
+        #expect(try store.allocated == 1)
+        _ = try store.publish(allocation("d", of: hold, .allocationReleased, at: 3_601) { $0.quantity = 1 })
+        #expect(try store.allocated == 0)
     }
 
     @Test func itOutlivesTheHorizonWithItsHoldAndCountsBehindWhatIsForgotten() throws {
@@ -164,6 +264,20 @@ private func makeStore(
         #expect(try store.heldAllocations == 0)
     }
 
+    /// Planned with the first sku's stock, the grant must not meet what the second's brings to light.
+    @Test func aGrantCountsItThoughMoreHoldsRanOutThanOneCommitEnds() throws {
+        let store = try makeStore { $0.expiriesPerCommitMax = 1 }
+        _ = try store.publish(Make.snapshot("t", sku: "T", at: -10, onHand: 10))
+        _ = try store.hold("T", 1)
+        let hold = try store.hold("T", 2, order: "X")
+        // Nothing of S is held in the end: its line was shipped from elsewhere.
+        _ = try store.publish(allocation("a", of: hold) { ($0.sku, $0.quantity) = ("T", 8) })
+        store.nowNanoseconds += 3_600 * .perSecond
+        #expect(throws: TestFailure.self) { try store.hold("T", 9) }
+        #expect(try store.hold("T", 2, order: "Y").state == .active)
+        #expect(try store.position("T", "WH1")?.sellable == 0)
+    }
+
     @Test(arguments: [true, false])
     func figuresBeingMadeHaveItCountAsTheRunningOnesDo(isTakenBeforeTheEnd: Bool) throws {
         let store = try makeStore()
@@ -178,5 +292,20 @@ private func makeStore(
         #expect(try store.finish(id).differences?.positions == 0)
         _ = try store.rebuild(.switchTo(id: id, TestStore.decision))
         #expect(try store.allocated == 4)
+    }
+
+    @Test func figuresThatWereSwitchedToHaveItCountWhenTheHoldEnds() throws {
+        let store = try makeStore()
+        let hold = try store.hold("S", 10)
+        let told = [Make.snapshot("stock", at: -10, onHand: 10), allocation("a", of: hold)]
+        _ = try store.publish(told[1])
+        let id = try store.startRebuild().id
+        _ = try store.replay(id, told)
+        _ = try store.finish(id)
+        _ = try store.rebuild(.switchTo(id: id, TestStore.decision))
+        try store.deleteRows()
+        try store.letHoldsExpire()
+        #expect(try store.allocated == 4)
+        #expect(try store.ledger.verify().problems == [])
     }
 }

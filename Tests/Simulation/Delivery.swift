@@ -8,6 +8,8 @@ final class Delivery {
         var bug: PlantedBug?
     }
 
+    private static let timeToLose = 3_600 * Int64.perSecond
+
     let set: DeliverySet
     private let machine: Machine
     /// Nil: nothing goes wrong, and everything comes once, one by one.
@@ -36,7 +38,10 @@ final class Delivery {
         Disk.reset(losesSyncs: false)
         try open()
         try deliver(set.opening, isOpening: true, &chance)
-        try deliver(events, isOpening: false, &chance)
+        let loss = faults == nil ? events.count : chance.below(events.count + 1)
+        try deliver(Array(events[..<loss]), isOpening: false, &chance)
+        try lose(&chance)
+        try deliver(Array(events[loss...]), isOpening: false, &chance)
         for index in set.holds.indices { try grant(index, &chance) }
         guard let opened else { throw Violation(.recovers, "nothing is open") }
         try Machine.verify(opened.ledger)
@@ -86,6 +91,13 @@ final class Delivery {
         }
     }
 
+    /// Time goes by until some holds have run out.
+    private func lose(_ chance: inout Chance) throws(Violation) {
+        for index in set.holds.indices where set.holds[index].fate == .lost { try grant(index, &chance) }
+        now += 2 * Self.timeToLose
+        while try step([], &chance) == nil {}
+    }
+
     private func incoming(_ told: DeliverySet.Told) -> IncomingEvent {
         var event = told.event
         if let hold = told.hold { event.hold.reservationID = granted[hold]?.id ?? "" }
@@ -100,9 +112,11 @@ final class Delivery {
     /// The same request until it is answered.
     private func grant(_ index: Int, _ chance: inout Chance) throws(Violation) {
         guard granted[index] == nil else { return }
+        let fate = set.holds[index].fate
         let wish = ReservationWish(
-            channelID: "web", lines: set.holds[index].lines, ttlNanoseconds: 86_400 * .perSecond, orderReference: "",
-            customer: "", allowsPartial: false)
+            channelID: "web", lines: set.holds[index].lines,
+            ttlNanoseconds: fate == .lost ? Self.timeToLose : 86_400 * .perSecond,
+            orderReference: fate == .shippedByOrder ? DeliverySet.order : "", customer: "", allowsPartial: false)
         let identity = RequestIdentity(requestID: "hold-\(index)", bodyDigest: UInt64(index), correlationID: "")
         while granted[index] == nil {
             guard let replies = try step([{ .reserve(tenant: $0, wish, identity) }], &chance) else { continue }

@@ -11,13 +11,17 @@ struct DeliverySet {
         /// POSITION_SNAPSHOT: those that it contains, with their first line's units.
         var contains: [Int] = []
 
+        /// Those of an order that it names instead.
+        var ordered: [Int] = []
+
         /// What must be there before it can be sent.
-        var holds: [Int] { contains + (hold.map { [$0] } ?? []) }
+        var holds: [Int] { contains + ordered + (hold.map { [$0] } ?? []) }
     }
 
-    /// What becomes of a hold. Events of one kind about it commute; of both, only that nothing of it stays open.
+    /// What becomes of a hold. Events of one kind about it commute; of both, only that nothing of it stays open. One that is
+    /// lost runs out, while it is told of or after.
     enum Fate: CaseIterable {
-        case shipped, shippedByLine, cancelled, shippedAndCancelled, kept
+        case shipped, shippedByLine, shippedByOrder, cancelled, shippedAndCancelled, kept, lost
     }
 
     struct WantedHold {
@@ -33,6 +37,8 @@ struct DeliverySet {
         Location(id: "COUNTED", number: 0, owner: "erp"),
     ]
     static let sources = [SourceTerms(id: "wms", lots: .included), SourceTerms(id: "erp", order: .sequence)]
+    /// Of the two holds that are `shippedByOrder`.
+    static let order = "ORDER"
     static let references = (0..<4).map { "R\($0)" }
     static let supplies = (0..<3).map { "PO\($0)" }
     /// What lies everywhere at first, so that every hold can be had whenever it is asked for.
@@ -177,18 +183,23 @@ struct DeliverySet {
         let index = chance.below(holds.count)
         let (fate, lines) = (holds[index].fate, holds[index].lines)
         let line = chance.below(lines.count)
-        told.hold = index
+        if fate == .shippedByOrder {
+            told.ordered = holds.indices.filter { holds[$0].fate == fate }
+            told.event.hold.orderReference = Self.order
+        } else {
+            told.hold = index
+        }
         told.event.sku = lines[line].sku
         if chance.oneIn(5) {
-            told.event.kind = chance.oneIn(2) ? .orderAccepted : .pickConfirmed
+            told.event.kind = chance.oneIn(2) && fate != .lost ? .orderAccepted : .pickConfirmed
             if told.event.kind == .orderAccepted { told.event.sku = "" }
             return
         }
         let isShipped = fate == .shippedAndCancelled ? chance.oneIn(2) : fate != .cancelled
         switch (fate, isShipped) {
-        case (.kept, _):
+        case (.kept, _), (.lost, _):
             told.event.kind = chance.pick([.allocationCreated, .allocationReleased])
-            told.event.reference = "H\(index)"
+            told.event.reference = fate == .kept || chance.oneIn(2) ? "H\(index)" : chance.pick(Self.references)
         case (_, true):
             told.event.kind = .shipmentConfirmed
             if fate == .shippedByLine { told.event.hold.lineID = UInt32(line + 1) }

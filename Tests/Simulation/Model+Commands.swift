@@ -122,7 +122,7 @@ extension Model {
     }
 
     /// The units are taken out of the hold that the shipment names: of its lines of the sku, those at the place and of the lot first,
-    /// then those at the place, then the others, location by location in the order of their first lines, and there lot by lot.
+    /// then those at the place, then the others, location by location, and there lot by lot.
     private mutating func ship(_ event: InventoryEvent, from location: LocationNumber) {
         var left = event.quantity ?? 0
         // Somebody should look at what no hold covers.

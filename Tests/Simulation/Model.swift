@@ -109,10 +109,8 @@ extension Hold {
         let own = lines.indices.filter { lines[$0].sku == sku }
         func add(_ isNext: (HeldLine) -> Bool) { order += own.filter { isNext(lines[$0]) && !order.contains($0) } }
         add { $0.location == location && $0.lot == lot }
-        for first in own.filter({ lines[$0].location == location }) + own {
-            for next in own where lines[next].location == lines[first].location {
-                add { $0.location == lines[next].location && $0.lot == lines[next].lot }
-            }
+        for next in [location] + own.map({ lines[$0].location }).sorted() {
+            for nextLot in own.map({ lines[$0].lot }).sorted() { add { $0.location == next && $0.lot == nextLot } }
         }
         return order
     }

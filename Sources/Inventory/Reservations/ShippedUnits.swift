@@ -19,9 +19,9 @@ public struct ShippedUnits: Sendable, Equatable {
     /// What of it each line of some reservations covers, for each reservation in their order; what is over is in no hold.
     ///
     /// A unit is taken from the lines of its location and lot, else from those of its location, else from any, the first
-    /// that has some left in an order in which the lines of a location, and there of a lot, stand together. So shipments leave
-    /// the same units open whatever order they are told in: of two that want the same unit, the one that is told later
-    /// goes on to where the other would have.
+    /// that has some left in an order in which the lines of a location, and there of a lot, stand together. So shipments that
+    /// name the same reservations and no line leave the same units open whatever order they are told in: of two that want the
+    /// same unit, the one that is told later goes on to where the other would have.
     public func covered(by reservations: [Reservation]) -> [[LineQuantity]] {
         var left = units
         var covered = [[LineQuantity]](repeating: [], count: reservations.count)
@@ -39,36 +39,22 @@ public struct ShippedUnits: Sendable, Equatable {
     private struct Place {
         var reservation: Int
         var line: Int
-        /// Where the first line of its location stands, and there the first of its lot: closed ones as well, so that nothing moves.
-        var location: Int
-        var lot: Int
-        /// How far from what was told.
-        var distance: Int
+        /// How far from what was told, then what stands together. Values of the line itself, so that nothing moves when
+        /// other lines or reservations end.
+        var rank: (distance: Int, location: LocationNumber, lot: String)
     }
 
     private func order(of reservations: [Reservation]) -> [Place] {
-        struct LotPlace: Hashable {
-            var location: LocationNumber
-            var lot: String
-        }
-        var locations: [LocationNumber: Int] = [:]
-        var lots: [LotPlace: Int] = [:]
         var places: [Place] = []
         for (reservation, held) in reservations.enumerated() {
             for (index, line) in held.lines.enumerated() where line.sku == sku {
-                let lotPlace = LotPlace(location: line.location, lot: line.lot)
-                let first = locations[line.location, default: places.count]
-                let firstOfLot = lots[lotPlace, default: places.count]
-                (locations[line.location], lots[lotPlace]) = (first, firstOfLot)
                 let distance = line.location != location ? 2 : line.lot != lot ? 1 : 0
                 places.append(
-                    Place(
-                        reservation: reservation, line: index, location: first, lot: firstOfLot, distance: distance))
+                    Place(reservation: reservation, line: index, rank: (distance, line.location, line.lot)))
             }
         }
-        func rank(_ place: Place) -> (Int, Int, Int, Int, Int) {
-            (place.distance, place.location, place.lot, place.reservation, place.line)
+        return places.sorted {
+            $0.rank == $1.rank ? ($0.reservation, $0.line) < ($1.reservation, $1.line) : $0.rank < $1.rank
         }
-        return places.sorted { rank($0) < rank($1) }
     }
 }
