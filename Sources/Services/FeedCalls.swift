@@ -73,7 +73,7 @@ struct FeedCalls {
             feed: feed.id, action: .replay, reason: reason, actor: context.actor, requestID: context.requestID)
         // What is not in the audit log must not go on.
         let refusal = environment.engine.submit(.decideFeed(tenant: environment.tenant, decision)) { reply in
-            guard case .failed(let error) = reply else { return }
+            guard case .failed(let error) = reply else { return stream.note() }
             stream.fail(error.callStatus)
             replay.cancel()
         }

@@ -6,11 +6,19 @@ internal import Proto
 internal import SwiftProtobuf
 internal import Synchronization
 
-/// Tells the caller of ReplayFeed how far it has come, about once a second. Any thread.
+/// Tells the caller of ReplayFeed how far it has come, about once a second, and its end once it is in the audit log. Any
+/// thread.
 final class FeedReplayStream: Sendable {
     private let sink: any ResponseSink
     private let monotonicNow: @Sendable () -> Int64
     private let lastToldNanoseconds: Mutex<Int64>
+    /// What the call's end awaits.
+    private let end = Mutex(End())
+
+    private struct End {
+        var isNoted = false
+        var news: (FeedReplayProgress, FeedFailure?)?
+    }
 
     init(sink: any ResponseSink, monotonicNow: @escaping @Sendable () -> Int64) {
         self.sink = sink
@@ -29,11 +37,23 @@ final class FeedReplayStream: Sendable {
             }
             if isDue { send(progress, isDone: false) }
         case .ended(let progress, let failure):
-            send(progress, isDone: failure == nil)
-            guard let failure else { return sink.finish(.ok) }
-            // Safe to ask for again: ids make what took effect DUPLICATE.
-            sink.finish(.failure(.unavailable, .feedFailed, "the replay ended early: \(failure)"))
+            finish { $0.news = (progress, failure) }
         }
+    }
+
+    /// It is in the audit log.
+    func note() { finish { $0.isNoted = true } }
+
+    private func finish(_ change: (inout End) -> Void) {
+        let news = end.withLock { end in
+            change(&end)
+            return end.isNoted ? end.news : nil
+        }
+        guard let (progress, failure) = news else { return }
+        send(progress, isDone: failure == nil)
+        guard let failure else { return sink.finish(.ok) }
+        // Safe to ask for again: ids make what took effect DUPLICATE.
+        sink.finish(.failure(.unavailable, .feedFailed, "the replay ended early: \(failure)"))
     }
 
     func fail(_ status: CallStatus) { sink.finish(status) }
