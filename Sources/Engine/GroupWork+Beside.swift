@@ -48,7 +48,7 @@ extension GroupWork {
     }
 
     /// Whether an event of the past is about a hold of ours that ended so long ago that nothing is known of it any more. An
-    /// allocation is as it is for the running figures, where they still have its reference.
+    /// allocation is as it is for the running figures, where they still tell it apart.
     func isOfForgottenHold(_ event: InventoryEvent) throws(LedgerError) -> Bool {
         guard isReplaying, ReservationID.parse(event.hold.reservationID) != nil else { return false }
         guard event.kind == .allocationCreated || event.kind == .allocationReleased, !event.reference.isEmpty,
@@ -59,7 +59,7 @@ extension GroupWork {
             try batch.reference(
                 tenant: running, sku: event.sku, location: location, kind: .allocation, lot: lot,
                 reference: event.reference)
-        }?.isOurs ?? true
+        }?.entries.first { $0.key.id == event.id }?.isOurs ?? true
     }
 
     // MARK: Repairs

@@ -66,7 +66,7 @@ extension GroupWork {
             named = try holdsNamed(by: event)
             let isForgotten = named.isEmpty
             // Of what a hold has nothing of, nothing is subtracted for it.
-            if hold == .allocate { named.removeAll { !$0.lines.contains { $0.sku == event.sku } } }
+            if hold == .allocate { named.removeAll { !$0.lines.contains { $0.sku == event.sku && $0.quantity > 0 } } }
             isAboutOurs = isForgotten ? try isOfForgottenHold(event) : self.isAboutOurs(hold, event, named)
         }
         // What is allocated to a hold of ours is subtracted as ours.

@@ -31,25 +31,24 @@ extension GroupWork {
 
     /// A hold ended. What of its allocations is damaged stays as it is, and is found by verify.
     mutating func settleAllocations(of hold: Reservation) throws(LedgerError) {
-        do throws(LedgerError) {
-            for (id, allocation) in try allocations(of: hold.number) {
+        for (id, allocation) in try allocations(of: hold.number) {
+            do throws(LedgerError) {
                 try end(hold, of: allocation)
                 if beside != nil { try doBeside { work throws(LedgerError) in try work.end(hold, of: allocation) } }
                 try batch.deleteDocument(tenant: tenant, kind: .heldAllocation, id: id)
+            } catch {
+                guard case .corrupt = error else { throw error }
             }
-        } catch {
-            guard case .corrupt = error else { throw error }
         }
     }
 
     private func allocations(
         of hold: ReservationNumber
     ) throws(LedgerError) -> [(id: String, allocation: HeldAllocation)] {
-        let start = Self.idStart(of: hold)
         var found: [(id: String, allocation: HeldAllocation)] = []
-        try batch.forEachDocument(HeldAllocation.self, tenant: tenant, kind: .heldAllocation, after: start) {
-            id, allocation in
-            guard id.hasPrefix(start) else { return false }
+        try batch.forEachDocument(
+            HeldAllocation.self, tenant: tenant, kind: .heldAllocation, startingWith: Self.idStart(of: hold)
+        ) { id, allocation in
             found.append((id, allocation))
             return true
         }
@@ -60,44 +59,85 @@ extension GroupWork {
         let (sku, location, lot) = (allocation.sku, allocation.location, allocation.lot)
         let known = try batch.reference(
             tenant: figures, sku: sku, location: location, kind: .allocation, lot: lot, reference: allocation.reference)
-        guard var line = known, line.holds.contains(hold.number) else { return }
+        guard var line = known else { return }
         line.touchedNanoseconds = max(line.touchedNanoseconds, nowNanoseconds)
-        if line.end(hold.number, isLost: hold.state.isLost) { try count(&line, sku, at: location, lot: lot) }
+        if line.end(hold.number, isLost: hold.state.isLost) {
+            let pushed = try countOpenings(of: &line, sku, at: location, lot: lot)
+            if pushed > 0 { try countClosings(of: &line, sku, at: location, lot: lot, pushed: pushed) }
+            try settle(&line, .allocation, at: location, sku, lot)
+        }
         try batch.setReference(
             line, tenant: figures, sku: sku, location: location, kind: .allocation, lot: lot,
             reference: allocation.reference)
     }
 
-    /// Has every event of a line that was a hold's do what it does for somebody else's.
-    private mutating func count(
-        _ line: inout ReferenceLine, _ sku: String, at location: LocationNumber, lot: String
-    ) throws(LedgerError) {
-        for (index, wanted) in line.wantedAnew.enumerated() where wanted != line.entries[index].effect {
+    /// What of a line is opened where the place is no longer known counts behind everything, unless a figure that is known came
+    /// after. Returns the units.
+    private mutating func countOpenings(
+        of line: inout ReferenceLine, _ sku: String, at location: LocationNumber, lot: String
+    ) throws(LedgerError) -> Int64 {
+        var pushed: Int64 = 0
+        for (index, wanted) in line.wanted.enumerated() where wanted != line.entries[index].effect {
             let entry = line.entries[index]
+            guard entry.opens, try isForgotten(entry.key, sku, at: location, lot: lot) else { continue }
             let difference = wanted - entry.effect
-            var amendment = try amend(.allocated, at: location, lot: lot, entry.key, sku, by: difference)
-            if amendment == .tooOld {
-                // It counts behind everything: a figure that has it may not have come yet.
-                line.fix(at: index)
-                amendment = try amend(
-                    .allocated, at: location, lot: lot, behindAll(entry.key, sku, at: location, lot: lot), sku,
-                    by: difference)
-            }
-            if amendment == .done {
+            if try isReplaced(entry.key, sku, at: location, lot: lot) {
                 line.setEffect(wanted, at: index)
-            } else {
-                line.fix(at: index)
-                if !isBeside { legsLeftOut += 1 }
+            } else if try amendBehindAll(entry.key, sku, at: location, lot: lot, by: difference) {
+                line.setEffect(wanted, at: index)
+                pushed += difference
+            } else if !isBeside {
+                legsLeftOut += 1
             }
+            line.fix(at: index)
+        }
+        return pushed
+    }
+
+    /// What closes those closes them there.
+    private mutating func countClosings(
+        of line: inout ReferenceLine, _ sku: String, at location: LocationNumber, lot: String, pushed: Int64
+    ) throws(LedgerError) {
+        var left = pushed
+        for (index, wanted) in line.wanted.enumerated() where wanted < line.entries[index].effect && left > 0 {
+            let entry = line.entries[index]
+            let units = min(left, entry.effect - wanted)
+            guard try amendBehindAll(entry.key, sku, at: location, lot: lot, by: -units) else { continue }
+            left -= units
+            line.setEffect(entry.effect - units, at: index)
+            if entry.effect - units == wanted { line.fix(at: index) }
         }
     }
 
-    private func behindAll(
+    private func isForgotten(
         _ key: OrderKey, _ sku: String, at location: LocationNumber, lot: String
-    ) throws(LedgerError) -> OrderKey {
+    ) throws(LedgerError) -> Bool {
+        let parts = try parts(sku, at: location, lot: lot)
+        return parts.contains { key.primary <= $0.prunedThroughPrimary }
+    }
+
+    private mutating func isReplaced(
+        _ key: OrderKey, _ sku: String, at location: LocationNumber, lot: String
+    ) throws(LedgerError) -> Bool {
+        journalPlace = (sku, location, lot)
+        let parts = try parts(sku, at: location, lot: lot)
+        return try !isNewestFigure(key, of: .allocated, at: parts[1])
+    }
+
+    /// False: it cannot.
+    private mutating func amendBehindAll(
+        _ key: OrderKey, _ sku: String, at location: LocationNumber, lot: String, by units: Int64
+    ) throws(LedgerError) -> Bool {
+        let last = try parts(sku, at: location, lot: lot).reduce(0) {
+            max($0, $1.newestPrimary, $1.prunedThroughPrimary)
+        }
+        let behind = OrderKey(primary: min(last, .max - 1) + 1, isAbsolute: false, source: key.source, id: key.id)
+        return try amend(.allocated, at: location, lot: lot, behind, sku, by: units) == .done
+    }
+
+    /// A position and the part of it that a lot is.
+    private func parts(_ sku: String, at location: LocationNumber, lot: String) throws(LedgerError) -> [Position] {
         let position = try batch.position(tenant: figures, sku: sku, location: location) ?? Position()
-        let part = try part(lot, of: position, sku, at: location)
-        let last = [position, part].reduce(0) { max($0, $1.newestPrimary, $1.prunedThroughPrimary) }
-        return OrderKey(primary: min(last, .max - 1) + 1, isAbsolute: false, source: key.source, id: key.id)
+        return [position, try part(lot, of: position, sku, at: location)]
     }
 }

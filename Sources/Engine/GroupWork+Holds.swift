@@ -74,8 +74,10 @@ extension GroupWork {
         var found: [ContainedLine: Int64] = [:]
         for hold in contains {
             guard let id = ReservationID.parse(hold.reservationID),
-                let reservation = try reservation(id.number), reservation.epoch == id.epoch
+                var reservation = try reservation(id.number), reservation.epoch == id.epoch
             else { continue }
+            // What has run out is no hold, whether or not its turn to end has come.
+            if reservation.isDue(at: ledgerNanoseconds) { reservation.expire(erps: settings.erps, at: nextMoment("")) }
             var left = hold.quantity
             for line in reservation.lines
             where line.sku == sku && line.location == location && (hold.lineID == 0 || hold.lineID == line.id)
@@ -280,14 +282,13 @@ extension GroupWork {
     /// Ends what is due. A reservation that was extended or ended meanwhile is passed over; one whose record is damaged
     /// stays as it is, and is found by verify.
     mutating func expire(_ due: [Expiry]) throws(LedgerError) {
-        for entry in due { try expireIfDue(entry.number) }
-    }
-
-    private mutating func expireIfDue(_ number: ReservationNumber) throws(LedgerError) {
-        do throws(LedgerError) {
-            if let reservation = try reservation(number) { _ = try expireIfDue(reservation) }
-        } catch {
-            guard case .corrupt = error else { throw error }
+        for entry in due {
+            do throws(LedgerError) {
+                guard let reservation = try reservation(entry.number) else { continue }
+                _ = try expireIfDue(reservation)
+            } catch {
+                guard case .corrupt = error else { throw error }
+            }
         }
     }
 
@@ -309,7 +310,10 @@ extension GroupWork {
             due.append(row.number)
             return true
         }
-        for number in due { try expireIfDue(number) }
+        for number in due {
+            guard let reservation = try reservation(number) else { continue }
+            _ = try expireIfDue(reservation)
+        }
     }
 }
 

@@ -279,7 +279,7 @@ extension GroupWork {
     }
 
     /// Whether no figure beyond a place on the time line of a part sets the bucket.
-    private mutating func isNewestFigure(
+    mutating func isNewestFigure(
         _ key: OrderKey, of bucket: Bucket, at part: Position
     ) throws(LedgerError) -> Bool {
         guard key.primary <= part.newestAbsolutePrimary else { return true }

@@ -71,8 +71,6 @@ extension GroupWork {
     private mutating func compare(
         _ figures: ErpPosition, at location: LocationNumber, _ page: ComparisonPage
     ) throws(LedgerError) -> UInt64 {
-        // What has run out is no hold, whether or not its turn to end has come.
-        try expireHolds(sku: figures.sku, location: location)
         let position = try batch.position(tenant: running, sku: figures.sku, location: location) ?? Position()
         let contained = try containedLines(
             figures.contains, sku: figures.sku, location: location, lot: "")

@@ -27,11 +27,15 @@ extension GroupWork {
     func problem(
         of leg: AcceptedEvent.Leg, _ event: InventoryEvent, holds: [ReservationNumber]
     ) throws(LedgerError) -> EventRejection? {
-        problem(of: leg, event, holds, in: try line(of: leg, event))
+        if holds.count > Limits.referenceHoldsMax {
+            return EventRejection(
+                .outOfRange, "reference: at most \(Limits.referenceHoldsMax) open reservations are told apart")
+        }
+        return problem(of: leg, event, in: try line(of: leg, event))
     }
 
     private func problem(
-        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, _ holds: [ReservationNumber], in known: ReferenceLine?
+        of leg: AcceptedEvent.Leg, _ event: InventoryEvent, in known: ReferenceLine?
     ) -> EventRejection? {
         guard var line = known else {
             // Shipments mostly close no allocation: what they open must leave room for those that there are.
@@ -40,7 +44,7 @@ extension GroupWork {
             return EventRejection(.outOfRange, "reference: at most \(most) are kept")
         }
         line.makeRoom(at: event.occurredAtNanoseconds, horizonNanoseconds: settings.horizonNanoseconds)
-        return line.problem(atNanoseconds: event.occurredAtNanoseconds, holds: holds)
+        return line.problem(atNanoseconds: event.occurredAtNanoseconds)
     }
 
     private func line(
@@ -52,7 +56,7 @@ extension GroupWork {
     }
 
     /// - Parameters:
-    ///   - isOurs: it belongs to a hold of ours, so that nothing of the reference counts.
+    ///   - isOurs: it belongs to a hold of ours, so that nothing of it counts.
     ///   - named: the holds of ours that it is in the name of.
     ///   - isOfHold: see `ReferenceLine.Entry`.
     mutating func take(
@@ -71,7 +75,7 @@ extension GroupWork {
         }
         let holds = isOurs ? openNumbers(of: named) : []
         let known = try line(of: leg, event)
-        if let problem = problem(of: leg, event, holds, in: known) {
+        if let problem = problem(of: leg, event, in: known) {
             if !isBeside { legsLeftOut += 1 }
             return LegResult(remark: problem.description)
         }
@@ -81,14 +85,14 @@ extension GroupWork {
         // The past is not touched now: what is over of it must not be kept for another horizon.
         let touched = try isReplaying ? touchOfRunning(leg, of: event) ?? event.occurredAtNanoseconds : nowNanoseconds
         line.touchedNanoseconds = max(line.touchedNanoseconds, min(touched, nowNanoseconds))
-        line.isOurs = line.isOurs || isOurs
-        line.add(holds: holds, hasLostHold: named.contains(where: \.state.isLost))
         try keep(allocationOf: event, for: holds, at: leg.location)
-        let entry = ReferenceLine.Entry(
+        var entry = ReferenceLine.Entry(
             occurredAtNanoseconds: event.occurredAtNanoseconds, key: leg.key, units: leg.units, opens: leg.opens,
             mayStandAlone: leg.mayStandAlone, isOfHold: isOfHold)
+        (entry.isOurs, entry.holds) = (isOurs, holds)
+        entry.hasLostHold = isOurs && named.contains(where: \.state.isLost)
         guard line.insert(entry) else { preconditionFailure("a reference has room for what has no problem") }
-        try settle(&line, leg, event.sku, event.lot)
+        try settle(&line, leg.kind, at: leg.location, event.sku, event.lot)
         let isWaiting = line.isWaiting(leg.key)
         unpaired += line.fold(horizonNanoseconds: foldHorizonNanoseconds(line))
         if !isBeside { try note(unpaired, leg.kind, event.sku, at: leg.location, lot: event.lot) }
@@ -135,14 +139,14 @@ extension GroupWork {
 
     /// What is being made keeps everything apart, as long as it can; so does what may yet count.
     private func foldHorizonNanoseconds(_ line: ReferenceLine) -> Int64 {
-        !line.holds.isEmpty || (isBeside && line.entries.count < Limits.referenceEventsMax)
+        line.isHeld || (isBeside && line.entries.count < Limits.referenceEventsMax)
             ? .max : settings.horizonNanoseconds
     }
 
     /// Has every event of the line do what it should, now that they are known together. Ends, since each further round fixes
     /// one more entry.
-    private mutating func settle(
-        _ line: inout ReferenceLine, _ leg: AcceptedEvent.Leg, _ sku: String, _ lot: String
+    mutating func settle(
+        _ line: inout ReferenceLine, _ kind: ReferenceKind, at location: LocationNumber, _ sku: String, _ lot: String
     ) throws(LedgerError) {
         var goesOn = true
         while goesOn {
@@ -151,7 +155,7 @@ extension GroupWork {
             for index in line.entries.indices where wanted[index] != line.entries[index].effect {
                 let entry = line.entries[index]
                 let difference = wanted[index] - entry.effect
-                switch try amend(leg.kind.bucket, at: leg.location, lot: lot, entry.key, sku, by: difference) {
+                switch try amend(kind.bucket, at: location, lot: lot, entry.key, sku, by: difference) {
                 case .done: line.setEffect(wanted[index], at: index)
                 case .tooOld, .outOfRange:
                     line.fix(at: index)

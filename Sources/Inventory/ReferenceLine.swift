@@ -34,6 +34,13 @@ public struct ReferenceLine: Sendable, Equatable {
         /// Its place there is pruned, or full: the effect stays what it is.
         public var isFixed = false
 
+        /// In the name of holds of ours, which are subtracted anyway: it does nothing.
+        public var isOurs = false
+        /// Of those the ones that have not ended, ascending.
+        public var holds: [ReservationNumber] = []
+        /// One of them ended by our clock or by its ERP's refusal: once all ended, it is somebody else's.
+        public var hasLostHold = false
+
         public init(
             occurredAtNanoseconds: WallNanoseconds, key: OrderKey, units: Int64, opens: Bool,
             mayStandAlone: Bool = false, isOfHold: Bool = false
@@ -45,16 +52,30 @@ public struct ReferenceLine: Sendable, Equatable {
             self.units = units
             self.opens = opens
         }
+
+        /// Of a closing: the units that it takes of what is somebody else's.
+        fileprivate func closed(_ held: inout Int64, _ left: inout Int64, openThen: Int64) -> Int64 {
+            var units = self.units
+            func take(_ most: Int64) -> Int64 {
+                let taken = max(0, min(most, units))
+                units -= taken
+                return taken
+            }
+            if isOurs || isOfHold {
+                held -= take(held)
+                let taken = take(min(left, openThen))
+                left -= taken
+                return taken
+            }
+            let taken = take(left)
+            left -= taken
+            held -= take(held)
+            return taken
+        }
     }
 
     /// By time, then what opens before what closes, then key.
     public private(set) var entries: [Entry] = []
-    /// It belongs to a hold of ours, which is subtracted anyway: nothing of it counts.
-    public var isOurs = false
-    /// Of the holds in whose name it is those that have not ended, ascending. As long as there is one, everything is kept apart.
-    public private(set) var holds: [ReservationNumber] = []
-    /// One of them ended by our clock or by its ERP's refusal: without them it counts.
-    public private(set) var hasLostHold = false
     /// Entries up to this time are not told apart any more.
     public private(set) var foldedThroughNanoseconds: WallNanoseconds = 0
     /// What those left open.
@@ -66,13 +87,10 @@ public struct ReferenceLine: Sendable, Equatable {
 
     /// As read from the ledger.
     public init(
-        entries: [Entry], isOurs: Bool, holds: [ReservationNumber], hasLostHold: Bool,
-        foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64, touchedNanoseconds: WallNanoseconds
+        entries: [Entry], foldedThroughNanoseconds: WallNanoseconds, foldedUnits: Int64,
+        touchedNanoseconds: WallNanoseconds
     ) {
         self.entries = entries
-        self.isOurs = isOurs
-        self.holds = holds
-        self.hasLostHold = hasLostHold
         self.foldedThroughNanoseconds = foldedThroughNanoseconds
         self.foldedUnits = foldedUnits
         self.touchedNanoseconds = touchedNanoseconds
@@ -81,14 +99,8 @@ public struct ReferenceLine: Sendable, Equatable {
     /// Whether as many events as are told apart are in it.
     public var isFull: Bool { entries.count >= Limits.referenceEventsMax }
 
-    /// Why an event of a time, in the name of some holds, cannot be added; nil: it can.
-    public func problem(
-        atNanoseconds time: WallNanoseconds, holds: [ReservationNumber] = []
-    ) -> EventRejection? {
-        if Set(self.holds + holds).count > Limits.referenceHoldsMax {
-            return EventRejection(
-                .outOfRange, "reference: at most \(Limits.referenceHoldsMax) open reservations of one are told apart")
-        }
+    /// Why an event of a time cannot be added; nil: it can.
+    public func problem(atNanoseconds time: WallNanoseconds) -> EventRejection? {
         if time <= foldedThroughNanoseconds {
             return EventRejection(.tooOld, "reference: what happened to it at that time is no longer told apart")
         }
@@ -105,59 +117,52 @@ public struct ReferenceLine: Sendable, Equatable {
         return true
     }
 
-    /// Takes it for theirs from now on.
-    ///
-    /// - Parameters:
-    ///   - holds: that have not ended.
-    ///   - hasLostHold: an event is in the name of one that was lost as well.
-    public mutating func add(holds: [ReservationNumber], hasLostHold: Bool) {
-        self.holds = Set(self.holds + holds).sorted()
-        isOurs = isOurs || !holds.isEmpty
-        if !self.holds.isEmpty { self.hasLostHold = self.hasLostHold || hasLostHold }
+    /// One of our holds ended. True: some of it counts from now on.
+    public mutating func end(_ hold: ReservationNumber, isLost: Bool) -> Bool {
+        var isChanged = false
+        for index in entries.indices where entries[index].holds.contains(hold) {
+            entries[index].holds.removeAll { $0 == hold }
+            entries[index].hasLostHold = entries[index].hasLostHold || isLost
+            guard entries[index].holds.isEmpty, entries[index].hasLostHold else { continue }
+            entries[index].isOurs = false
+            isChanged = true
+        }
+        return isChanged
     }
 
-    /// One of its holds ended. True: it counts from now on, and `wantedAnew` says how.
-    public mutating func end(_ hold: ReservationNumber, isLost: Bool) -> Bool {
-        holds.removeAll { $0 == hold }
-        hasLostHold = hasLostHold || isLost
-        guard holds.isEmpty, hasLostHold else { return false }
-        (isOurs, hasLostHold) = (false, false)
-        return true
-    }
+    /// Whether a hold of ours that it is in the name of is still there: then everything is kept apart.
+    public var isHeld: Bool { entries.contains { !$0.holds.isEmpty } }
 
     private static func isBefore(_ left: Entry, _ right: Entry) -> Bool {
         (left.occurredAtNanoseconds, left.opens ? 0 : 1, left.key)
             < (right.occurredAtNanoseconds, right.opens ? 0 : 1, right.key)
     }
 
-    /// What each entry should do to the bucket: openings all of theirs; closings as much as is left, the earliest first.
+    /// What each entry should do to the bucket: openings all of theirs; closings as much as is left, the earliest first. What is
+    /// in the name of a hold of ours does nothing; a closing in its name is of that first, then of what was opened before.
     public var wanted: [Int64] {
         var left = foldedUnits
+        var held: Int64 = 0
         for entry in entries {
             if entry.isFixed {
                 left += entry.effect
-            } else if entry.opens && !isOurs {
-                left += entry.units
+            } else if entry.opens {
+                if entry.isOurs { held += entry.units } else { left += entry.units }
             }
         }
         var openThen = foldedUnits
         return entries.map { entry in
             var effect = entry.effect
             if !entry.isFixed {
-                let most = entry.isOfHold ? min(left, openThen) : left
-                effect = isOurs ? 0 : entry.opens ? entry.units : -max(0, min(most, entry.units))
-                if !entry.opens { left += effect }
+                if entry.opens {
+                    effect = entry.isOurs ? 0 : entry.units
+                } else {
+                    effect = -entry.closed(&held, &left, openThen: openThen)
+                }
             }
             openThen += effect
             return effect
         }
-    }
-
-    /// The same, of those as well whose effect was fixed.
-    public var wantedAnew: [Int64] {
-        var free = self
-        for index in free.entries.indices { free.entries[index].isFixed = false }
-        return free.wanted
     }
 
     public mutating func setEffect(_ units: Int64, at index: Int) { entries[index].effect = units }
@@ -185,7 +190,7 @@ public struct ReferenceLine: Sendable, Equatable {
     /// Returns as `fold`.
     @discardableResult
     public mutating func makeRoom(at time: WallNanoseconds, horizonNanoseconds: Int64) -> [Entry] {
-        isFull && holds.isEmpty ? fold(horizonNanoseconds: horizonNanoseconds, newest: time) : []
+        isFull && !isHeld ? fold(horizonNanoseconds: horizonNanoseconds, newest: time) : []
     }
 
     /// Closings that wait for an opening that somebody should have told of.
@@ -200,11 +205,12 @@ public struct ReferenceLine: Sendable, Equatable {
     }
 
     private func isWaiting(_ entry: Entry) -> Bool {
-        !entry.opens && !entry.isFixed && !isOurs && -entry.effect < entry.units
+        !entry.opens && !entry.isFixed && !entry.isOurs && -entry.effect < entry.units
+            && !entries.contains { $0.opens && $0.isOurs }
     }
 
     /// Whether it is closed, and nothing came of it since a time.
     public func isOver(beforeNanoseconds time: WallNanoseconds) -> Bool {
-        (open == 0 || isOurs) && holds.isEmpty && touchedNanoseconds < time
+        open == 0 && !isHeld && touchedNanoseconds < time
     }
 }

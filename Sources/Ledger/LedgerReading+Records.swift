@@ -29,12 +29,12 @@ extension LedgerReading where Self: ~Copyable {
     /// All documents of a kind in order of id, or those after one; until `body` says false.
     public borrowing func forEachDocument<Value: Decodable>(
         _ type: Value.Type = Value.self, tenant: TenantNumber, kind: DocumentKind, after: String? = nil,
-        _ body: (_ id: String, Value) throws(LedgerError) -> Bool
+        startingWith start: String = "", _ body: (_ id: String, Value) throws(LedgerError) -> Bool
     ) throws(LedgerError) {
-        let prefix = KeyBuffer.document(tenant: tenant, kind: kind)
-        var start = KeyBuffer.document(tenant: tenant, kind: kind, id: after ?? "")
-        if after != nil { start.append(UInt8(0)) }
-        unsafe try scan(.documents, from: start.bytes, descending: false) { key, record throws(LedgerError) in
+        let prefix = KeyBuffer.document(tenant: tenant, kind: kind, id: start)
+        var first = KeyBuffer.document(tenant: tenant, kind: kind, id: after ?? start)
+        if after != nil { first.append(UInt8(0)) }
+        unsafe try scan(.documents, from: first.bytes, descending: false) { key, record throws(LedgerError) in
             guard unsafe key.starts(with: prefix.bytes) else { return false }
             let value = unsafe try decode(type, record, key: key, in: .documents)
             return unsafe try body(String(decoding: key.from(3), as: UTF8.self), value)

@@ -7,11 +7,11 @@ enum ReferenceRecord {
     private static let entryBytes = 5 * 8 + 2
 
     static func bytes(of line: ReferenceLine) -> Int {
-        line.entries.reduce(entriesStart + holdsBytes(line.holds.count)) { $0 + entryBytes + $1.key.id.utf8.count }
+        line.entries.reduce(entriesStart) { $0 + entryBytes + $1.key.id.utf8.count + holdsBytes($1.holds.count) }
     }
 
-    /// Of a line without any: none.
-    private static func holdsBytes(_ count: Int) -> Int { count == 0 ? 0 : 2 + count * 8 }
+    /// Of an entry without any: none.
+    private static func holdsBytes(_ count: Int) -> Int { count == 0 ? 0 : 1 + count * 8 }
 
     /// - Parameter record: of `bytes(of:)`.
     static func encode(
@@ -21,11 +21,6 @@ enum ReferenceRecord {
         unsafe record.setLittle(24, line.foldedUnits)
         unsafe record.setLittle(32, line.touchedNanoseconds)
         var offset = entriesStart
-        if !line.holds.isEmpty {
-            unsafe record.setLittle(offset, UInt16(line.holds.count))
-            for (index, hold) in line.holds.enumerated() { unsafe record.setLittle(offset + 2 + index * 8, hold) }
-            offset += holdsBytes(line.holds.count)
-        }
         for entry in line.entries {
             unsafe record.setLittle(offset, entry.occurredAtNanoseconds)
             unsafe record.setLittle(offset + 8, entry.key.primary)
@@ -36,35 +31,30 @@ enum ReferenceRecord {
                 offset + 40,
                 UInt8(
                     (entry.opens ? 1 : 0) | (entry.isFixed ? 2 : 0) | (entry.mayStandAlone ? 4 : 0)
-                        | (entry.isOfHold ? 8 : 0)))
+                        | (entry.isOfHold ? 8 : 0) | (entry.isOurs ? 16 : 0) | (entry.hasLostHold ? 32 : 0)
+                        | (entry.holds.isEmpty ? 0 : 64)))
             unsafe record.setLittle(offset + 41, UInt8(entry.key.id.utf8.count))
             let start = offset + entryBytes
             unsafe entry.key.id.withBytes { unsafe record.set(start, $0) }
             offset = start + entry.key.id.utf8.count
+            if entry.holds.isEmpty { continue }
+            unsafe record.setLittle(offset, UInt8(entry.holds.count))
+            for (index, hold) in entry.holds.enumerated() { unsafe record.setLittle(offset + 1 + index * 8, hold) }
+            offset += holdsBytes(entry.holds.count)
         }
-        unsafe RecordHeader.seal(
-            record, key: key, byte: (line.isOurs ? 1 : 0) | (line.hasLostHold ? 2 : 0) | (line.holds.isEmpty ? 0 : 4))
+        unsafe RecordHeader.seal(record, key: key, byte: 0)
     }
 
     /// Nil when the record is damaged.
     static func decode(_ record: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> ReferenceLine? {
         guard record.count >= entriesStart, unsafe RecordHeader.isIntact(record, key: key) else { return nil }
-        let flags = unsafe record[1]
-        var offset = entriesStart
-        var holds: [ReservationNumber] = []
-        if flags & 4 != 0 {
-            guard record.count >= offset + 2 else { return nil }
-            let count = Int(unsafe record.little(offset, UInt16.self))
-            guard count > 0, record.count >= offset + holdsBytes(count) else { return nil }
-            for index in 0..<count { holds.append(unsafe record.little(offset + 2 + index * 8, UInt64.self)) }
-            offset += holdsBytes(count)
-        }
         var entries: [ReferenceLine.Entry] = []
+        var offset = entriesStart
         while offset < record.count {
             guard record.count - offset >= entryBytes else { return nil }
             let idBytes = Int(unsafe record.little(offset + 41, UInt8.self))
             guard idBytes > 0, record.count - offset >= entryBytes + idBytes else { return nil }
-            let kind = unsafe record.little(offset + 40, UInt8.self)
+            let flags = unsafe record.little(offset + 40, UInt8.self)
             let id = unsafe String(
                 decoding: record[offset + entryBytes..<offset + entryBytes + idBytes], as: UTF8.self)
             var entry = unsafe ReferenceLine.Entry(
@@ -72,17 +62,25 @@ enum ReferenceRecord {
                 key: OrderKey(
                     primary: record.little(offset + 8, Int64.self), isAbsolute: false,
                     source: record.little(offset + 16, UInt64.self), id: id),
-                units: record.little(offset + 24, Int64.self), opens: kind & 1 != 0,
-                mayStandAlone: kind & 4 != 0, isOfHold: kind & 8 != 0)
+                units: record.little(offset + 24, Int64.self), opens: flags & 1 != 0,
+                mayStandAlone: flags & 4 != 0, isOfHold: flags & 8 != 0)
             unsafe entry.effect = record.little(offset + 32, Int64.self)
-            entry.isFixed = kind & 2 != 0
-            entries.append(entry)
+            entry.isFixed = flags & 2 != 0
+            entry.isOurs = flags & 16 != 0
+            entry.hasLostHold = flags & 32 != 0
             offset += entryBytes + idBytes
+            if flags & 64 != 0 {
+                guard offset < record.count else { return nil }
+                let count = Int(unsafe record.little(offset, UInt8.self))
+                guard count > 0, record.count - offset >= holdsBytes(count) else { return nil }
+                for index in 0..<count { entry.holds.append(unsafe record.little(offset + 1 + index * 8, UInt64.self)) }
+                offset += holdsBytes(count)
+            }
+            entries.append(entry)
         }
         return unsafe ReferenceLine(
-            entries: entries, isOurs: flags & 1 != 0, holds: holds, hasLostHold: flags & 2 != 0,
-            foldedThroughNanoseconds: record.little(16, Int64.self), foldedUnits: record.little(24, Int64.self),
-            touchedNanoseconds: record.little(32, Int64.self))
+            entries: entries, foldedThroughNanoseconds: record.little(16, Int64.self),
+            foldedUnits: record.little(24, Int64.self), touchedNanoseconds: record.little(32, Int64.self))
     }
 }
 

@@ -51,11 +51,11 @@
 // reservations      tenant u16 | number u64      see ReservationRecord
 // unsettled         tenant u16 | number u64      no more: the reservations that have rows beside a position
 // references        tenant u16 | sku | 0 | location u16 | kind u8 | lot | 0 | reference
-//                                                1 flags u8 (1: a hold of ours, 2: one was lost, 4: some are open) | 16 folded through i64 | 24 folded units i64
-//                                                | 32 touched i64 | 40 with flag 4: count u16, number u64 of each open hold
-//                                                | then for each event: occurred at i64 | primary i64 | source digest u64
+//                                                16 folded through i64 | 24 folded units i64
+//                                                | 32 touched i64 | 40 for each event: occurred at i64 | primary i64 | source digest u64
 //                                                | units i64 | effect i64 | flags u8 (1: opens, 2: fixed, 4: may stand alone,
-//                                                8: of a hold) | id bytes u8 | id
+//                                                8: of a hold, 16: in the name of ours, 32: of a lost one, 64: of open ones)
+//                                                | id bytes u8 | id | with flag 64 count u8 | number u64 of each open hold
 // variances         tenant u16 | number u64      16 JSON with sorted keys; numbers count all tenants' variances from 1
 // open-variances    tenant u16 | sku | 0 | location u16 | bucket u8
 //                                                16 number u64: of a comparison, and nobody has decided it

@@ -146,7 +146,6 @@ extension TestStore {
         let kept = try comparing.compare(onHand: 10, allocated: 4, contains: contains)
         #expect(kept.variances == 1)
         #expect(try comparing.variances.map { [$0.ours, $0.theirs] } == [[0, 4]])
-        #expect(try comparing.store.reservation(holds[1].number).state == .expired)
     }
 
     @Test func whatAgreesAgainIsResolved() throws {

@@ -66,11 +66,50 @@ extension ReferenceLine {
         }
     }
 
-    @Test func whatIsOursCountsNothing() {
-        var line = ReferenceLine([.opened(5, at: 1), .closed(3, at: 2)])
-        line.isOurs = true
-        #expect(line.wanted == [0, 0])
-        #expect(!line.isWaiting(Told.closed(3, at: 2).entry.key))
+    /// What is in our holds' name does nothing, and what others told does what it did.
+    @Test func whatIsOursCountsNothingAndClosesItsOwnFirst() {
+        func line(_ told: (Told, isOurs: Bool)...) -> ReferenceLine {
+            var line = ReferenceLine()
+            for (one, isOurs) in told {
+                var entry = one.entry
+                if isOurs { (entry.isOurs, entry.holds) = (true, [7]) }
+                _ = line.insert(entry)
+            }
+            return line
+        }
+        let own = Told.opened(5, at: 2, "own")
+        let table: [(ReferenceLine, [Int64])] = [
+            (line((own, true), (.closed(3, at: 3), true)), [0, 0]),
+            (line((own, true), (.closed(3, at: 3), false)), [0, 0]),
+            (line((.opened(10, at: 1), false), (own, true), (.closed(5, at: 3), true)), [10, 0, 0]),
+            (line((.opened(10, at: 1), false), (own, true), (.closed(7, at: 3), true)), [10, 0, -2]),
+            (line((.opened(10, at: 1), false), (own, true), (.closed(5, at: 3), false)), [10, 0, -5]),
+            (line((.opened(10, at: 1), false), (own, true), (.closed(15, at: 3), false)), [10, 0, -10]),
+            // Of others only what was opened before.
+            (line((.closed(5, at: 1), true), (.opened(5, at: 2), false)), [0, 5]),
+        ]
+        for (line, expected) in table {
+            #expect(line.wanted == expected, "\(line)")
+            #expect(!line.isWaiting(Told.closed(3, at: 3).entry.key))
+        }
+    }
+
+    @Test func itCountsOnceTheLastOfItsHoldsEndedAndOneWasLost() {
+        func line() -> ReferenceLine {
+            var line = ReferenceLine()
+            var entry = Told.opened(5, at: 1).entry
+            (entry.isOurs, entry.holds) = (true, [7, 8])
+            _ = line.insert(entry)
+            return line
+        }
+        for (isFirstLost, isSecondLost) in [(true, true), (true, false), (false, true), (false, false)] {
+            var line = line()
+            let isAtFirst = line.end(7, isLost: isFirstLost)
+            #expect(!isAtFirst && line.isHeld && line.wanted == [0])
+            let isAtLast = line.end(8, isLost: isSecondLost)
+            #expect(isAtLast == (isFirstLost || isSecondLost) && !line.isHeld)
+            #expect(line.wanted == [isAtLast ? 5 : 0])
+        }
     }
 
     @Test func aClosingWaitsUntilItIsCovered() {

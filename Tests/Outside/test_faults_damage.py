@@ -99,6 +99,7 @@ def copied_read_from_store(catalogue, new_server):
 def test_page_damaged_while_serving_is_not_met_by_answers_from_the_hot_table(copied):
     server = copied.start()
     eventually(lambda: "availability_hot_table_complete 1" in server.get("/metrics")[1], "a full hot table")
+    eventually(lambda: "data file checked" in server.get("/readyz?verbose")[1], "the walk's end")
     api = Api(server.channel())
     damage(server.data / "data.mdb", leaves_with(server.data / "data.mdb", "SKU-07777"), "flags")
     assert api.available("web", "SKU-07777") == 7775

@@ -72,9 +72,9 @@ struct DeliveredFigures {
                                     tenant: tenant, sku: sku, location: location, kind: kind, lot: lot,
                                     reference: reference)
                             else { continue }
-                            let entries = line.entries.map { "\($0.key.id) \($0.effect)" }
+                            let entries = line.entries.map { "\($0.key.id) \($0.effect)" + ($0.isOurs ? " ours" : "") }
                             lines["\(kind) \(reference) of \(sku)@\(location)#\(lot)"] =
-                                "\(line.open) open" + (line.isOurs ? ", ours" : "") + ": "
+                                "\(line.open) open: "
                                 + entries.joined(separator: ", ")
                         }
                     }
