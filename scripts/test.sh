@@ -27,11 +27,15 @@ scripts/generate-proto.sh --check
 wait "$erp_up" || { cat "$erp/up.log" >&2; exit 1; }
 nice scripts/test-tryton.sh "$erp" >"$erp/tests.log" 2>&1 &
 erp_tests=$!
-nice -n 19 bash -c 'scripts/simulate.sh --ci && scripts/fuzz.sh --ci' >.build/beside.log 2>&1 &
-beside=$!
+nice -n 19 scripts/simulate.sh --ci >.build/simulate.log 2>&1 &
+simulation=$!
+nice -n 19 scripts/fuzz.sh --ci >.build/fuzz.log 2>&1 &
+fuzzing=$!
 .venv/bin/python -m pytest -q -n 2 --dist loadfile Tests/Outside --ignore Tests/Outside/test_erp_tryton.py
 wait "$erp_tests" || { cat "$erp/tests.log" >&2; exit 1; }
 echo "against Tryton: $(grep -E 'Test run with|passed' "$erp/tests.log" | tail -n 2 | tr '\n' ' ')"
-wait "$beside" || { cat .build/beside.log >&2; exit 1; }
-grep -E '^(simulated|planted|fuzz)' .build/beside.log
+wait "$simulation" || { cat .build/simulate.log >&2; exit 1; }
+grep -E '^(simulated|planted)' .build/simulate.log
+wait "$fuzzing" || { cat .build/fuzz.log >&2; exit 1; }
+grep '^fuzz' .build/fuzz.log
 python3 Benchmarks/gate.py
