@@ -30,7 +30,8 @@ final class QueuedCommand: Sendable {
 /// The one way to the writer. Any thread puts in; only the writer's thread takes out.
 ///
 /// Bounded by weight, so that a burst of large batches cannot hold more than `weightMax` records of each lane in memory, and as
-/// many of those who could wait. Who stands in line holds one command each. The writer takes what has arrived and never waits for more: a lone caller pays for one commit, a crowd shares it.
+/// many of those who could wait. Who stands in line holds one command each. The writer takes what has arrived and never
+/// waits for more: a lone caller pays for one commit, a crowd shares it.
 final class CommandQueue: @unchecked Sendable {
     // Why @unchecked: all state is behind `mutex`; a pthread condition is used because the writer is a plain thread
     // that must sleep without spinning.

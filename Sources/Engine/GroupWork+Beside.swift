@@ -149,11 +149,9 @@ extension GroupWork {
         }
     }
 
-    /// One behind: at equal places absolute events come after differences.
     static func repairKey(_ number: UInt64, behind primary: Int64) -> OrderKey {
         OrderKey(
-            primary: min(primary, .max - 1) + 1, isAbsolute: false,
-            source: ContentDigest.of(Array("reconciliation".utf8)), id: "variance-\(number)")
+            behind: primary, source: ContentDigest.of(Array("reconciliation".utf8)), id: "variance-\(number)")
     }
 }
 

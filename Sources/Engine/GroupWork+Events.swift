@@ -81,7 +81,7 @@ extension GroupWork {
         if !named.isEmpty, !isBeside { shortfallsBefore = [:] }
         if let stock = accepted.stock, !isOurs {
             (sequence, outcome) = try apply(
-                stock, of: event, source: source, isReading: incoming.contentType == .erpReading)
+                stock, of: event, source: source, isReading: incoming.isReading)
             if outcome == .deadLettered {
                 shortfallsBefore = nil
                 try observe(event, isDeadLetter: true)

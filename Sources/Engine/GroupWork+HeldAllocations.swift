@@ -2,8 +2,8 @@ internal import Inventory
 internal import Ledger
 
 /// What is allocated under a reference in the name of holds that have not ended. Until then the holds are what is subtracted;
-/// where one ends by our clock or by its ERP's refusal, the allocation counts once none is left, as it does when it is
-/// told after that.
+/// where one of them ended by our clock or by its ERP's refusal, the allocation counts once none is left, as it does when it
+/// is told after that.
 extension GroupWork {
     /// Where a hold finds an allocation in its name, in whichever figures; kept until the hold ends.
     private struct HeldAllocation: Codable {
@@ -17,7 +17,7 @@ extension GroupWork {
     mutating func keep(
         allocationOf event: InventoryEvent, for holds: [ReservationNumber], at location: LocationNumber
     ) throws(LedgerError) {
-        guard !holds.isEmpty, !event.reference.isEmpty else { return }
+        if holds.isEmpty { return }
         let allocation = HeldAllocation(
             sku: event.sku, location: location, lot: event.lot, reference: event.reference)
         let digest = ContentDigest.of(Array("\(location)\0\(event.sku)\0\(event.lot)\0\(event.reference)".utf8))
@@ -131,7 +131,7 @@ extension GroupWork {
         let last = try parts(sku, at: location, lot: lot).reduce(0) {
             max($0, $1.newestPrimary, $1.prunedThroughPrimary)
         }
-        let behind = OrderKey(primary: min(last, .max - 1) + 1, isAbsolute: false, source: key.source, id: key.id)
+        let behind = OrderKey(behind: last, source: key.source, id: key.id)
         return try amend(.allocated, at: location, lot: lot, behind, sku, by: units) == .done
     }
 

@@ -23,7 +23,7 @@ extension GroupWork {
 
     /// Why the ledger cannot keep an event's part in a reference; nil: it can.
     ///
-    /// - Parameter holds: see `ReferenceLine`.
+    /// - Parameter holds: see `ReferenceLine.Entry`.
     func problem(
         of leg: AcceptedEvent.Leg, _ event: InventoryEvent, holds: [ReservationNumber]
     ) throws(LedgerError) -> EventRejection? {

@@ -15,6 +15,11 @@ public struct OrderKey: Sendable, Equatable, Comparable {
         self.id = id
     }
 
+    /// Of a difference that lies behind a place; one behind, since at equal places absolute events come after differences.
+    public init(behind primary: Int64, source: SourceDigest, id: String) {
+        self.init(primary: min(primary, .max - 1) + 1, isAbsolute: false, source: source, id: id)
+    }
+
     /// The digest of a source's name (64-bit FNV-1a).
     public static func digest(ofSource name: String) -> SourceDigest {
         var name = name

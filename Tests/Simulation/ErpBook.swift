@@ -67,7 +67,9 @@ struct ErpBook {
         // The first decision stands, so that a call that comes late holds nothing anew.
         guard known.count < work.lines.count else { return decision(work, entry) }
         let granted = decide(work, &chance)
-        for (line, units) in granted where units > 0 || capabilities.isIdempotent { entry.lines[line] = units }
+        for (line, units) in granted where entry.lines[line] == nil && (units > 0 || capabilities.isIdempotent) {
+            entry.lines[line] = units
+        }
         if !entry.lines.isEmpty { entries[work.reservationID] = entry }
         return decision(work, entry)
     }
