@@ -11,6 +11,7 @@ from availability.v1 import operations_service_pb2
 
 from support import PATIENCE
 from support.api import Api, adjustment, new_name, now, snapshot, source_status_name
+from support.metrics import values
 from support.server import SMALL, eventually, run
 from support.webhooks import BATCH, STRUCTURED, Sender, cloud_event, text_time
 
@@ -239,8 +240,8 @@ def test_slow_bodies_keep_no_probe_waiting(fed):
             slow.append(connection)
         assert fed.get("/livez") == (200, "ok\n")
         assert fed.get("/readyz")[0] == 200
-        assert 'availability_http_requests_total{path="/events",status="503"}' in eventually(
-            lambda: 'status="503"' in (text := fed.get("/metrics")[1]) and text, "refused senders")
+        eventually(lambda: values(fed.samples(), "availability_http_requests_total", path="/events", status="503"),
+                   "refused senders")
     finally:
         for connection in slow:
             connection.close()

@@ -13,7 +13,7 @@ from availability.v1 import policy_pb2
 
 from support.api import SECOND, duration, event, failure_of, now, snapshot
 from support.erp import (
-    EmbeddedErp, ErpHolder, avail, avail_json, contained, kind_name, metric, new_id, standing, write_state_name)
+    EmbeddedErp, ErpHolder, avail, avail_json, contained, kind_name, new_id, standing, write_state_name)
 from support.reservations import (
     WITHOUT_ERP, causes, erp_state_name, figures, part, state_of, verify, violations, wanted)
 from support.server import SMALL, Server, eventually
@@ -363,7 +363,7 @@ def test_line_refused_by_one_erp_leaves_the_others_where_less_is_welcome(holder,
 def test_erp_that_is_away_opens_its_breaker_and_holds_go_on(start):
     server, holder, erp = start()
     channel, sku = holder.new_channel(erp_wait_max=duration(0)), holder.stocked(100)
-    assert metric(server, "availability_erp_available", erp="embedded") == 1 and holder.erp().available
+    assert server.metric("availability_erp_available", erp="embedded") == 1 and holder.erp().available
     erp.switch(down=True)
     held = []
     while holder.erp().available:
@@ -382,9 +382,9 @@ def test_erp_that_is_away_opens_its_breaker_and_holds_go_on(start):
     assert status.reason.startswith("BREAKER_OPEN") and status.writes_waiting == len(held)
     assert 0 < status.oldest_write_age.ToNanoseconds() < 60 * SECOND
     assert holder.status().ledger.erp_writes_waiting == len(held)
-    assert metric(server, "availability_erp_available", erp="embedded") == 0
-    assert metric(server, "availability_erp_writes_waiting", erp="embedded") == len(held)
-    assert metric(server, "availability_erp_oldest_write_age_seconds", erp="embedded") > 0
+    assert server.metric("availability_erp_available", erp="embedded") == 0
+    assert server.metric("availability_erp_writes_waiting", erp="embedded") == len(held)
+    assert server.metric("availability_erp_oldest_write_age_seconds", erp="embedded") > 0
     code, page = server.get("/readyz?verbose")
     assert code == 200 and f"[+]erp ok: embedded {len(held)} waiting, BREAKER_OPEN" in page
     row = avail(server, "erp", "status").splitlines()[1].split()
@@ -402,8 +402,8 @@ def test_erp_that_is_away_opens_its_breaker_and_holds_go_on(start):
     status = holder.erp()
     assert status.available and not status.reason and status.writes_waiting == 0
     assert not status.HasField("oldest_write_age")
-    assert metric(server, "availability_erp_available", erp="embedded") == 1
-    assert metric(server, "availability_erp_oldest_write_age_seconds", erp="embedded") == 0
+    assert server.metric("availability_erp_available", erp="embedded") == 1
+    assert server.metric("availability_erp_oldest_write_age_seconds", erp="embedded") == 0
     assert holder.free_at_erp(sku) == 100 - 2 * len(held)
     assert standing(holder.create(holder.new_channel(), wanted(sku, 2))) == ("ACTIVE", "CONFIRMED")
     verify(server)
@@ -511,7 +511,7 @@ def test_channel_keeps_its_buffer_back_while_the_erp_is_away_and_relaxes_after(s
     eventually(lambda: degradation(holder, careful), "the channel keeping back")
     assert [degradation(holder, channel) for channel in channels] == ["ERP_UNAVAILABLE", "ERP_UNAVAILABLE", "", ""]
     assert answers() == [17, 10, 20, 20]
-    assert [metric(server, "availability_channel_degraded", channel=channel) for channel in channels] == [1, 1, 0, 0]
+    assert [server.metric("availability_channel_degraded", channel=channel) for channel in channels] == [1, 1, 0, 0]
     code, page = server.get("/readyz?verbose")
     assert code == 200 and f"{careful} degraded by ERP_UNAVAILABLE" in page and careless not in page
     # Nobody is promised what is not shown.
@@ -526,7 +526,7 @@ def test_channel_keeps_its_buffer_back_while_the_erp_is_away_and_relaxes_after(s
     eventually(lambda: not degradation(holder, careful), "the channel relaxing")
     assert [degradation(holder, channel) for channel in channels] == ["", "", "", ""]
     eventually(lambda: answers() == [20, 20, 20, 20], "the units of what was released")
-    assert metric(server, "availability_channel_degraded", channel=careful) == 0
+    assert server.metric("availability_channel_degraded", channel=careful) == 0
     assert "degraded by" not in server.get("/readyz?verbose")[1]
 
 

@@ -25,7 +25,7 @@ def clock(tmp_path):
 def server(new_server, clock):
     # The same data, whether the server finds its arguments or not: see `FakedClock`.
     started = new_server(environment=clock.environment, data=clock.data).start()
-    eventually(lambda: "availability_hot_table_complete 1" in started.get("/metrics")[1], "a full hot table")
+    eventually(lambda: started.metric("availability_hot_table_complete") == 1, "a full hot table")
     return started
 
 

@@ -98,7 +98,7 @@ def copied_read_from_store(catalogue, new_server):
 
 def test_page_damaged_while_serving_is_not_met_by_answers_from_the_hot_table(copied):
     server = copied.start()
-    eventually(lambda: "availability_hot_table_complete 1" in server.get("/metrics")[1], "a full hot table")
+    eventually(lambda: server.metric("availability_hot_table_complete") == 1, "a full hot table")
     eventually(lambda: "data file checked" in server.get("/readyz?verbose")[1], "the walk's end")
     api = Api(server.channel())
     damage(server.data / "data.mdb", leaves_with(server.data / "data.mdb", "SKU-07777"), "flags")
@@ -130,7 +130,7 @@ def test_walk_in_the_background_goes_on_beside_changes_and_ends(copied):
     api = Api(server.channel())
     while "data file checked" not in server.get("/readyz?verbose")[1]:
         api.apply(*[adjustment(f"SKU-{number:05}", 1) for number in range(0, SKUS, 100)])
-    assert "availability_ledger_structure_checked 1" in server.get("/metrics")[1]
+    assert server.metric("availability_ledger_structure_checked") == 1
     api.apply(*[adjustment(f"SKU-{number:05}", 1) for number in range(0, SKUS, 100)])
     server.restart()
     assert server.terminate() == 0

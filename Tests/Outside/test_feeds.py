@@ -100,10 +100,9 @@ def test_file_takes_effect_and_moves_to_done(fed, folder):
     feed = feed_of(api)
     assert (feed.kind, feed.can_replay, feed.restarts) == (source_pb2.FEED_KIND_FILES, True, 0)
     assert state_of(api) == "RUNNING"
-    metrics = server.get("/metrics")[1]
-    assert 'availability_feed_state{feed="files",state="running"} 1' in metrics
+    assert server.metric("availability_feed_state", feed="files", state="running") == 1
     for name in ["lag_seconds", "waiting", "restarts_total", "errors_total"]:
-        assert f'availability_feed_{name}{{feed="files"}} 0' in metrics
+        assert server.metric(f"availability_feed_{name}", feed="files") == 0
 
 
 def test_file_dropped_twice_gives_duplicates(fed, folder):

@@ -5,7 +5,6 @@ server's memory stays bounded (`bystander.watching`).
 """
 import itertools
 import random
-import re
 
 import pytest
 
@@ -24,19 +23,9 @@ def peer(server):
         yield peer
 
 
-def metric(server, name, **labels):
-    """The value of one sample of the metrics page."""
-    wanted = {f'{label}="{value}"' for label, value in labels.items()}
-    for line in server.get("/metrics")[1].splitlines():
-        found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
-        if found and wanted <= set((found[1] or "").split(",")):
-            return float(found[2])
-    raise AssertionError(f"no metric {name} {labels}")
-
-
 def calls_started(server, path):
     service, method = path.strip("/").split("/")
-    return metric(server, "grpc_server_started_total", grpc_service=service, grpc_method=method)
+    return server.metric("grpc_server_started_total", grpc_service=service, grpc_method=method)
 
 
 def works(server):
@@ -343,12 +332,12 @@ VIOLATIONS = {
 @pytest.mark.parametrize("fault", VIOLATIONS)
 def test_framing_violation_ends_the_connection_and_nothing_else(server, bystander, peer, fault):
     frames, code = VIOLATIONS[fault]
-    before = metric(server, "availability_protocol_errors_total")
+    before = server.metric("availability_protocol_errors_total")
     with bystander.watching(MEBIBYTE):
         peer.send(peer.request(path=STREAM_EVENTS, end=False), frames)
         goaway = peer.ending()
     assert goaway is not None and goaway.code == code
-    assert metric(server, "availability_protocol_errors_total") > before
+    assert server.metric("availability_protocol_errors_total") > before
 
 
 def test_data_after_the_end_of_a_request_ends_the_connection(bystander, peer):

@@ -1,6 +1,5 @@
 """What a channel may sell, told to webhooks and to NATS as it changes: at least once, the newest figure of each sku last."""
 import json
-import re
 import signal
 import subprocess
 import threading
@@ -76,8 +75,7 @@ publications:
         return self.api.operations.ListDeadLetters(request, timeout=PATIENCE).dead_letters
 
     def metric(self, name):
-        page = self.server.get("/metrics")[1]
-        return float(re.search(rf'^availability_publication_{name}{{publication="{self.id}"}} (\S+)$', page, re.M)[1])
+        return self.server.metric(f"availability_publication_{name}", publication=self.id)
 
     def avail(self, *arguments):
         return subprocess.run([AVAIL, "publication", *arguments], text=True, capture_output=True, timeout=PATIENCE,

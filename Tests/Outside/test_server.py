@@ -14,6 +14,7 @@ from availability.v1 import policy_service_pb2
 
 from support import PATIENCE
 from support.api import CHANNELS, Api, adjustment, new_name, sample_skus, snapshot
+from support.metrics import samples, values
 from support.server import eventually, run
 
 SERVICES = {f"availability.v1.{name}" for name in [
@@ -131,39 +132,6 @@ def test_unknown_page_is_not_found(server):
     assert server.get("/nothing")[0] == 404
 
 
-SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*)\})? (\S+)$')
-LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
-
-
-def samples(text):
-    """The exposition as {(name, labels): value}; fails at the first line that is not of the format."""
-    found, types, helped = {}, {}, set()
-    for line in text.splitlines():
-        if line.startswith("# HELP "):
-            helped.add(line.split(" ", 3)[2])
-        elif line.startswith("# TYPE "):
-            _, _, name, kind = line.split(" ")
-            assert name not in types and name in helped, line
-            types[name] = kind
-        else:
-            match = SAMPLE.match(line)
-            assert match, line
-            name, labels, value = match.group(1), LABEL.findall(match.group(2) or ""), float(match.group(3))
-            family = name if name in types else re.sub("_(bucket|sum|count)$", "", name)
-            assert family in types, line
-            assert types[family] != "counter" or name.endswith("_total"), line
-            key = name, frozenset(labels)
-            assert key not in found, line
-            found[key] = value
-    return found
-
-
-def of(found, name, **labels):
-    """The sum of the samples of that name with at least those labels."""
-    wanted = set(labels.items())
-    return sum(value for (each, given), value in found.items() if each == name and wanted <= given)
-
-
 def test_metrics_are_an_exposition_with_the_names_people_have_dashboards_for(server, api):
     api.check("web", *sample_skus(1))
     status, text = server.get("/metrics")
@@ -175,10 +143,10 @@ def test_metrics_are_an_exposition_with_the_names_people_have_dashboards_for(ser
 
 def test_metrics_count_calls_by_method_and_code_and_never_name_a_sku(server, api):
     def counts():
-        found = samples(server.get("/metrics")[1])
+        found = server.samples()
         method = {"grpc_service": "availability.v1.AvailabilityService", "grpc_method": "CheckAvailability"}
-        return (of(found, "grpc_server_handled_total", grpc_code="OK", **method),
-                of(found, "grpc_server_handled_total", grpc_code="InvalidArgument", **method))
+        return (sum(values(found, "grpc_server_handled_total", grpc_code="OK", **method)),
+                sum(values(found, "grpc_server_handled_total", grpc_code="InvalidArgument", **method)))
 
     before = counts()
     sku = new_name()
@@ -189,14 +157,14 @@ def test_metrics_count_calls_by_method_and_code_and_never_name_a_sku(server, api
             api.check("web", "b\tad")
     # Loops publish their counters when they have time.
     eventually(lambda: counts() == (before[0] + 7, before[1] + 3), "the calls in the counters")
-    found = samples(server.get("/metrics")[1])
+    found = server.samples()
     assert all(label not in ("sku", "customer") for _, labels in found for label, _ in labels)
     assert sku not in server.get("/metrics")[1]
 
 
 def test_histograms_are_cumulative_and_end_at_their_count(server, api):
     api.check("web", *sample_skus(1))
-    found = samples(server.get("/metrics")[1])
+    found = server.samples()
     series = {}
     for (name, labels), value in found.items():
         if name == "rpc_server_call_duration_seconds_bucket":
@@ -254,7 +222,7 @@ def test_connections_that_come_and_go_leave_the_server_as_it_was(new_server):
         server.close_channels()
     assert Api(server.channel()).check("web", *sample_skus(1)).lines
     # Closed connections are counted out when the loop has seen them go.
-    eventually(lambda: of(samples(server.get("/metrics")[1]), "availability_connections_open") == 1,
+    eventually(lambda: server.metric("availability_connections_open") == 1,
                "the end of the closed connections")
 
 

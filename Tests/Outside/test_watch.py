@@ -31,12 +31,6 @@ def watching(request):
     return open
 
 
-def metric(server, name):
-    status, page = server.get("/metrics")
-    assert status == 200
-    return float(re.search(rf"^{name} (\S+)$", page, re.MULTILINE)[1])
-
-
 def stocked(api, units, location="WH1", **fields):
     sku = new_name()
     api.apply(snapshot(sku, location, on_hand=units, **fields))
@@ -176,9 +170,9 @@ def test_watch_of_all_skus_tells_what_the_channel_may_sell(new_server, watching)
     assert (elsewhere, "") not in watch.latest
     api.apply(snapshot(elsewhere, "WH1", on_hand=2))
     watch.until_available(elsewhere, 2)
-    assert metric(server, "availability_watch_lines") == len(skus) + 2
+    assert server.metric("availability_watch_lines") == len(skus) + 2
     watch.cancel()
-    eventually(lambda: metric(server, "availability_watch_lines") == 0, "what was remembered being forgotten")
+    eventually(lambda: server.metric("availability_watch_lines") == 0, "what was remembered being forgotten")
 
     # On from the token: only what changed meanwhile.
     api.apply(adjustment(skus[5], -5))
@@ -223,7 +217,7 @@ def test_watch_of_locations_tells_every_sku_that_the_channel_may_sell_there(new_
     assert [(line.sku, line.location) for line in other.snapshot()] == [(elsewhere, "WH2")]
     for watch in (again, mixed, other):
         watch.cancel()
-    eventually(lambda: metric(server, "availability_watch_lines") == 0, "what was remembered being forgotten")
+    eventually(lambda: server.metric("availability_watch_lines") == 0, "what was remembered being forgotten")
 
 
 def test_line_names_a_sku_or_a_location_and_a_check_a_sku(api):
@@ -331,7 +325,7 @@ def test_snapshot_and_changes_equal_polling_after_random_events(new_server, watc
             watches[watch].latest = old.latest
             old.cancel()
     # At rest: whatever can expire has, and whatever can grow stale.
-    eventually(lambda: metric(server, "availability_open_reservations") == 0, "the holds running out")
+    eventually(lambda: server.metric("availability_open_reservations") == 0, "the holds running out")
     eventually(lambda: all(line.freshness == STALE for line in api.check(channels[2], *skus).lines
                            if line.status != UNKNOWN_SKU and line.age_ms), "the figures growing old")
     for (channel, asked), watch in zip(questions, watches):
@@ -357,12 +351,12 @@ def test_slow_reader_costs_no_memory_and_then_hears_the_latest(server, api, watc
     brisk = watching(Api(server.channel()), channel, skus[0])
     brisk.snapshot()
     before = anonymous_bytes(server.process.pid)
-    conflated = metric(server, "availability_watch_conflated_total")
+    conflated = server.metric("availability_watch_conflated_total")
     for round in range(2, 42):
         for start in range(0, 1_000, 500):
             api.apply(*(snapshot(sku, on_hand=round) for sku in skus[start:start + 500]))
         brisk.until_available(skus[0], round)
-    assert metric(server, "availability_watch_conflated_total") > conflated
+    assert server.metric("availability_watch_conflated_total") > conflated
     assert anonymous_bytes(server.process.pid) - before < 32 << 20
     slow.until(lambda watch: all(watch.latest[sku, ""][0] == 41 for sku in skus))
     assert len(slow.changes()) < 40 * 1_000, "what it was too slow for was merged"
@@ -379,14 +373,14 @@ def test_thousand_watchers_hear_of_their_skus(new_server, watching):
     watches = [watching(connections[number % 10], channel, *choose.sample(skus, 20)) for number in range(1_000)]
     for watch in watches:
         watch.snapshot()
-    assert metric(server, "availability_watches") == 1_000 and metric(server, "availability_watch_lines") == 20_000
+    assert server.metric("availability_watches") == 1_000 and server.metric("availability_watch_lines") == 20_000
     api.apply(*(snapshot(sku, on_hand=8) for sku in skus))
     for watch in watches:
         watch.until(lambda watch: all(figures[0] == 8 for figures in watch.latest.values()))
     for watch in watches:
         watch.cancel()
-    eventually(lambda: metric(server, "availability_watches") == 0, "every watch that left being forgotten")
-    assert metric(server, "availability_watch_lines") == 0
+    eventually(lambda: server.metric("availability_watches") == 0, "every watch that left being forgotten")
+    assert server.metric("availability_watch_lines") == 0
 
 
 # The commands.

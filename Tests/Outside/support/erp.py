@@ -51,14 +51,6 @@ def avail_json(server, *arguments):
     return [json.loads(line) for line in avail(server, *arguments, "-o", "json").splitlines()]
 
 
-def metric(server, name, **labels):
-    """One sample's value."""
-    wanted_labels = ",".join(f'{label}="{value}"' for label, value in labels.items())
-    prefix = f"{name}{{{wanted_labels}}} "
-    line, = [line for line in server.get("/metrics")[1].splitlines() if line.startswith(prefix)]
-    return float(line.removeprefix(prefix))
-
-
 class Readings:
     """When figures were asked for: one that is asked for again gets another time."""
 

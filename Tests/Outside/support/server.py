@@ -11,6 +11,7 @@ import urllib.request
 import grpc
 
 from . import PATIENCE, ROOT
+from .metrics import samples, values
 
 SERVER = pathlib.Path(os.environ.get("AVAILABILITY_SERVER", ROOT / ".build" / "release" / "availability-server"))
 AVAIL = pathlib.Path(os.environ.get("AVAILABILITY_AVAIL", SERVER.parent / "avail"))
@@ -119,6 +120,16 @@ class Server:
             return error.code, error.read().decode()
         except OSError:
             return 0, ""
+
+    def samples(self):
+        """The metrics page, by name and labels."""
+        return samples(self.get("/metrics")[1])
+
+    def metric(self, name, **labels):
+        """The value of the one sample of that name with at least those labels."""
+        found = values(self.samples(), name, **labels)
+        assert len(found) == 1, (name, labels, found)
+        return found[0]
 
     def channel(self, credentials=None, **options):
         """A connection of its own: no two channels share one."""
