@@ -5,8 +5,9 @@ internal import Inventory
 //
 //   16 epoch u64 | create i64 | expire i64 | longest expire i64 | version u64 | linked number u64 | linked epoch u64
 //      | channel | customer | order reference | lines u16 | transitions u16
-//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed, bit 2: shipped by the ERP) |
-//      requested, granted, open, committed, fulfilled, released, lapsed, contained, at the ERP, with bit 2 shipped by the ERP: i64 each | sku | lot | ERP | ERP reference | reason
+//   a line: id u32 | location u16 | ERP state u8 | flags u8 (bit 0: commit due, bit 1: missed, bit 2: shipped by the ERP)
+//      | requested, granted, open, committed, fulfilled, released, lapsed, contained, at the ERP,
+//      with bit 2 shipped by the ERP: i64 each | sku | lot | ERP | ERP reference | reason
 //   a transition: time i64 | from u8 (0: none) | to u8 | cause u8 | sequence u64 | correlation id
 
 /// Writes a reservation into memory of just its size.

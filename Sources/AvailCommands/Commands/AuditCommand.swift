@@ -16,11 +16,7 @@ struct AuditFilter: ParsableArguments {
     @Option(help: "Only what was done to this, for example channels/web.") var subject: String?
     @Option(help: "Only what concerns this channel.") var channel: String?
 
-    @Option(help: ArgumentHelp("Done longer ago than this.", valueName: "DURATION"))
-    var olderThan: DurationArgument?
-
-    @Option(help: ArgumentHelp("Done at most so long ago.", valueName: "DURATION"))
-    var newerThan: DurationArgument?
+    @OptionGroup var age: AgeOptions
 
     func request(now: Date = Date()) -> Availability_V1_ListAuditEntriesRequest {
         .with {
@@ -28,8 +24,9 @@ struct AuditFilter: ParsableArguments {
             $0.action = action ?? ""
             $0.subject = subject ?? ""
             $0.channel = channel ?? ""
-            if let olderThan { $0.untilTime = .init(date: now.addingTimeInterval(-olderThan.seconds)) }
-            if let newerThan { $0.fromTime = .init(date: now.addingTimeInterval(-newerThan.seconds)) }
+            let (from, until) = age.times(now: now)
+            if let from { $0.fromTime = from }
+            if let until { $0.untilTime = until }
         }
     }
 }

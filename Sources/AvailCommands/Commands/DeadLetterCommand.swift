@@ -19,21 +19,18 @@ struct DeadLetterFilter: ParsableArguments {
     @Option(help: ArgumentHelp("Only those that failed so, for example not-owner.")) var reason: String?
     @Option(help: "Only about this sku.") var sku: String?
 
-    @Option(help: ArgumentHelp("Come longer ago than this.", valueName: "DURATION"))
-    var olderThan: DurationArgument?
+    @OptionGroup var age: AgeOptions
 
-    @Option(help: ArgumentHelp("Come at most so long ago.", valueName: "DURATION"))
-    var newerThan: DurationArgument?
-
-    var isEmpty: Bool { source == nil && reason == nil && sku == nil && olderThan == nil && newerThan == nil }
+    var isEmpty: Bool { source == nil && reason == nil && sku == nil && age.isEmpty }
 
     func request(now: Date = Date()) -> Availability_V1_ListDeadLettersRequest {
         .with {
             $0.source = source ?? ""
             $0.reason = (reason ?? "").uppercased().replacing("-", with: "_")
             $0.sku = sku ?? ""
-            if let olderThan { $0.untilTime = .init(date: now.addingTimeInterval(-olderThan.seconds)) }
-            if let newerThan { $0.fromTime = .init(date: now.addingTimeInterval(-newerThan.seconds)) }
+            let (from, until) = age.times(now: now)
+            if let from { $0.fromTime = from }
+            if let until { $0.untilTime = until }
         }
     }
 }

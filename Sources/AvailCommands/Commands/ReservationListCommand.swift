@@ -20,11 +20,7 @@ struct ReservationFilter: ParsableArguments {
     @Option(help: "A sku among the lines.") var sku: String?
     @Option(help: "A location among the lines.") var location: String?
 
-    @Option(help: ArgumentHelp("Granted longer ago than this.", valueName: "DURATION"))
-    var olderThan: DurationArgument?
-
-    @Option(help: ArgumentHelp("Granted at most so long ago.", valueName: "DURATION"))
-    var newerThan: DurationArgument?
+    @OptionGroup var age: AgeOptions
 
     func request(now: Date = Date()) -> Availability_V1_ListReservationsRequest {
         .with {
@@ -35,8 +31,9 @@ struct ReservationFilter: ParsableArguments {
             $0.orderReference = order ?? ""
             $0.sku = sku ?? ""
             $0.location = location ?? ""
-            if let olderThan { $0.createdBefore = .init(date: now.addingTimeInterval(-olderThan.seconds)) }
-            if let newerThan { $0.createdAfter = .init(date: now.addingTimeInterval(-newerThan.seconds)) }
+            let (from, until) = age.times(now: now)
+            if let from { $0.createdAfter = from }
+            if let until { $0.createdBefore = until }
         }
     }
 }

@@ -4,14 +4,28 @@ import Testing
 
 /// Lots, as partners tell them.
 extension Sample846 {
+    /// One transaction set with some LIN loops, in its envelopes.
+    private static func thirdParty(control: Int, _ loops: String) -> String {
+        let segments = loops.split(separator: "\n")
+        return """
+            ISA*00*          *00*          *ZZ*THIRDPARTY     *ZZ*DISTRIBUTOR    *261120*2210*^*00501*000000\(control)*0*P*>~
+            GS*IB*THIRDPARTY*DISTRIBUTOR*20261120*221005*\(control)*X*005010~
+            ST*846*0001~
+            BIA*00*MM*\(control)*20261120*2210~
+            \(loops)
+            CTT*\(segments.count { $0.hasPrefix("LIN") })~
+            SE*\(segments.count + 4)*0001~
+            GE*1*\(control)~
+            IEA*1*000000\(control)~
+            """
+    }
+
     /// A LIN loop for each lot, with the lot among its pairs.
     static let lotOnEachLine = Sample846(
         name: "lot on each line",
-        text: """
-            ISA*00*          *00*          *ZZ*THIRDPARTY     *ZZ*DISTRIBUTOR    *261120*2210*^*00501*000000908*0*P*>~
-            GS*IB*THIRDPARTY*DISTRIBUTOR*20261120*221005*908*X*005010~
-            ST*846*0001~
-            BIA*00*MM*908*20261120*2210~
+        text: thirdParty(
+            control: 908,
+            """
             LIN*1*SK*A-1*LT*L1~
             QTY*33*60*EA~
             LIN*2*SK*A-1*LT*L2~
@@ -21,11 +35,7 @@ extension Sample846 {
             QTY*33*5*EA~
             LIN*4*SK*A-1*LT*L2~
             QTY*33*40*EA~
-            CTT*4~
-            SE*13*0001~
-            GE*1*908~
-            IEA*1*000000908~
-            """,
+            """),
         partner: PartnerMap(["SK"], [.onHand: ["33"], .damaged: ["74"]], .fixed("WH")) {
             $0.lot = .line(qualifier: "LT")
         },
@@ -39,11 +49,9 @@ extension Sample846 {
     /// One LIN loop for all lots, each REF*LT behind its quantities; SCH of the item.
     static let lotBehindQuantities = Sample846(
         name: "lot behind quantities",
-        text: """
-            ISA*00*          *00*          *ZZ*THIRDPARTY     *ZZ*DISTRIBUTOR    *261120*2210*^*00501*000000909*0*P*>~
-            GS*IB*THIRDPARTY*DISTRIBUTOR*20261120*221005*909*X*005010~
-            ST*846*0001~
-            BIA*00*MM*909*20261120*2210~
+        text: thirdParty(
+            control: 909,
+            """
             LIN**SK*A-1~
             QTY*33*60*EA~
             QTY*74*2*EA~
@@ -55,11 +63,7 @@ extension Sample846 {
             LIN**SK*A-2~
             REF*LT*L9~
             QTY*33*1*EA~
-            CTT*2~
-            SE*15*0001~
-            GE*1*909~
-            IEA*1*000000909~
-            """,
+            """),
         partner: PartnerMap(["SK"], [.onHand: ["33"], .damaged: ["74"]], .fixed("WH")) {
             $0.lot = .reference(qualifier: "LT", order: .after)
             $0.expectedQualifiers = ["018"]
@@ -74,11 +78,9 @@ extension Sample846 {
     /// REF*LT and N1*WH before their quantities: lots of each warehouse, then warehouses of each lot.
     static let lotsWithinWarehouses = Sample846(
         name: "lots within warehouses",
-        text: """
-            ISA*00*          *00*          *ZZ*THIRDPARTY     *ZZ*DISTRIBUTOR    *261120*2210*^*00501*000000910*0*P*>~
-            GS*IB*THIRDPARTY*DISTRIBUTOR*20261120*221005*910*X*005010~
-            ST*846*0001~
-            BIA*00*MM*910*20261120*2210~
+        text: thirdParty(
+            control: 910,
+            """
             LIN**SK*A-1~
             N1*WH*Reno*92*001~
             REF*LT*L1~
@@ -107,11 +109,7 @@ extension Sample846 {
             N1*WH*Reno*92*001~
             QTY*33*1*EA~
             REF*LT*L1~
-            CTT*4~
-            SE*32*0001~
-            GE*1*910~
-            IEA*1*000000910~
-            """,
+            """),
         partner: PartnerMap(["SK"], [.onHand: ["33"]], .named(.init(kind: .party, qualifier: "WH"))) {
             $0.lot = .reference(qualifier: "LT", order: .before)
         },
@@ -129,11 +127,9 @@ extension Sample846 {
     /// N1*WH behind the quantities of all its lots; one supply with two days.
     static let warehouseBehindLots = Sample846(
         name: "warehouse behind lots",
-        text: """
-            ISA*00*          *00*          *ZZ*THIRDPARTY     *ZZ*DISTRIBUTOR    *261120*2210*^*00501*000000911*0*P*>~
-            GS*IB*THIRDPARTY*DISTRIBUTOR*20261120*221005*911*X*005010~
-            ST*846*0001~
-            BIA*00*MM*911*20261120*2210~
+        text: thirdParty(
+            control: 911,
+            """
             LIN**SK*A-1~
             QTY*33*10*EA~
             REF*LT*L1~
@@ -147,11 +143,7 @@ extension Sample846 {
             SCH*6*EA***018*20261202*****PO-1~
             QTY*33*1*EA~
             N1*WH*Reno*92*001~
-            CTT*2~
-            SE*17*0001~
-            GE*1*911~
-            IEA*1*000000911~
-            """,
+            """),
         partner: PartnerMap(["SK"], [.onHand: ["33"]], .named(.init(kind: .party, qualifier: "WH", order: .after))) {
             $0.lot = .reference(qualifier: "LT", order: .after)
             $0.expectedQualifiers = ["018"]
