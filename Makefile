@@ -19,7 +19,7 @@ simulate: ## made-up worlds against a plain model for SIMULATE_SECONDS (600), an
 fuzz: ## every parser of outside bytes on made-up inputs, FUZZ_SECONDS (600) each
 	@scripts/fuzz.sh
 
-sanitize: ## the server's tests under the thread and the address sanitizer
+sanitize: build ## the server's tests under the thread and the address sanitizer
 	@scripts/sanitize.sh
 
 bench: build ## the benchmarks; prints one table as Markdown (half an hour; BENCH="--rounds 7 --only ours" for less)

@@ -32,19 +32,22 @@ struct CommitPace {
 }
 
 /// How long commits took since the start.
-public struct CommitTimes: Sendable, Equatable {
+public struct CommitTimes: Sendable {
     /// Upper bounds of the counts, in nanoseconds; a last count has none.
     public static let boundsNanoseconds: [Int64] = [
         1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500,
     ].map { $0 * .perMillisecond }
 
-    /// Commits by the bound they kept, each counted once.
-    public private(set) var counts = [UInt64](repeating: 0, count: boundsNanoseconds.count + 1)
+    // No array: the writer would have to copy one that a reader still has. One for each bound, and one more.
+    private var countsByBound = InlineArray<12, UInt64>(repeating: 0)
     public private(set) var sumNanoseconds: Int64 = 0
+
+    /// Commits by the bound they kept, each counted once.
+    public var counts: [UInt64] { countsByBound.indices.map { countsByBound[$0] } }
 
     mutating func add(nanoseconds: Int64) {
         let index = Self.boundsNanoseconds.firstIndex { nanoseconds <= $0 } ?? Self.boundsNanoseconds.count
-        counts[index] += 1
+        countsByBound[index] += 1
         sumNanoseconds += nanoseconds
     }
 }

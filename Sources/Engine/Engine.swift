@@ -72,10 +72,10 @@ public final class Engine {
 
     /// Nothing is changed when it throws.
     private func commit(_ commands: [EngineCommand], time: EngineTime) throws(CommitFailure) -> [EngineReply] {
-        let due = index.takeDue(time.ledgerNanoseconds, limit: settings.expiriesPerCommitMax)
+        var due = index.takeDue(time.ledgerNanoseconds, limit: settings.expiriesPerCommitMax)
         let result: Result<[EngineReply], EngineError>
         do throws(LedgerError) {
-            result = try commitUnlessRefused(commands, due: due, time: time)
+            result = try commitUnlessRefused(commands, due: &due, time: time)
         } catch {
             index.putBack(due)
             throw CommitFailure(error)
@@ -89,7 +89,7 @@ public final class Engine {
     }
 
     private func commitUnlessRefused(
-        _ commands: [EngineCommand], due: [Expiry], time: EngineTime
+        _ commands: [EngineCommand], due: inout [Expiry], time: EngineTime
     ) throws(LedgerError) -> Result<[EngineReply], EngineError> {
         let isGrowing = commands.contains(where: \.isGrowing)
         try ledger.checkRoom(growing: isGrowing)
@@ -97,15 +97,12 @@ public final class Engine {
         if isGrowing, catalogue.figures.beside != nil || commands.contains(where: \.startsRebuild) {
             isRoomShort = try ledger.isRoomShort()
         }
-        var work = GroupWork(
-            batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
-            time: time, index: index, gathersChanges: hotTable != nil || board.changes.isWatched,
-            isTailed: board.eventTail.isWatched)
+        let mayLackExpiries = due.count >= settings.expiriesPerCommitMax
+        var work = try beginGroup(ending: &due, time: time)
         if ledger.awaitsErps { work.grantRefusal = .restoring }
         let waiting = outbox.count
         if waiting >= settings.erpWritesMax { work.backlogRefusal = .erpBacklog(waiting: waiting) }
-        try work.expire(due)
-        work.mayLackExpiries = due.count >= settings.expiriesPerCommitMax
+        work.mayLackExpiries = mayLackExpiries
         work.isRoomShort = isRoomShort
         if isRoomShort, work.beside != nil { try work.fail("STORAGE_FULL: the store has too little room for it") }
         var outcomes: [CommandOutcome] = []
@@ -136,6 +133,19 @@ public final class Engine {
         board.changes.committed(committed.isSwitched ? nil : committed.changes, sequence: committed.sequence)
         ledger.reached(.beforeReply)
         return .success(outcomes.map { $0.reply(sequence: committed.sequence, epoch: ledger.epoch) })
+    }
+
+    /// A group in which the holds that are due have ended. One that cannot be ended, since a record is damaged, is taken out of
+    /// `due` and stays whole as it is, to be found by verify.
+    private func beginGroup(ending due: inout [Expiry], time: EngineTime) throws(LedgerError) -> GroupWork {
+        while true {
+            var work = GroupWork(
+                batch: try ledger.beginBatch(), catalogue: catalogue, tenant: tenant, settings: settings,
+                time: time, index: index, gathersChanges: hotTable != nil || board.changes.isWatched,
+                isTailed: board.eventTail.isWatched)
+            guard let damaged = try work.expire(due) else { return work }
+            due.removeAll { $0.number == damaged.number }
+        }
     }
 }
 

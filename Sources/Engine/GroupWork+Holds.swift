@@ -279,17 +279,19 @@ extension GroupWork {
 
     // MARK: Expiry
 
-    /// Ends what is due. A reservation that was extended or ended meanwhile is passed over; one whose record is damaged
-    /// stays as it is, and is found by verify.
-    mutating func expire(_ due: [Expiry]) throws(LedgerError) {
+    /// Ends what is due; one that was extended or ended meanwhile is passed over. Returns the first that cannot be ended, since a
+    /// record is damaged: half of its change may be in the batch, which must be dropped.
+    mutating func expire(_ due: [Expiry]) throws(LedgerError) -> Expiry? {
         for entry in due {
             do throws(LedgerError) {
                 guard let reservation = try reservation(entry.number) else { continue }
                 _ = try expireIfDue(reservation)
             } catch {
                 guard case .corrupt = error else { throw error }
+                return entry
             }
         }
+        return nil
     }
 
     /// The reservation as it stands now: expired, when its time has run out.

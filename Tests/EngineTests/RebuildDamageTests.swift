@@ -1,4 +1,3 @@
-import Foundation
 import Inventory
 import Ledger
 import Testing
@@ -7,30 +6,13 @@ import Testing
 
 /// Damage is no end of a rebuild, which is the remedy for it; and a large past is taken over in small commits.
 @Suite struct RebuildDamageTests {
-    /// Flips a bit in every copy of a position's record that the file has, under the open map.
-    private func damage(_ store: TestStore, _ sku: String, _ location: LocationNumber) throws {
-        let url = URL(fileURLWithPath: store.directory + "/data.mdb")
-        let key = [0, UInt8(store.engine.tenantNumber)] + Array(sku.utf8) + [0, 0, UInt8(location)]
-        let bytes = try Data(contentsOf: url)
-        let file = try FileHandle(forUpdating: url)
-        var start = bytes.startIndex
-        while let found = bytes.range(of: Data(key), in: start..<bytes.endIndex) {
-            start = found.upperBound
-            // A record's version follows; in the journal a time does.
-            guard bytes[start] == 1 else { continue }
-            try file.seek(toOffset: UInt64(start + 60))
-            try file.write(contentsOf: [bytes[start + 60] ^ 4])
-        }
-        try file.close()
-    }
-
     @Test func damageOfTheRunningFiguresIsADifferenceAndEndsNothing() throws {
         let store = try TestStore()
         let skus = ["sound-1", "spoiled", "sound-2"]
         for sku in skus { _ = try store.publish(Make.snapshot("old-\(sku)", sku: sku, at: -20, onHand: 3)) }
         let hold = try store.hold("sound-1", 1)
         let id = try store.startRebuild().id
-        try damage(store, "spoiled", 1)
+        try store.damagePosition("spoiled", at: 1)
         #expect(throws: (any Error).self) { try store.position("spoiled", "WH1") }
         for sku in skus {
             let figure = Make.event(sku, .positionSnapshot, at: -10) {

@@ -113,6 +113,23 @@ final class TestStore {
         return reader.state
     }
 
+    /// Flips a bit in every copy of a position's record that the file has, under the open map.
+    func damagePosition(_ sku: String, at location: LocationNumber) throws {
+        let url = URL(fileURLWithPath: directory + "/data.mdb")
+        let key = [0, UInt8(engine.tenantNumber)] + Array(sku.utf8) + [0, 0, UInt8(location)]
+        let bytes = try Data(contentsOf: url)
+        let file = try FileHandle(forUpdating: url)
+        var start = bytes.startIndex
+        while let found = bytes.range(of: Data(key), in: start..<bytes.endIndex) {
+            start = found.upperBound
+            // A record's version follows; in the journal a time does.
+            guard bytes[start] == 1 else { continue }
+            try file.seek(toOffset: UInt64(start + 60))
+            try file.write(contentsOf: [bytes[start + 60] ^ 4])
+        }
+        try file.close()
+    }
+
     static func incoming(_ event: InventoryEvent) -> IncomingEvent {
         IncomingEvent(event: event, original: Array("\(event)".utf8))
     }
