@@ -9,7 +9,7 @@ final class NatsServer {
     let port: UInt16
     private let folder: URL
     private let configuration: String
-    private var process: Process?
+    private var process: pid_t?
     private var connection: OpaquePointer?
     private var context: OpaquePointer?
 
@@ -36,14 +36,21 @@ final class NatsServer {
     func start() throws {
         let file = folder.appending(path: "server.conf")
         try Data(configuration.utf8).write(to: file)
-        let started = Process()
-        started.executableURL = URL(filePath: "/usr/sbin/nats-server")
-        started.arguments = [
-            "-c", file.path, "-js", "-sd", folder.appending(path: "data").path, "-a", "127.0.0.1", "-p", "\(port)",
+        // Without Foundation's Process, of which something is never freed.
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor: Int32 in [1, 2] {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
+        }
+        let arguments = [
+            "/usr/sbin/nats-server", "-c", file.path, "-js", "-sd", folder.appending(path: "data").path,
+            "-a", "127.0.0.1", "-p", "\(port)",
         ]
-        started.standardOutput = FileHandle.nullDevice
-        started.standardError = FileHandle.nullDevice
-        try started.run()
+        let pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var started = pid_t()
+        try #require(posix_spawn(&started, arguments[0], &actions, nil, pointers, environ) == 0)
         process = started
         for _ in 0..<2_000 where !answers(port: port) { usleep(10_000) }
     }
@@ -51,15 +58,15 @@ final class NatsServer {
     /// kill -9.
     func kill() {
         guard let process else { return }
-        Glibc.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        Glibc.kill(process, SIGKILL)
+        waitpid(process, nil, 0)
         self.process = nil
     }
 
     /// Its connections stay, and nothing answers.
-    func suspend() { if let process { Glibc.kill(process.processIdentifier, SIGSTOP) } }
+    func suspend() { if let process { Glibc.kill(process, SIGSTOP) } }
 
-    func resume() { if let process { Glibc.kill(process.processIdentifier, SIGCONT) } }
+    func resume() { if let process { Glibc.kill(process, SIGCONT) } }
 
     func addStream(_ name: String, subject: String) throws {
         var terms = jsStreamConfig()

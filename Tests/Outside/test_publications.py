@@ -189,7 +189,7 @@ def test_message_that_is_refused_holds_up_no_other(bed, receiver):
     eventually(lambda: receiver.of(bad), "the bad one")
     for units in range(1, 6):
         receiver.until(bed.stocked(units), units)
-    assert bed.publication().waiting == 1
+    eventually(lambda: bed.publication().waiting == 1, "all but the bad one being taken")
     # Its newest figure takes the place of the one that was refused.
     bed.api.apply(adjustment(bad, 4))
     receiver.answer = lambda delivery: (200, {})
@@ -209,7 +209,7 @@ def test_retry_after_is_honoured_by_all_messages(bed, receiver):
     bed.receiver.answer = answer
     bed.start()
     first = bed.stocked(1)
-    eventually(lambda: until, "the first")
+    eventually(lambda: bed.metric("failed_total") == 1, "the refusal")
     second = bed.stocked(2)
     receiver.until(first, 1).until(second, 2)
     later = [one.time for one in receiver.deliveries[1:]]
@@ -253,9 +253,9 @@ def test_very_many_refused_skus_stop_no_other(new_server, receiver, tmp_path):
     eventually(lambda: bed.metric("retrying") == count, "every sku being refused")
     for units in range(1, 6):
         receiver.until(bed.stocked(units), units)
+    eventually(lambda: bed.publication().waiting == count, "all others being taken")
     told = bed.publication()
     assert told.state == RUNNING and f"{count} lines were refused and are tried again" in told.last_error
-    assert told.waiting == count
     eventually(lambda: "the receiver of a publication refuses many lines" in bed.server.log_text(), "the warning")
 
 

@@ -106,8 +106,9 @@ final class Bench {
 
     deinit {
         session.close(.connectionLost)
-        // These refer back to the context.
+        // These refer back to the context, which refers to both.
         context.unflushed = []
+        handler.opened = []
     }
 
     func exchange(_ bytes: [UInt8], with other: Session? = nil) -> [Frame] {
@@ -145,7 +146,7 @@ final class Bench {
 /// Echoes inline; holds what it is asked to open.
 final class BenchHandler: LoopHandler {
     private(set) var turns = 0
-    private(set) var opened: [any ResponseSink] = []
+    fileprivate(set) var opened: [any ResponseSink] = []
     fileprivate(set) var finished = 0
     /// Messages that receivers were given.
     fileprivate(set) var received = 0

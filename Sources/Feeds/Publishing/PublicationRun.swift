@@ -104,7 +104,7 @@ final class PublicationRun: FigureReader {
         } catch {
             return .failed(error)
         }
-        defer { watch.withLock { $0 }?.cancel() }
+        defer { leaveWatch() }
         return await withDiscardingTaskGroup(returning: PublicationEnd.self) { group in
             defer { group.cancelAll() }
             var signals = signals.makeAsyncIterator()
@@ -115,6 +115,15 @@ final class PublicationRun: FigureReader {
             }
             return .cancelled
         }
+    }
+
+    /// The watch knows us as well: without this both would stay for ever, with all that waits.
+    private func leaveWatch() {
+        let left = watch.withLock { watch in
+            defer { watch = nil }
+            return watch
+        }
+        left?.cancel()
     }
 
     private func begin(_ owed: [PublicationLine]) throws(FeedFailure) {
