@@ -7,8 +7,13 @@ public final class ChangeHub: Sendable {
     /// Changed positions kept for one watcher; beyond it everything counts as changed.
     public static let changesMax = 100_000
 
+    /// How many inboxes are open. Theirs as well, so that they need not know the hub, which knows them.
+    fileprivate final class OpenInboxes: Sendable {
+        let count = Atomic(0)
+    }
+
     private let newest: Atomic<UInt64>
-    private let openInboxes = Atomic(0)
+    private let openInboxes = OpenInboxes()
     private let inboxes = Mutex<[ChangeInbox]>([])
 
     init(sequence: UInt64) {
@@ -19,13 +24,13 @@ public final class ChangeHub: Sendable {
     public var sequence: UInt64 { newest.load(ordering: .acquiring) }
 
     /// Whether anybody wants to be told.
-    var isWatched: Bool { openInboxes.load(ordering: .sequentiallyConsistent) > 0 }
+    var isWatched: Bool { openInboxes.count.load(ordering: .sequentiallyConsistent) > 0 }
 
     /// Adds an inbox for one thread; closed at first.
     ///
     /// - Parameter onNews: called on the writer's thread; short.
     public func makeInbox(onNews: @escaping @Sendable () -> Void) -> ChangeInbox {
-        let inbox = ChangeInbox(hub: self, onNews: onNews)
+        let inbox = ChangeInbox(openInboxes, onNews: onNews)
         inboxes.withLock { $0.append(inbox) }
         return inbox
     }
@@ -37,10 +42,6 @@ public final class ChangeHub: Sendable {
         newest.store(sequence, ordering: .sequentiallyConsistent)
         guard isWatched else { return }
         for inbox in inboxes.withLock({ $0 }) { inbox.add(changes, sequence: sequence) }
-    }
-
-    fileprivate func count(open: Bool) {
-        openInboxes.add(open ? 1 : -1, ordering: .sequentiallyConsistent)
     }
 }
 
@@ -61,12 +62,12 @@ public final class ChangeInbox: Sendable {
         var isOpen = false
     }
 
-    private let hub: ChangeHub
+    private let openInboxes: ChangeHub.OpenInboxes
     private let onNews: @Sendable () -> Void
     private let state = Mutex(State())
 
-    fileprivate init(hub: ChangeHub, onNews: @escaping @Sendable () -> Void) {
-        self.hub = hub
+    fileprivate init(_ openInboxes: ChangeHub.OpenInboxes, onNews: @escaping @Sendable () -> Void) {
+        self.openInboxes = openInboxes
         self.onNews = onNews
     }
 
@@ -75,7 +76,7 @@ public final class ChangeInbox: Sendable {
         state.withLock { state in
             guard !state.isOpen else { return }
             state = State(isOpen: true)
-            hub.count(open: true)
+            openInboxes.count.add(1, ordering: .sequentiallyConsistent)
         }
     }
 
@@ -84,7 +85,7 @@ public final class ChangeInbox: Sendable {
         state.withLock { state in
             guard state.isOpen else { return }
             state = State()
-            hub.count(open: false)
+            openInboxes.count.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
 

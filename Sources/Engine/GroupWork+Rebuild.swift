@@ -25,10 +25,12 @@ extension GroupWork {
             guard isFilling(id) else { return .refused(.rebuildNotFound(id)) }
             return try becomeReady(differences)
         case .compared(let id, let differences):
-            guard catalogue.rebuild?.id == id, catalogue.rebuild?.state == .ready else {
+            guard var rebuild = catalogue.rebuild, rebuild.id == id, rebuild.state == .ready else {
                 return .refused(.rebuildNotFound(id))
             }
-            catalogue.rebuild?.differences = differences
+            // In two steps: of `catalogue.rebuild?.differences = differences` Swift 6.3 never frees what was there.
+            rebuild.differences = differences
+            catalogue.rebuild = rebuild
         case .switchTo(let id, let decision, let acceptsDifferences):
             guard let rebuild = catalogue.rebuild, rebuild.id == id else { return .refused(.rebuildNotFound(id)) }
             guard rebuild.state == .ready else {

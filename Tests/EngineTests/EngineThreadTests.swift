@@ -95,7 +95,7 @@ private final class FloodingCaller: Sendable {
     private final class Listener: Sendable {
         let thread: EngineThread
         let command: EngineCommand
-        private let notes = Mutex<[String]>([])
+        private let notes = Notes()
 
         init(_ store: TestStore) {
             var settings = EngineSettings()
@@ -105,19 +105,24 @@ private final class FloodingCaller: Sendable {
                 tenant: store.engine.tenantNumber, events: [TestStore.incoming(Make.adjustment("1", by: 1))])
         }
 
-        var told: [String] { notes.withLock { $0 } }
+        var told: [String] { notes.texts.withLock { $0 } }
 
         func submit(_ name: String) -> PlaceInLine? {
-            thread.submitInLine(command, whenQueued: { self.note("\(name) queued") }) { reply in
+            thread.submitInLine(command, whenQueued: { [notes] in notes.add("\(name) queued") }) { [notes] reply in
                 if case .failed(.stopping) = reply {
-                    self.note("\(name) refused")
+                    notes.add("\(name) refused")
                 } else {
-                    self.note("\(name) answered")
+                    notes.add("\(name) answered")
                 }
             }
         }
 
-        private func note(_ text: String) { notes.withLock { $0.append(text) } }
+        /// By itself: what is queued must not hold on to the queue.
+        private final class Notes: Sendable {
+            let texts = Mutex<[String]>([])
+
+            func add(_ text: String) { texts.withLock { $0.append(text) } }
+        }
     }
 
     @Test func whoStandsInLineIsToldWhenItComesIn() throws {

@@ -80,6 +80,8 @@ import Testing
             kept.withLock { $0 = port }
             await untilCancelled(port)
         }
+        // The port knows the feed.
+        defer { kept.withLock { $0 = nil } }
         let supervisor = supervisor([feed])
         await running(supervisor) {
             await eventually { kept.withLock { $0 != nil } }
@@ -129,6 +131,8 @@ import Testing
             kept.withLock { $0 = port }
             await untilCancelled(port)
         }
+        // The port knows the feed.
+        defer { kept.withLock { $0 = nil } }
         let supervisor = supervisor([feed])
         await running(supervisor) {
             await eventually { kept.withLock { $0 != nil } }

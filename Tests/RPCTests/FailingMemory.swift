@@ -8,7 +8,8 @@ final class FailingMemory {
     /// Allocations asked for, refused ones included.
     private(set) var asked = 0
     /// Allocations not freed yet.
-    private(set) var live = 0
+    var live: Int { taken.count }
+    private var taken: Set<UnsafeMutableRawPointer> = []
     /// The number of the first allocation refused, from 1; 0: none is.
     var refusedFrom: Int
     private let refusesOnlyOne: Bool
@@ -25,7 +26,11 @@ final class FailingMemory {
                 realloc: { pointer, size, user in FailingMemory.of(user).reallocate(pointer, size) }))
     }
 
-    deinit { table.deallocate() }
+    deinit {
+        // Of a session that had to be left behind.
+        for pointer in taken { Glibc.free(pointer) }
+        table.deallocate()
+    }
 
     private static func of(_ user: UnsafeMutableRawPointer?) -> FailingMemory {
         Unmanaged<FailingMemory>.fromOpaque(user!).takeUnretainedValue()
@@ -38,19 +43,22 @@ final class FailingMemory {
 
     private func allocate(_ body: () -> UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         if isRefused() { return nil }
-        live += 1
-        return body()
+        let pointer = body()
+        if let pointer { taken.insert(pointer) }
+        return pointer
     }
 
     private func reallocate(_ pointer: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
         if isRefused() { return nil }
-        if pointer == nil { live += 1 }
-        return realloc(pointer, size)
+        guard let moved = realloc(pointer, size) else { return nil }
+        if let pointer { taken.remove(pointer) }
+        taken.insert(moved)
+        return moved
     }
 
     private func free(_ pointer: UnsafeMutableRawPointer?) {
         guard let pointer else { return }
-        live -= 1
+        taken.remove(pointer)
         Glibc.free(pointer)
     }
 }
