@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct FirstAnswerTests {
+@Suite(.timeLimit(.minutes(5))) struct FirstAnswerTests {
     @Test func firstAnswerCountsWhetherItComesBeforeOrAfterTheQuestion() async {
         let early = FirstAnswer<Int?>()
         #expect(!early.isGiven)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Feeds
 
-@Suite(.timeLimit(.minutes(1))) struct FeedSupervisorTests {
+@Suite(.timeLimit(.minutes(5))) struct FeedSupervisorTests {
     private let clock = FakeClock()
     private let server = RecordingServer()
 

@@ -34,7 +34,7 @@ final class TestFolder: Sendable {
     func text(_ name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct FolderFeedTests {
+@Suite(.timeLimit(.minutes(5))) struct FolderFeedTests {
     private let folder: TestFolder
     private let server = RecordingServer()
 

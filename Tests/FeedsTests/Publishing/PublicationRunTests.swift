@@ -4,7 +4,7 @@ import Testing
 
 @testable import Feeds
 
-@Suite(.timeLimit(.minutes(1))) struct PublicationRunTests {
+@Suite(.timeLimit(.minutes(5))) struct PublicationRunTests {
     /// Watches that hold on to their readers, as those of callers do, and end at once.
     private final class Figures: FigureSource {
         let watches = Atomic(0)
