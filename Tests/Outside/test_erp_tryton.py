@@ -558,9 +558,9 @@ def test_transaction_that_commits_late_is_found_in_the_past(fed, tryton, skus, i
     move = tryton.draft_move(late, 9)
     slow = tryton.transaction(
         f"UPDATE stock_move SET state = 'done', effective_date = CURRENT_DATE, write_date = CURRENT_TIMESTAMP,"
-        f" write_uid = 1 WHERE id = {move}", "SELECT pg_sleep(4)")
+        f" write_uid = 1 WHERE id = {move}", "SELECT pg_sleep(6)")
     try:
-        time.sleep(0.5)
+        eventually(lambda: tryton.is_running("SELECT pg_sleep(6)"), "the transaction's begin")
         tryton.move(sooner, 1)
         shows(holder, sooner, UNITS + 1)
         place = feed_of(holder).position

@@ -138,14 +138,17 @@ public final class FolderFeed: ReplayableFeed {
             files = all.drop { $0.entry.name != name }
             if files.isEmpty { throw FeedFailure("\(name) is not in \(folder.folder(.done))") }
         }
+        var read: Set<String> = []
         for (index, taken) in files.enumerated() where !thread.isCancelled {
             thread.port.report(FeedBacklog(waiting: UInt64(files.count - index)))
             let path = folder.folder(taken.outcome)
             guard let file = try FeedFile(folder: path, name: taken.entry.name) else { continue }
             try readAgain(file, isFinished: taken.outcome == .done, thread)
+            read.insert(file.digest)
         }
         // One that the feed has begun and not moved yet, or moved since the list: what it comes to itself is a repeat then.
-        if case .time = start, let unfinished, unfinished.line != nil, !thread.isCancelled,
+        if case .time = start, let unfinished, unfinished.line != nil, !read.contains(unfinished.digest),
+            !thread.isCancelled,
             let file = try folder.find(unfinished.name, digest: unfinished.digest)
         {
             try readAgain(file, isFinished: false, thread)

@@ -156,6 +156,12 @@ class Tryton:
             command += ["-c", statement]
         return subprocess.Popen(command, env={**self._environment, "PGPASSWORD": password}, stdout=subprocess.DEVNULL)
 
+    def is_running(self, statement):
+        """Whether a connection of the database is at that statement."""
+        check = ("DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                 f" AND state = 'active' AND query = '{statement}') THEN RAISE 'not yet'; END IF; END $$")
+        return self.transaction(check).wait() == 0
+
     def call(self, method, *arguments, context=None):
         """A method of Tryton's, as the clerk."""
         if self._authorization is None:
