@@ -12,7 +12,8 @@ suites="^($(IFS='|'; echo "${modules[*]}"))Tests\\."
 # None of these may use strace: the leak check needs the process for itself. The one left out measures memory, which the
 # sanitizers take most of.
 outside=(
-    test_wire test_check_availability test_events test_server test_durability test_feeds test_watch test_publications)
+    test_wire test_check_availability test_events test_server test_durability test_feeds test_rebuild test_watch
+    test_publications)
 left_out=test_slow_reader_costs_no_memory_and_then_hears_the_latest
 
 # Each report is written to a file of its own: tests that kill their servers must not hide it.
