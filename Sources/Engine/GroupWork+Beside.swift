@@ -54,12 +54,12 @@ extension GroupWork {
         guard event.kind == .allocationCreated || event.kind == .allocationReleased, !event.reference.isEmpty,
             let location = catalogue.directory.number(of: event.location)
         else { return true }
-        let (running, lot) = (running, event.lot)
+        let (running, lot, source) = (running, event.lot, OrderKey.digest(ofSource: event.source))
         return try unlessDamaged { () throws(LedgerError) in
             try batch.reference(
                 tenant: running, sku: event.sku, location: location, kind: .allocation, lot: lot,
                 reference: event.reference)
-        }?.entries.first { $0.key.id == event.id }?.isOurs ?? true
+        }?.entries.first { $0.key.id == event.id && $0.key.source == source }?.isOurs ?? true
     }
 
     // MARK: Repairs

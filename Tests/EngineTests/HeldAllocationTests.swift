@@ -15,6 +15,14 @@ private func allocation(
     }
 }
 
+/// Of a source that tells what is allocated as well.
+private func figure(at seconds: Int64, allocated: Int64) -> InventoryEvent {
+    var figure = Make.snapshot("figure", at: seconds, onHand: 10)
+    figure.snapshot.touched.insert(BucketSet(.allocated))
+    figure.snapshot.values[.allocated] = allocated
+    return figure
+}
+
 extension TestStore {
     fileprivate var allocated: Int64 {
         get throws { try #require(try position("S", "WH1")).buckets[.allocated] }
@@ -82,10 +90,7 @@ private func makeStore(
         let store = try makeStore()
         let hold = try store.hold("S", 10)
         _ = try store.publish(allocation("a", of: hold))
-        var figure = Make.snapshot("figure", at: 5, onHand: 10)
-        figure.snapshot.touched.insert(BucketSet(.allocated))
-        figure.snapshot.values[.allocated] = 7
-        _ = try store.publish(figure)
+        _ = try store.publish(figure(at: 5, allocated: 7))
         try store.letHoldsExpire()
         #expect(try store.allocated == 7)
     }
@@ -262,10 +267,7 @@ private func makeStore(
             store.nowNanoseconds += 20 * .perSecond
             _ = try store.publish(Make.adjustment("n\(number)", at: Int64(number) * 20, by: 0))
         }
-        var figure = Make.snapshot("figure", at: 200, onHand: 10)
-        figure.snapshot.touched.insert(BucketSet(.allocated))
-        figure.snapshot.values[.allocated] = 4
-        _ = try store.publish(figure)
+        _ = try store.publish(figure(at: 200, allocated: 4))
         try store.letHoldsExpire()
         #expect(try store.allocated == 4)
         _ = try store.publish(allocation("c", of: hold, .allocationReleased, at: 3_601))
@@ -362,5 +364,21 @@ private func makeStore(
         try store.letHoldsExpire()
         #expect(try store.allocated == 4)
         #expect(try store.ledger.verify().problems == [])
+    }
+
+    /// The other's is in the name of a hold that is there, and tells nothing of this one.
+    @Test func ofTwoSourcesWithOneIdEachIsReplayedAsItWasTaken() throws {
+        let store = try makeStore()
+        let hold = try store.hold("S", 2)
+        let unknown = ReservationID.text(number: hold.number + 50, epoch: hold.epoch)
+        let told = [
+            Make.snapshot("stock", at: -10, onHand: 10), allocation("a", of: hold, at: -5) { $0.source = "b" },
+            allocation("a", of: hold) { $0.hold.reservationID = unknown },
+        ]
+        for event in told.dropFirst() { _ = try store.publish(event) }
+        #expect(try store.allocated == 4)
+        let id = try store.startRebuild().id
+        _ = try store.replay(id, told)
+        #expect(try store.besidePosition("S", "WH1")?.buckets[.allocated] == 4)
     }
 }
