@@ -78,9 +78,19 @@ def test_log_that_nobody_reads_stops_nobody_and_tells_later_what_is_missing(mute
     os.close(write)
     talk(server)
     text = bytearray()
-    reader = threading.Thread(target=lambda: text.extend(b"".join(iter(lambda: os.read(read, 65_536), b""))))
+
+    def drain():
+        while block := os.read(read, 65_536):
+            text.extend(block)
+
+    def gap_is_told():
+        Api(server.channel()).available("web", "SKU-1")
+        return b"dropped_lines" in text
+
+    reader = threading.Thread(target=drain)
     reader.start()
-    Api(server.channel()).available("web", "SKU-1")
+    # Only then has the full pipe been emptied, so that there is room for the lines of the stop.
+    eventually(gap_is_told, "a line after the gap")
     assert server.terminate() == 0
     reader.join()
     os.close(read)
