@@ -411,9 +411,9 @@ def test_erp_that_is_away_opens_its_breaker_and_holds_go_on(start):
 
 def test_outbox_is_whole_after_a_kill_and_drains_once_the_erp_may_be_called(start):
     server, holder, _ = start(RESTING)
-    channel, sku = holder.new_channel(), holder.stocked(100)
+    channel, sku = holder.new_channel(erp_wait_max=duration(0)), holder.stocked(100)
     assert holder.erp().reason == "MAINTENANCE" and not holder.erp().available
-    held = [holder.create(channel, wanted(sku, 2), timeout=0.3) for _ in range(9)]
+    held = [holder.create(channel, wanted(sku, 2)) for _ in range(9)]
     released, placed, kept = held[:3], held[3:6], held[6:]
     for each in released:
         holder.release(each.id)
@@ -446,8 +446,8 @@ def test_outbox_is_whole_after_a_kill_and_drains_once_the_erp_may_be_called(star
 
 def test_what_waits_is_listed_by_page_state_erp_and_reservation(start):
     _, holder, _ = start(RESTING)
-    channel, skus = holder.new_channel(), [holder.stocked(100) for _ in range(3)]
-    held = [holder.create(channel, *[wanted(sku, 2) for sku in skus], timeout=0.3) for _ in range(3)]
+    channel, skus = holder.new_channel(erp_wait_max=duration(0)), [holder.stocked(100) for _ in range(3)]
+    held = [holder.create(channel, *[wanted(sku, 2) for sku in skus]) for _ in range(3)]
     writes = holder.writes()
     assert [(write.reservation_id, write.reservation_line, write.sku) for write in writes] == [
         (each.id, line, sku) for each in held for line, sku in enumerate(skus, 1)]
@@ -495,9 +495,9 @@ def degradation(holder, channel):
 def test_channel_keeps_its_buffer_back_while_the_erp_is_away_and_relaxes_after(start):
     server, holder, erp = start(TWO_ERPS)
     sku = holder.stocked(20, "WH1", "WH2")
-    careful = holder.new_channel(degradation_buffer_units=3)
+    careful = holder.new_channel(degradation_buffer_units=3, erp_wait_max=duration(0))
     cautious = holder.new_channel(degradation_buffer_percent=50)
-    careless = holder.new_channel()
+    careless = holder.new_channel(erp_wait_max=duration(0))
     elsewhere = holder.new_channel(sourcing=["WH2"], degradation_buffer_units=3)
     channels = [careful, cautious, careless, elsewhere]
 
@@ -507,7 +507,7 @@ def test_channel_keeps_its_buffer_back_while_the_erp_is_away_and_relaxes_after(s
     assert answers() == [20, 20, 20, 20]
     erp.switch(down=True)
     other = holder.stocked(5)
-    held = [holder.create(careless, other, timeout=0.3) for _ in range(3)]
+    held = [holder.create(careless, other) for _ in range(3)]
     eventually(lambda: degradation(holder, careful), "the channel keeping back")
     assert [degradation(holder, channel) for channel in channels] == ["ERP_UNAVAILABLE", "ERP_UNAVAILABLE", "", ""]
     assert answers() == [17, 10, 20, 20]
@@ -516,7 +516,7 @@ def test_channel_keeps_its_buffer_back_while_the_erp_is_away_and_relaxes_after(s
     assert code == 200 and f"{careful} degraded by ERP_UNAVAILABLE" in page and careless not in page
     # Nobody is promised what is not shown.
     assert holder.refusal(careful, wanted(sku, 18)).reason == "CHANNEL_ALLOCATION_EXHAUSTED"
-    held.append(holder.create(careful, wanted(sku, 17), timeout=0.3))
+    held.append(holder.create(careful, wanted(sku, 17)))
     assert holder.available(careful, sku) == 0
     holder.release(held.pop().id)
 

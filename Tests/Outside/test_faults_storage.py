@@ -7,6 +7,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
+from support import PATIENCE
 from support.api import APPLIED, Api, Failure, adjustment, failure_of, new_name, snapshot
 from support.bystander import MEBIBYTE
 from support.faults import (
@@ -44,7 +45,7 @@ def test_failed_sync_stops_the_process_and_nothing_of_it_is_acknowledged(new_ser
     deliveries.send(api, 5)
     with Traced(server, inject):
         deliveries.send(api, 1)
-        assert server.process.wait(timeout=1) == 70
+        assert server.process.wait(timeout=PATIENCE) == 70
     server.wait()
     assert deliveries.acknowledged == 5 and deliveries.failure.code() == grpc.StatusCode.UNAVAILABLE
     last = server.logs()[-1]

@@ -3,6 +3,7 @@ import pytest
 
 from availability.v1 import operations_service_pb2, reconciliation_pb2
 
+from support import PATIENCE
 from support.api import event, new_name
 from support.erp import EmbeddedErp, ErpHolder, avail, avail_json
 from support.reservations import verify, wanted
@@ -43,12 +44,12 @@ def compared(server, *arguments):
 
 def variances(holder, **filters):
     request = operations_service_pb2.ListVariancesRequest(**filters)
-    return list(holder.operations.ListVariances(request, timeout=10).variances)
+    return list(holder.operations.ListVariances(request, timeout=PATIENCE).variances)
 
 
 def on_hand(holder, sku):
     request = operations_service_pb2.GetPositionRequest(sku=sku, location="WH1")
-    return holder.operations.GetPosition(request, timeout=10).position.on_hand
+    return holder.operations.GetPosition(request, timeout=PATIENCE).position.on_hand
 
 
 def test_drift_is_found_previewed_and_repaired_by_hand_with_an_audit_entry(server, holder, erp):
@@ -83,7 +84,7 @@ def test_figure_that_changed_since_it_was_compared_is_left_alone(server, holder,
     variance, = variances(holder, sku=sku)
     holder.apply(event("ADJUSTMENT", sku, quantity=1, reason="FOUND"))
     request = operations_service_pb2.ApplyVariancesRequest(ids=[variance.id, "999999"], reason="late")
-    changed, unknown = holder.operations.ApplyVariances(request, timeout=10).results
+    changed, unknown = holder.operations.ApplyVariances(request, timeout=PATIENCE).results
     assert (changed.reason, changed.state) == ("FIGURE_CHANGED", OPEN) and unknown.reason == "VARIANCE_NOT_FOUND"
     assert on_hand(holder, sku) == 11
 
@@ -102,11 +103,11 @@ def test_erp_that_cannot_be_read_fails_the_comparison_with_its_reason(new_server
     holder, erp = ErpHolder(server.channel()), EmbeddedErp(server)
     with erp.being(down=True):
         request = operations_service_pb2.StartReconciliationRequest(request_id=new_name("r"))
-        record = holder.operations.StartReconciliation(request, timeout=10).reconciliation
+        record = holder.operations.StartReconciliation(request, timeout=PATIENCE).reconciliation
         status = operations_service_pb2.GetReconciliationRequest(id=record.id)
 
         def failed():
-            now = holder.operations.GetReconciliation(status, timeout=10).reconciliation
+            now = holder.operations.GetReconciliation(status, timeout=PATIENCE).reconciliation
             return now.state == reconciliation_pb2.RECONCILIATION_STATE_FAILED and now
 
         assert "switched off" in eventually(failed, "the comparison fails").error
@@ -118,16 +119,16 @@ def test_comparison_goes_on_after_a_kill(new_server):
     sku = holder.stocked(10)
     erp.switch(latency_ms=3_000)
     request = operations_service_pb2.StartReconciliationRequest(request_id=new_name("r"))
-    record = holder.operations.StartReconciliation(request, timeout=10).reconciliation
+    record = holder.operations.StartReconciliation(request, timeout=PATIENCE).reconciliation
     server.kill()
     server.start()
     holder = ErpHolder(server.channel())
-    repeated = holder.operations.StartReconciliation(request, timeout=10).reconciliation
+    repeated = holder.operations.StartReconciliation(request, timeout=PATIENCE).reconciliation
     assert repeated.id == record.id and sku
 
     def done():
         request = operations_service_pb2.GetReconciliationRequest(id=record.id)
-        state = holder.operations.GetReconciliation(request, timeout=10).reconciliation.state
+        state = holder.operations.GetReconciliation(request, timeout=PATIENCE).reconciliation.state
         return state == reconciliation_pb2.RECONCILIATION_STATE_SUCCEEDED
 
     eventually(done, "the comparison is done")

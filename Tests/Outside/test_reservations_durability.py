@@ -8,6 +8,7 @@ import time
 import grpc
 import pytest
 
+from support import PATIENCE
 from support.api import DAY, HOUR, SECOND, Failure, adjustment, duration, failure_of, new_name
 from support.faults import (
     FakedClock, Traced, assert_storage_is_full, fill_disk, is_accepted, mounted, others_answered, publish_until_refused)
@@ -47,7 +48,7 @@ def test_failed_sync_stops_the_process_and_no_hold_of_it_is_acknowledged(new_ser
     story.go_on(holder, 2)
     with Traced(server, inject):
         story.go_on(holder, 1)
-        assert server.process.wait(timeout=1) == 70
+        assert server.process.wait(timeout=PATIENCE) == 70
     server.wait()
     assert story.failure.code == grpc.StatusCode.UNAVAILABLE and len(story.account.known) == 2
     holder = Holder(server.start().channel())

@@ -174,7 +174,7 @@ final class SlowReader: CallReceiver {
     func cancelled(_ reason: CancelReason) {}
 }
 
-/// `milliseconds`: answers after so long, from another thread.
+/// `milliseconds`: says that it was asked, and answers after so long, from another thread.
 final class SlowEcho: CallReceiver {
     private let sink: any ResponseSink
 
@@ -183,6 +183,8 @@ final class SlowEcho: CallReceiver {
     func receive(_ message: [UInt8]) -> ReadDecision {
         let sink = sink
         let delay = UInt64(String(decoding: message, as: UTF8.self))!
+        print("asked \(Self.self)")
+        fflush(nil)
         Task.detached {
             try? await Task.sleep(nanoseconds: delay * 1_000_000)
             sink.send(message)
