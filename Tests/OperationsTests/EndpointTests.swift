@@ -196,11 +196,19 @@ struct EndpointTests {
         limits.bodyBytesMax = 6_000
         limits.bodySeconds = 600
         try await serve(Self.echo, limits) { port in
-            let first = try RawClient(port: port)
-            first.write(
-                "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n\(String(repeating: "x", count: 4_999))"
-            )
-            _ = try untilBusy { try request(port, "POST", "/events", [], String(repeating: "y", count: 2_000)) }
+            func begin() throws -> RawClient {
+                let client = try RawClient(port: port)
+                client.write(
+                    "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n"
+                        + String(repeating: "x", count: 4_999))
+                return client
+            }
+            var first = try begin()
+            _ = try untilBusy {
+                // It is the one refused when its body comes while that of a small one is there.
+                if first.hasAnswer { first = try begin() }
+                return try request(port, "POST", "/events", [], String(repeating: "y", count: 2_000))
+            }
             first.write("x")
             #expect(first.read(through: "xxx").hasPrefix("HTTP/1.1 202 "))
         }
