@@ -42,9 +42,7 @@ def build_c(name):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return int(subprocess.run([ROOT / "scripts/free-port.py"], capture_output=True, check=True).stdout)
 
 
 class Process:

@@ -2,6 +2,7 @@ import CNATS
 import Feeds
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 /// A real nats-server with JetStream, on a free port and a folder of its own, and what a test does to it.
@@ -129,17 +130,23 @@ private func loopback(_ port: UInt16) -> sockaddr_in {
     return address
 }
 
+/// Ports given to servers of this process: another test must not get one before its server listens, or while it is killed.
+private let givenPorts = Mutex<Set<UInt16>>([])
+
+/// One that nobody has, below those that Linux gives to connections (scripts/free-port.py says why).
 private func freePort() -> UInt16 {
-    withSocket { descriptor in
-        var address = loopback(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length)
-                getsockname(descriptor, pointer, &length)
+    while true {
+        let port = UInt16.random(in: 10_000..<32_768)
+        guard givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
+        let isFree = withSocket { descriptor in
+            var address = loopback(port)
+            return withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
             }
-            return UInt16(bigEndian: $0.pointee.sin_port)
         }
+        if isFree { return port }
     }
 }
 

@@ -13,17 +13,13 @@ import time
 import grpc
 import pytest
 
+from support import free_port
 from support.api import Api, adjustment, new_name, snapshot
 from support.bystander import MEBIBYTE, processor_seconds
 from support.faults import (
     Deliveries, WrappedServer, as_root, assert_storage_is_full, is_accepted, mounted, needed, others_answered,
     publish_until_refused)
 from support.server import SERVER, clean_environment, eventually, run
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class MuteServer(WrappedServer):

@@ -1,7 +1,6 @@
 """A real nats-server with JetStream as a process, and what others do with it: publish, look at consumers, delete them."""
 import asyncio
 import contextlib
-import socket
 import subprocess
 import uuid
 
@@ -10,18 +9,13 @@ import nats
 from nats.js import api as jetstream
 from nats.js.errors import NotFoundError
 
+from . import free_port
 from .api import Api, adjustment, new_name
 from .faults import needed
 from .server import SMALL, eventually
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 CLOUD_EVENT = {"Content-Type": "application/cloudevents+json"}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 async def _say_nothing(_):

@@ -12,20 +12,13 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import urllib.request
 
-from . import PATIENCE, ROOT
+from . import PATIENCE, ROOT, free_port
 
 # The first start installs PostgreSQL and Tryton and makes the template.
 INSTALLATION_PATIENCE = 900
-
-
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Tryton:
@@ -40,13 +33,13 @@ class Tryton:
 
     def __init__(self, directory=None):
         self.directory = pathlib.Path(directory or os.environ.get("ERP_DIRECTORY") or ROOT / ".erp" / "tests")
-        self.port = _free_port()
+        self.port = free_port()
         self.database = "tryton"
         self.user = "availability"
         self.url = f"http://127.0.0.1:{self.port}"
         self.password_file = self.directory / "availability.password"
         self._environment = {**os.environ, "ERP_DIRECTORY": str(self.directory), "ERP_PORT": str(self.port),
-                             "ERP_POSTGRES_PORT": str(_free_port()), "ERP_DATABASE": self.database}
+                             "ERP_POSTGRES_PORT": str(free_port()), "ERP_DATABASE": self.database}
         self._authorization = None
 
     def __enter__(self):
