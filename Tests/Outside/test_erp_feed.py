@@ -9,7 +9,7 @@ from availability.v1 import operations_service_pb2, source_pb2
 
 from support import PATIENCE
 from support.api import Api, new_name, now, snapshot, source_status_name, timestamp
-from support.erp import EmbeddedErp, ErpHolder, Readings, avail
+from support.erp import EmbeddedErp, ErpHolder, Readings, avail, position_since
 from support.reservations import wanted
 from support.server import SMALL, eventually
 
@@ -90,22 +90,22 @@ def test_hold_that_the_erp_was_told_of_is_subtracted_once(start):
 
 def test_restart_goes_on_where_it_was(start):
     server, api, erp = start()
-    sku = new_name()
+    sku, began, readings = new_name(), now(), Readings("embedded")
     erp.stock(sku, 5)
     shows(api, sku, 5)
-    place, readings = feed_of(api).position, Readings("embedded")
+    place = position_since(lambda: feed_of(api), began)
     readings.note(api, sku)
     for stop in (server.kill, server.terminate):
         stop()
         server.start()
         api, erp = Api(server.channel()), EmbeddedErp(server)
         assert feed_of(api).position == place
-        sku = new_name()
+        sku, began = new_name(), now()
         erp.stock(sku, 6)
         shows(api, sku, 6)
         readings.check(api)
         readings.note(api, sku)
-        place = feed_of(api).position
+        place = position_since(lambda: feed_of(api), began)
 
 
 def test_first_start_reads_all_that_the_erp_has(start):
@@ -166,10 +166,11 @@ def test_replay_reads_all_figures(start):
     server, api, erp = start()
     skus = [new_name() for _ in range(120)]
     for units, sku in enumerate(skus):
+        began = now()
         erp.stock(sku, units)
     for units, sku in enumerate(skus):
         shows(api, sku, units)
-    place = feed_of(api).position
+    place = position_since(lambda: feed_of(api), began)
     request = operations_service_pb2.ReplayFeedRequest(id="changes", from_time=timestamp(now()))
     last = list(api.operations.ReplayFeed(request, timeout=PATIENCE))[-1]
     assert (last.done, last.events, last.counters.applied, last.position) == (True, 120, 120, max(skus))

@@ -15,8 +15,8 @@ from google.rpc import error_details_pb2
 
 from availability.v1 import policy_pb2
 
-from support.api import SECOND, Failure, duration, snapshot
-from support.erp import ErpHolder, Readings, avail, standing, write_state_name
+from support.api import SECOND, Failure, duration, now, snapshot
+from support.erp import ErpHolder, Readings, avail, position_since, standing, write_state_name
 from support.reservations import causes, erp_state_name, part, state_of, verify, wanted
 from support.server import SMALL, Server, eventually
 from support.tryton import Tryton
@@ -561,9 +561,10 @@ def test_transaction_that_commits_late_is_found_in_the_past(fed, tryton, skus, i
         f" write_uid = 1 WHERE id = {move}", "SELECT pg_sleep(6)")
     try:
         eventually(lambda: tryton.is_running("SELECT pg_sleep(6)"), "the transaction's begin")
+        began = now()
         tryton.move(sooner, 1)
         shows(holder, sooner, UNITS + 1)
-        place = feed_of(holder).position
+        place = position_since(lambda: feed_of(holder), began)
         assert on_hand(holder, late) == UNITS and slow.poll() is None, "it has not committed"
         if is_restarted:
             server.terminate()

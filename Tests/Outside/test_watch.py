@@ -1,4 +1,6 @@
 """WatchAvailability: a snapshot, then every change of what the channel may sell, whatever its cause and whoever reads slowly."""
+import bisect
+import itertools
 import json
 import random
 import re
@@ -140,15 +142,19 @@ def test_callers_staleness_is_judged_as_time_goes_on(api, watching):
 
 def test_only_bands_status_and_freshness_are_told(api, watching):
     channel, sku = api.new_channel(), stocked(api, 50)
-    watch = watching(api, channel, sku, bands=[0, 10, 100])
+    bands = [0, 10, 100]
+    watch = watching(api, channel, sku, bands=bands)
     watch.snapshot()
-    for units in (49, 11, 100, 20, 10, 5, 1, 10, 11, 101, 5_000, 0):
+    path = [49, 11, 100, 20, 10, 5, 1, 10, 11, 101, 5_000, 0]
+    for units in path:
         api.apply(snapshot(sku, on_hand=units))
     watch.until_available(sku, 0)
-    # Changes that follow each other closely may be merged, but those within a band are never told.
+    # Changes that follow each other closely may be merged into the latest, but those within a band are never told.
     heard = [line.available for line in watch.changes()]
-    path = iter([10, 11, 101, 0])
-    assert all(any(units == step for step in path) for units in heard), heard
+    steps = iter(path)
+    assert all(any(units == step for step in steps) for units in heard), heard
+    told_bands = [bisect.bisect_left(bands, units) for units in (50, *heard)]
+    assert all(former != band for former, band in itertools.pairwise(told_bands)), heard
 
 
 # Everything the channel may sell.

@@ -51,6 +51,13 @@ def avail_json(server, *arguments):
     return [json.loads(line) for line in avail(server, *arguments, "-o", "json").splitlines()]
 
 
+def position_since(feed, began):
+    """The position of a feed of changes, as `feed()` shows it, once it is past what changed at the ERP from then on: it is
+    shown a moment after the figures."""
+    return eventually(
+        lambda: feed().position_time.ToNanoseconds() >= began and feed().position, "the feed's position")
+
+
 class Readings:
     """When figures were asked for: one that is asked for again gets another time."""
 
