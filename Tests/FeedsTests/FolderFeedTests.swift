@@ -320,16 +320,16 @@ final class TestFolder: Sendable {
         await run(feed()) { isIdle && !folder.names(outcome).isEmpty }
         try folder.drop("a.csv", Self.rows(4, bad: bad))
         let digest = try #require(try FeedFile(folder: folder.path, name: "a.csv")).digest
-        // Begun when the replay looked where the feed stands, and moved before it listed the files.
+        let place = FilePlace(name: "a.csv", line: 3, digest: digest)
+        server.state.withLock { $0.positions.append(FeedPosition(feed: "files", text: place.text)) }
+        // Begun when the replay looked where the feed stands; moved before it listed the files, or since.
         for (from, to) in [("", "/\(outcome)/a.csv.\(digest)"), ("/\(outcome)/a.csv.\(digest)", "/renamed.csv")] {
             let old = from.isEmpty ? "/a.csv" : from
             try FileManager.default.moveItem(atPath: folder.path + old, toPath: folder.path + to)
             let found = try FeedFolder(path: folder.path).find("a.csv", digest: digest)
             #expect(found?.digest == digest)
+            #expect(try await replayed().count == 6, "each row once")
         }
-        let place = FilePlace(name: "a.csv", line: 3, digest: digest)
-        server.state.withLock { $0.positions.append(FeedPosition(feed: "files", text: place.text)) }
-        #expect(try await replayed().count == 6)
     }
 
     @Test func placesAreReadAsTheyAreWritten() {

@@ -23,7 +23,7 @@ final class NatsServer {
         folder = FileManager.default.temporaryDirectory.appending(path: "nats-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try start()
-        var status = natsConnection_ConnectTo(&connection, url)
+        var status = NATS_ERR
         // On a busy machine the library's own time for it may be too short.
         for _ in 0..<20 where status != NATS_OK { status = natsConnection_ConnectTo(&connection, url) }
         try #require(status == NATS_OK)
@@ -56,7 +56,7 @@ final class NatsServer {
         var started = pid_t()
         try #require(posix_spawn(&started, arguments[0], &actions, nil, pointers, environ) == 0)
         process = started
-        for _ in 0..<6_000 where !answers(port: port) { usleep(10_000) }
+        for _ in 0..<6_000 where !can(connect, port) { usleep(10_000) }
     }
 
     /// kill -9.
@@ -116,18 +116,21 @@ final class NatsServer {
     }
 }
 
-private func withSocket<Result>(_ body: (Int32) -> Result) -> Result {
+/// Whether a new socket can do that, `bind` or `connect`, with the port.
+private func can(
+    _ call: (Int32, UnsafePointer<sockaddr>?, socklen_t) -> Int32, _ port: UInt16
+) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    return body(descriptor)
-}
-
-private func loopback(_ port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    return address
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        }
+    }
 }
 
 /// Ports given to servers of this process: another test must not get one before its server listens, or while it is killed.
@@ -137,26 +140,6 @@ private let givenPorts = Mutex<Set<UInt16>>([])
 private func freePort() -> UInt16 {
     while true {
         let port = UInt16.random(in: 10_000..<32_768)
-        guard givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
-        let isFree = withSocket { descriptor in
-            var address = loopback(port)
-            return withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
-        }
-        if isFree { return port }
-    }
-}
-
-private func answers(port: UInt16) -> Bool {
-    withSocket { descriptor in
-        var address = loopback(port)
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
+        if givenPorts.withLock({ $0.insert(port).inserted }), can(bind, port) { return port }
     }
 }

@@ -75,6 +75,13 @@ struct EndpointTests {
         return client.readToEnd()
     }
 
+    /// One of which the rest of the body is still to come.
+    private func beginRequest(_ port: Int, _ part: String, of byteCount: Int) throws -> RawClient {
+        let client = try RawClient(port: port)
+        client.write("POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: \(byteCount)\r\n\r\n\(part)")
+        return client
+    }
+
     @Test func aBodyReachesItsEndpoint() async throws {
         try await serve { port in
             let answer = try request(port, "POST", "/events?x=1", ["X-One: 1", "x-ONE: 2"], "hello")
@@ -164,12 +171,7 @@ struct EndpointTests {
         limits.endpointRequestsMax = 4
         limits.bodySeconds = 600
         try await serve(Self.echo, limits) { port in
-            let begun = "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"
-            func begin() throws -> RawClient {
-                let client = try RawClient(port: port)
-                client.write(begun)
-                return client
-            }
+            func begin() throws -> RawClient { try beginRequest(port, "he", of: 5) }
             var slow = try (0..<4).map { _ in try begin() }
             // Their requests are under way once another is refused, and none of them was while another took its place.
             let refused = try untilBusy {
@@ -196,13 +198,7 @@ struct EndpointTests {
         limits.bodyBytesMax = 6_000
         limits.bodySeconds = 600
         try await serve(Self.echo, limits) { port in
-            func begin() throws -> RawClient {
-                let client = try RawClient(port: port)
-                client.write(
-                    "POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n"
-                        + String(repeating: "x", count: 4_999))
-                return client
-            }
+            func begin() throws -> RawClient { try beginRequest(port, String(repeating: "x", count: 4_999), of: 5_000) }
             var first = try begin()
             _ = try untilBusy {
                 // It is the one refused when its body comes while that of a small one is there.
